@@ -1,0 +1,169 @@
+"""The only reader of params.yaml: every key typed and checked, every mistake named by its key path.
+
+pydantic does the checking: dvc already depends on it, and it reports all mistakes at once with their paths.
+The knobs themselves are explained, with units and costs, beside their values in params.yaml.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from stages.errors import UserError
+
+PARAMS_FILE = Path("params.yaml")
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+NonNegative = Annotated[Finite, Field(ge=0)]
+Positive = Annotated[Finite, Field(gt=0)]
+Share = Annotated[Finite, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+PositiveCount = Annotated[int, Field(ge=1)]
+
+
+def _regular_expression(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"a regular expression ({error})") from None
+    return pattern
+
+
+class _Section(BaseModel):
+    """A frozen group of keys: none missing, none unknown, no value silently converted to another type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Preprocess(_Section):
+    dev_fraction: Annotated[Finite, Field(gt=0, lt=1)]
+    min_seconds: NonNegative
+    max_seconds: Positive
+    context_seconds: NonNegative
+    letter_case: Literal["auto", "keep", "lower"]
+    textgrid_tiers: Annotated[str, AfterValidator(_regular_expression)]
+    max_refused: Share
+    shard_megabytes: PositiveCount
+
+
+class Train(_Section):
+    """What both strategies share."""
+
+    epochs: PositiveCount
+    batch_size: PositiveCount
+    gradient_accumulation: PositiveCount
+    warmup_share: Share
+    weight_decay: NonNegative
+    max_grad_norm: Positive
+    evaluations_per_epoch: PositiveCount
+    patience: PositiveCount
+    audio_context: Literal["utterance", "window"]
+    spare_seconds: NonNegative
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class TrainLora(_Section):
+    learning_rate: Positive
+    rank: PositiveCount
+    alpha: PositiveCount
+    dropout: Annotated[Finite, Field(ge=0, lt=1)]
+    target_modules: Annotated[
+        list[Literal["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]], Field(min_length=1)
+    ]
+
+
+class TrainSelective(_Section):
+    learning_rate: Positive
+    encoder_layers: Count
+    decoder_layers: Count
+    token_embedding: bool
+
+
+class Transcribe(_Section):
+    num_beams: PositiveCount
+    tokens_per_second: Positive
+    batch_seconds: Positive
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class Runtime(_Section):
+    """How the work is run, not what comes out of it: no stage lists it, so changing it reruns nothing."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    data_workers: Count
+
+
+class Params(_Section):
+    seed: Count
+    base_model: Annotated[str, Field(min_length=1)]
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+    preprocess: Preprocess
+    train: Train
+    train_lora: TrainLora
+    train_selective: TrainSelective
+    transcribe: Transcribe
+    runtime: Runtime
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, taught YAML 1.2 floats and to refuse duplicate keys.
+
+    DVC writes YAML 1.2, where 1e-05 is a number; PyYAML follows YAML 1.1 and would read it as a string
+    (https://github.com/treeverse/dvc/issues/5971).
+    """
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for (key_node, _), key in zip(node.value, keys, strict=True):
+            if keys.count(key) > 1:
+                raise UserError(f"{self.name}, line {key_node.start_mark.line + 1}: key '{key}' stands twice; keep one")
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+)
+
+
+def load(path: Path = PARAMS_FILE) -> Params:
+    """Read and check a parameter file.
+
+    Raises
+    ------
+    UserError
+        The file is missing or not YAML, or names every missing, unknown or mistyped key and what was expected.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = yaml.load(file, Loader=_Loader)  # noqa: S506 (a subclass of the safe loader)
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is missing; run from the repository root, or restore it: git checkout {path}"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise UserError(_told(path, error)) from None
+
+
+def _told(path: Path, error: ValidationError) -> str:
+    mistakes = [_mistake(item) for item in error.errors()]
+    return "\n".join([f"{path} has {len(mistakes)} mistake(s):", *(f"  {line}" for line in mistakes)])
+
+
+def _mistake(item: dict) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "(whole file)"
+    match item["type"]:
+        case "missing":
+            return f"{key}: missing; copy it, with its comment, from profiles/whisper-base.yaml"
+        case "extra_forbidden":
+            return f"{key}: unknown key; remove it or mend its spelling"
+        case "model_type":
+            return f"{key}: expected a mapping of keys to values"
+        case _:
+            expected = re.sub(r"^(Input should be|Value error,|String should) ", "", item["msg"])
+            return f"{key}: expected {expected}, got {item['input']!r}"

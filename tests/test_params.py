@@ -1,0 +1,84 @@
+"""params.yaml: types, ranges, unknown and missing keys, YAML 1.2 numbers; profiles are complete."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from stages import params
+from stages.errors import UserError
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "params.yaml").read_text()
+
+
+def load(tmp_path: Path, text: str) -> params.Params:
+    (tmp_path / "params.yaml").write_text(text)
+    return params.load(tmp_path / "params.yaml")
+
+
+def keys(values: dict, prefix: str = "") -> set[str]:
+    found = set()
+    for key, value in values.items():
+        found |= keys(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key}
+    return found
+
+
+def test_profile_has_the_same_keys():
+    profile = yaml.safe_load((ROOT / "profiles" / "whisper-base.yaml").read_text())
+    assert keys(profile) == keys(yaml.safe_load(TEXT))
+    assert params.load(ROOT / "profiles" / "whisper-base.yaml").base_model == (
+        "openai/whisper-base@e37978b90ca9030d5170a5c07aadb050351a65bb"
+    )
+
+
+@pytest.mark.parametrize("written", ["1e-05", "1e-5", "1E-5", "0.00001", "1.0e-05"])
+def test_numbers_as_dvc_writes_them(tmp_path, written):
+    text = TEXT.replace("learning_rate: 0.003", f"learning_rate: {written}")
+    assert load(tmp_path, text).train_lora.learning_rate == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("rank: 16", "rank: 1.5", r"train_lora.rank: expected a valid integer, got 1.5"),
+        ("rank: 16", "rank: '16'", r"train_lora.rank: expected a valid integer, got '16'"),
+        ("rank: 16", "rank: 0", r"train_lora.rank: expected greater than or equal to 1, got 0"),
+        ("rank: 16", "rank: true", r"train_lora.rank: expected a valid integer, got True"),
+        ("rank: 16", "rank:", r"train_lora.rank: expected a valid integer, got None"),
+        ("rank: 16", "rnak: 16", r"train_lora.rank: missing"),
+        ("rank: 16", "rnak: 16", r"train_lora.rnak: unknown key"),
+        ("learning_rate: 0.003", "learning_rate: -1", r"train_lora.learning_rate: expected greater than 0"),
+        ("learning_rate: 0.003", "learning_rate: .nan", r"train_lora.learning_rate: expected a finite number"),
+        ("    - q_proj", "    - qproj", r"train_lora.target_modules.0: expected 'q_proj', 'k_proj'"),
+        ("audio_context: utterance", "audio_context: own", r"expected 'utterance' or 'window', got 'own'"),
+        ("textgrid_tiers: .*", "textgrid_tiers: '('", r"textgrid_tiers: expected a regular expression \(missing \)"),
+        ("max_refused: 0.2", "max_refused: 20", r"preprocess.max_refused: expected less than or equal to 1"),
+        ("seed: 1", "seed: 1\nsed: 2", r"sed: unknown key"),
+        ("seed: 1", "seed: 1\nseed: 2", r"key 'seed' stands twice"),
+        ("seed: 1", "seed: [1", r"not valid YAML"),
+        ("preprocess:\n", "preprocess: 3\nother:\n", r"preprocess: expected a mapping"),
+    ],
+)
+def test_mistake_names_its_key(tmp_path, old, new, message):
+    assert old in TEXT
+    with pytest.raises(UserError, match=message):
+        load(tmp_path, TEXT.replace(old, new, 1))
+
+
+def test_all_mistakes_at_once(tmp_path):
+    with pytest.raises(UserError, match=r"2 mistake") as caught:
+        load(tmp_path, TEXT.replace("rank: 16", "rank: x").replace("epochs: 8", "epochs: -8"))
+    assert "train.epochs" in str(caught.value)
+    assert "train_lora.rank" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "7"])
+def test_not_a_mapping(tmp_path, text):
+    with pytest.raises(UserError, match="expected a mapping"):
+        load(tmp_path, text)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(UserError, match="is missing; run from the repository root"):
+        params.load(tmp_path / "params.yaml")
