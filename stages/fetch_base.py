@@ -1,0 +1,81 @@
+"""Bring the base model to models/base: python -m stages.fetch_base
+
+params.yaml's base_model is a local folder, or hub-id@full-commit-hash.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import yaml
+
+from stages import hub, model, params
+from stages.errors import UserError, told_plainly
+
+COMMIT = re.compile(r"[0-9a-f]{40}")
+PIPELINE = Path("dvc.yaml")
+
+
+@told_plainly
+def main() -> None:
+    fetch(params.load().base_model, model.BASE_FOLDER)
+
+
+def fetch(source: str, target: Path) -> None:
+    """Copy or download a checkpoint and check that it loads as Whisper; `target` is only made if it does.
+
+    Raises
+    ------
+    UserError
+        Names what is wrong with the source, the hub or the checkpoint, and what to do.
+    """
+    incoming = target.with_name(target.name + ".incoming")
+    shutil.rmtree(incoming, ignore_errors=True)
+    try:
+        if "@" in source:
+            _download(source, incoming)
+        else:
+            _copy(Path(source), incoming)
+        model.load_whisper(incoming)
+        model.load_processor(incoming)
+        shutil.rmtree(target, ignore_errors=True)
+        incoming.rename(target)
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def _download(source: str, target: Path) -> None:
+    name, revision = source.rsplit("@", 1)
+    if not COMMIT.fullmatch(revision):
+        raise UserError(
+            f"params.yaml: base_model {source!r}: after the @ comes a full commit hash (40 hex digits), since branches "
+            "and tags can move; copy it from the model's 'Files' page on the hub"
+        )
+    hub.download(name, revision, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise UserError(
+            f"params.yaml: base_model {str(source)!r} is not a folder here; a model of the hub is written "
+            "hub-id@full-commit-hash, as in profiles/whisper-base.yaml"
+        )
+    _check_watched(source)
+    target.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        if path.is_file() and hub.is_wanted(path.name):
+            shutil.copyfile(path, target / path.name)
+
+
+def _check_watched(source: Path) -> None:
+    """A local base that DVC does not hash could change without anything being trained again."""
+    watched = yaml.safe_load(PIPELINE.read_text(encoding="utf-8"))["stages"]["fetch_base"]["deps"]
+    if not any(source.resolve().is_relative_to(Path(dep).resolve()) for dep in watched):
+        raise UserError(
+            f"base_model {str(source)!r} is not watched by DVC; add the line '- {source}' to the deps of fetch_base in "
+            f"{PIPELINE}, so that a change in it is seen"
+        )
+
+
+if __name__ == "__main__":
+    main()

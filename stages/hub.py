@@ -1,0 +1,67 @@
+"""Checkpoints of the Hugging Face hub: safetensors, JSON and text files at one commit; no code, no pickles."""
+
+import fnmatch
+import shutil
+from pathlib import Path
+
+import httpx
+from huggingface_hub import HfApi, ModelInfo, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from stages.digest import sha256
+from stages.errors import UserError
+
+WANTED = ("*.json", "*.txt", "model.safetensors", "model-*-of-*.safetensors", "adapter_model.safetensors")
+
+
+def is_wanted(name: str) -> bool:
+    """Whether a file belongs to a checkpoint as this project takes it, from the hub or a local folder."""
+    return any(fnmatch.fnmatch(name, pattern) for pattern in WANTED)
+
+
+def download(name: str, revision: str | None, target: Path) -> str:
+    """Download a model's files at a revision (None: the newest) into a folder, and check the weights' SHA-256.
+
+    Returns
+    -------
+    The commit hash of what was downloaded.
+
+    Raises
+    ------
+    UserError
+        No such model or commit, no access, no network, or a damaged file; says which, and what to do.
+    """
+    try:
+        listing = HfApi().model_info(name, revision=revision, files_metadata=True)
+        snapshot_download(name, revision=listing.sha, allow_patterns=list(WANTED), local_dir=target)
+    except GatedRepoError:
+        raise UserError(
+            f"model {name!r} is gated: accept its terms on the hub, then log in with: hf auth login"
+        ) from None
+    except (HFValidationError, RepositoryNotFoundError):
+        raise UserError(f"the hub has no model {name!r}, or it is private (log in with: hf auth login)") from None
+    except RevisionNotFoundError:
+        raise UserError(f"model {name!r} has no commit {revision!r} on the hub") from None
+    except (httpx.HTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"cannot fetch {name!r} from the model hub ({reason}); check the network, or 'dvc pull models/base' what "
+            "somebody has pushed, or set base_model to a local folder"
+        ) from None
+    shutil.rmtree(target / ".cache", ignore_errors=True)  # the client's notes, with times in them
+    _check_digests(listing, target)
+    return listing.sha
+
+
+def _check_digests(listing: ModelInfo, folder: Path) -> None:
+    """The client itself compares sizes only."""
+    for sibling in listing.siblings:
+        path = folder / sibling.rfilename
+        if sibling.lfs and path.is_file() and sibling.lfs.sha256 != sha256(path):
+            raise UserError(f"{sibling.rfilename} arrived damaged: its SHA-256 is not the hub's; run again")

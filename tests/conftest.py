@@ -1,0 +1,13 @@
+"""No test reaches the network: the hub's address is a port of this machine, on which tests may start a server."""
+
+import os
+import socket
+
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    HUB_PORT = probe.getsockname()[1]
+
+# Read by huggingface_hub when it is first imported, so set before anything imports it.
+os.environ["HF_ENDPOINT"] = f"http://127.0.0.1:{HUB_PORT}"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_DISABLE_XET"] = "1"

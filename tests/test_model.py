@@ -1,0 +1,184 @@
+"""Which parameters learn, what is saved, and the encoder at an utterance's own length."""
+
+import json
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from transformers import WhisperForConditionalGeneration, WhisperProcessor
+
+from stages import model
+from stages.errors import UserError
+from stages.params import TrainLora, TrainSelective
+from tests.checkpoints import base_on_meta, tiny_checkpoint, tiny_model
+
+LORA = TrainLora(learning_rate=0.001, rank=16, alpha=32, dropout=0.0, target_modules=["q_proj", "v_proj"])
+
+
+def selective(encoder_layers: int, decoder_layers: int, token_embedding: bool = False) -> TrainSelective:
+    return TrainSelective(
+        learning_rate=0.001,
+        encoder_layers=encoder_layers,
+        decoder_layers=decoder_layers,
+        token_embedding=token_embedding,
+    )
+
+
+def learning(module: torch.nn.Module) -> set[str]:
+    return {name for name, parameter in module.named_parameters() if parameter.requires_grad}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return tiny_checkpoint(tmp_path_factory.mktemp("base") / "base")
+
+
+def test_lora_share_of_whisper_base():
+    tuned = model.add_lora(base_on_meta(), LORA)
+    count, total = model.parameter_counts(tuned)
+    assert count == 16 * (512 + 512) * 2 * (6 + 6 + 6)  # q and v, encoder self, decoder self, decoder cross
+    assert count / total == pytest.approx(0.0081, abs=5e-5)
+    assert all(".q_proj.lora_" in name or ".v_proj.lora_" in name for name in learning(tuned))
+
+
+def test_selective_share_of_whisper_base():
+    tuned = model.unfreeze_layers(base_on_meta(), selective(1, 6))
+    count, total = model.parameter_counts(tuned)
+    assert total == 72_593_920
+    assert count / total == pytest.approx(0.39, abs=0.005)
+
+
+def test_selective_is_layers_from_the_top_and_not_the_embedding():
+    tuned = model.unfreeze_layers(base_on_meta(), selective(2, 6))
+    prefixes = ("model.encoder.layers.4.", "model.encoder.layers.5.", "model.encoder.layer_norm.")
+    prefixes += ("model.decoder.layers.", "model.decoder.layer_norm.")
+    expected = {name for name, _ in tuned.named_parameters() if name.startswith(prefixes)}
+    assert learning(tuned) == expected
+    assert not tuned.proj_out.weight.requires_grad
+
+
+def test_selective_embedding_is_its_own_choice():
+    tuned = model.unfreeze_layers(base_on_meta(), selective(0, 1, token_embedding=True))
+    assert tuned.proj_out.weight is tuned.model.decoder.embed_tokens.weight
+    assert tuned.proj_out.weight.requires_grad
+    assert not any("encoder.layer" in name and "decoder" not in name for name in learning(tuned))
+
+
+@pytest.mark.parametrize(("chosen", "message"), [((7, 6), "encoder_layers is 7"), ((0, 0), "nothing to train")])
+def test_impossible_selection(chosen, message):
+    with pytest.raises(UserError, match=message):
+        model.unfreeze_layers(base_on_meta(), selective(*chosen))
+
+
+def randomised_adapter() -> PeftModel:
+    """An adapter as training leaves it: PEFT starts with B at zero, where a wrong merge would not be seen."""
+    tuned = model.add_lora(tiny_model(), LORA)
+    torch.manual_seed(1)
+    for name, parameter in tuned.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.2)
+    return tuned.eval()
+
+
+def logits(whisper, frames: int = 1000) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(2)
+    inputs = torch.randn(2, 80, frames, generator=generator)
+    with torch.no_grad():
+        return whisper(input_features=inputs, decoder_input_ids=torch.tensor([[1, 2, 4], [1, 2, 4]])).logits
+
+
+def test_adapter_round_trip_and_merge(base, tmp_path):
+    tuned = randomised_adapter()
+    model.save_tuned(tuned, tmp_path / "lora", "window", 0.0, base)
+    stock = PeftModel.from_pretrained(WhisperForConditionalGeneration.from_pretrained(base), tmp_path / "lora").eval()
+    assert torch.equal(logits(stock), logits(tuned))
+    assert not torch.allclose(logits(tuned), logits(tiny_model()), atol=1e-3)
+    merged = stock.merge_and_unload()
+    torch.testing.assert_close(logits(merged), logits(tuned), atol=1e-5, rtol=1e-5)
+    assert merged.proj_out.weight is merged.model.decoder.embed_tokens.weight
+    loaded = model.load_checkpoint(tmp_path / "lora", base)
+    assert torch.equal(logits(loaded.model), logits(tuned))
+
+
+def test_full_checkpoint_round_trip(base, tmp_path):
+    tuned = model.load_whisper(base)
+    tuned.model.decoder.layers[0].fc1.weight.data += 0.01
+    model.save_tuned(tuned, tmp_path / "selective", "utterance", 0.5, base)
+    stock = WhisperForConditionalGeneration.from_pretrained(tmp_path / "selective").eval()
+    assert torch.equal(logits(stock), logits(tuned.eval()))
+    assert stock.config.max_source_positions == 500
+    WhisperProcessor.from_pretrained(tmp_path / "selective").tokenizer.normalize("colours")
+    loaded = model.load_checkpoint(tmp_path / "selective", base)
+    assert (loaded.audio_context, loaded.spare_seconds) == ("utterance", 0.5)
+
+
+def test_saved_adapter_is_the_same_every_time(base, tmp_path):
+    for name in ("one", "two"):
+        model.save_tuned(randomised_adapter(), tmp_path / name, "window", 0.0, base)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+    config = json.loads((tmp_path / "one" / "adapter_config.json").read_text())
+    assert isinstance(config["target_modules"], str)  # a list is written in an order that changes from run to run
+
+
+def test_adapter_with_a_missing_weight_is_refused(base, tmp_path):
+    model.save_tuned(randomised_adapter(), tmp_path / "lora", "window", 0.0, base)
+    weights = load_file(tmp_path / "lora" / "adapter_model.safetensors")
+    weights.pop(sorted(weights)[0])
+    save_file(weights, tmp_path / "lora" / "adapter_model.safetensors")
+    with pytest.raises(UserError, match=r"adapter has 23 weights, its config asks for 24"):
+        model.load_checkpoint(tmp_path / "lora", base)
+
+
+def test_adapter_of_another_base_is_refused(base, tmp_path):
+    model.save_tuned(randomised_adapter(), tmp_path / "lora", "window", 0.0, base)
+    weights = load_file(tmp_path / "lora" / "adapter_model.safetensors")
+    save_file(
+        {name: torch.cat([w, w], dim=-1) for name, w in weights.items()}, tmp_path / "lora/adapter_model.safetensors"
+    )
+    with pytest.raises(UserError, match="does not fit the base model"):
+        model.load_checkpoint(tmp_path / "lora", base)
+
+
+def test_own_length_is_stock_at_the_full_window():
+    whisper = tiny_model()
+    expected = logits(whisper)
+    model.encode_at_own_length(whisper)
+    assert torch.equal(logits(whisper), expected)
+
+
+def test_own_length_uses_the_first_position_embeddings():
+    """The same as a model whose window really is that short, in the forward pass and in generate."""
+    whisper, short = tiny_model(), tiny_model()
+    model.encode_at_own_length(whisper)
+    short.config.max_source_positions = 160
+    positions = short.model.encoder.embed_positions
+    short.model.encoder.embed_positions = torch.nn.Embedding.from_pretrained(positions.weight[:160])
+    assert torch.equal(logits(whisper, frames=320), logits(short, frames=320))
+    inputs = torch.randn(2, 80, 320, generator=torch.Generator().manual_seed(3))
+    settings = {"input_features": inputs, "max_new_tokens": 8, "language": "en", "task": "transcribe"}
+    assert torch.equal(whisper.generate(**settings), short.generate(**settings))
+
+
+def test_own_length_leaves_the_config_as_it_was():
+    whisper = tiny_model()
+    model.encode_at_own_length(whisper)
+    logits(whisper, frames=320)
+    with pytest.raises((ValueError, RuntimeError)):
+        logits(whisper, frames=1200)  # longer than the window
+    assert whisper.config.max_source_positions == 500
+    assert whisper.model.encoder.embed_positions.num_embeddings == 500
+
+
+def test_language_is_fixed_only_where_there_are_languages():
+    whisper = tiny_model()
+    model.set_language(whisper, "en")
+    assert (whisper.generation_config.language, whisper.generation_config.task) == ("en", "transcribe")
+    assert model.prompt_length(whisper) == 4
+    english_only = tiny_model()
+    english_only.generation_config.is_multilingual = False
+    english_only.generation_config.language = None
+    model.set_language(english_only, "en")
+    assert english_only.generation_config.language is None
+    assert model.prompt_length(english_only) == 2
