@@ -1,0 +1,48 @@
+"""What a stage cost on this machine: metrics/cost.json, the only output that differs between machines.
+
+It is no output of a stage, so that a different duration never counts as a changed result; git carries it.
+"""
+
+import json
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+
+COST_FILE = Path("metrics/cost.json")
+
+
+@contextmanager
+def measured(stage: str) -> Iterator[dict[str, float]]:
+    """Time a block and record it, with its peak memory and whatever figures the block adds to the yielded dict."""
+    figures: dict[str, float] = {}
+    start = time.perf_counter()
+    yield figures
+    figures["seconds"] = round(time.perf_counter() - start, 1)
+    figures["peak_memory_mb"] = _peak_memory_mb()
+    figures["machine"] = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
+    _record(stage, figures)
+
+
+def _peak_memory_mb() -> int:
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() // 2**20
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
+
+
+def _record(stage: str, figures: dict) -> None:
+    COST_FILE.parent.mkdir(exist_ok=True)
+    lock = Path(tempfile.gettempdir()) / f"cost-{os.getuid()}.lock"  # two strategies may end at once
+    with FileLock(lock):
+        known = json.loads(COST_FILE.read_text(encoding="utf-8")) if COST_FILE.is_file() else {}
+        known[stage] = figures
+        COST_FILE.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")

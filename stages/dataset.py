@@ -1,0 +1,96 @@
+"""Clips as the trainer takes them: a memory-mapped table of features and tokens, and batches made of its rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import WhisperFeatureExtractor, WhisperProcessor
+
+from stages import features
+from stages.audio import SAMPLE_RATE
+from stages.errors import UserError
+from stages.shards import read_audio, read_manifest
+
+IGNORED = -100  # label that adds nothing to the loss (PyTorch's cross entropy)
+
+
+def speech_dataset(
+    folder: Path, processor: WhisperProcessor, spare_seconds: float, most_tokens: int, cache: Path
+) -> Dataset:
+    """The clips of processed_data/<split> as an Arrow table on disk, features computed once.
+
+    Columns: log_mel (float32 bytes, shape (mel_bins, frames)), length (frames), tokens (prompt, text, end), text.
+
+    Parameters
+    ----------
+    most_tokens : the decoder's positions; clips with longer transcripts are left out, and named on stdout
+    cache : folder for the table's files
+
+    Raises
+    ------
+    UserError
+        A clip is longer than the model's window (its text would be more than is heard), or no clip is left.
+    """
+    clips = read_manifest(folder)
+    window = processor.feature_extractor.n_samples / SAMPLE_RATE
+    for clip in clips:
+        if clip.duration > window:
+            raise UserError(
+                f"{folder}: clip {clip.id} lasts {clip.duration:.1f} s and the model hears {window:g} s at most; "
+                "lower preprocess.max_seconds in params.yaml"
+            )
+    tokens = processor.tokenizer([clip.text for clip in clips]).input_ids
+    kept = [(clip, ids) for clip, ids in zip(clips, tokens, strict=True) if len(ids) <= most_tokens]
+    if len(kept) < len(clips):
+        too_long = [clip.id for clip, ids in zip(clips, tokens, strict=True) if len(ids) > most_tokens]
+        print(f"{folder}: left out {len(too_long)} clip(s) of over {most_tokens} tokens: {', '.join(too_long)}")
+    if not kept:
+        raise UserError(f"{folder} has no clip to train on")
+    source = {"folder": folder, "kept": kept, "extractor": processor.feature_extractor, "spare_seconds": spare_seconds}
+    return Dataset.from_generator(_rows, gen_kwargs=source, cache_dir=str(cache), fingerprint=folder.name)
+
+
+def _rows(folder: Path, kept: list, extractor: WhisperFeatureExtractor, spare_seconds: float) -> Iterator[dict]:
+    for clip, ids in kept:
+        log_mel = features.log_mel(extractor, read_audio(folder, clip), spare_seconds)
+        # Raw bytes: a ragged Arrow array would be unpacked into Python lists at every step.
+        yield {"log_mel": log_mel.tobytes(), "length": log_mel.shape[1], "tokens": ids, "text": clip.text}
+
+
+@dataclass(frozen=True)
+class Collator:
+    """Makes rows of `speech_dataset` into the tensors Whisper trains on."""
+
+    processor: WhisperProcessor
+    audio_context: str  # "utterance" or "window"
+    prompt_length: int  # tokens the decoder is always given
+
+    def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
+        """Batch rows.
+
+        Returns
+        -------
+        input_features : float32, shape (rows, mel_bins, frames)
+        decoder_input_ids : int64, shape (rows, tokens): <|startoftranscript|> once, then prompt and text
+        labels : int64, same shape: the token after each of those; prompt and padding are ignored, the end token is not
+        """
+        extractor = self.processor.feature_extractor
+        bins = extractor.feature_size
+        spectrograms = [np.frombuffer(row["log_mel"], dtype=np.float32).reshape(bins, -1) for row in rows]
+        longest = max(len(row["tokens"]) for row in rows) - 1
+        # The padding token is also the end token: padding is told from the end by position, never by id.
+        inputs = torch.full((len(rows), longest), self.processor.tokenizer.pad_token_id)
+        labels = torch.full((len(rows), longest), IGNORED)
+        for index, row in enumerate(rows):
+            ids = torch.tensor(row["tokens"])
+            inputs[index, : len(ids) - 1] = ids[:-1]
+            labels[index, : len(ids) - 1] = ids[1:]
+            labels[index, : self.prompt_length - 1] = IGNORED
+        return {
+            "input_features": features.batch(spectrograms, extractor, self.audio_context),
+            "decoder_input_ids": inputs,
+            "labels": labels,
+        }
