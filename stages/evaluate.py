@@ -1,0 +1,99 @@
+"""Score what the models answered: python -m stages.evaluate
+
+Reads metrics/transcripts/; writes metrics/wer.json and prints the table.
+With --checkpoint PATH_OR_HUB_ID it instead decodes the evaluation sets with any Whisper checkpoint or adapter and
+prints the same table for it; nothing is written.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from stages import decoding, hub, model, params, scoring, transcripts
+from stages.errors import UserError, told_plainly
+from stages.scoring import ErrorCounts, Normaliser
+from stages.transcripts import Transcript
+
+MODELS = ("base", "lora", "selective")
+WER_FILE = Path("metrics/wer.json")
+HEADLINE_SET = "test"
+HEADINGS = ("set", "model", "WER %", "light %", "CER %", "sub", "del", "ins", "words", "utt")
+
+
+@told_plainly
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", help="a folder, or a model of the hub (id or id@revision)")
+    checkpoint = parser.parse_args().checkpoint
+    settings = params.load()
+    normalise = scoring.normalisers(model.load_processor(model.BASE_FOLDER).tokenizer, settings.language)
+    if checkpoint:
+        print(table({checkpoint: score(decode(checkpoint, settings), normalise)}))
+        return
+    scores = {name: score(read(name), normalise) for name in MODELS}
+    figures = {name: wer_figures(sets) for name, sets in scores.items()}
+    WER_FILE.parent.mkdir(exist_ok=True)
+    WER_FILE.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    print(table(scores))
+
+
+def read(name: str) -> list[Transcript]:
+    """The transcripts of one of the pipeline's models."""
+    return transcripts.read_transcripts(transcripts.TRANSCRIPTS_FOLDER / f"{name}.jsonl")
+
+
+def decode(checkpoint: str, settings: params.Params) -> list[Transcript]:
+    """Transcribe all evaluation sets with a local or hub checkpoint or adapter."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(checkpoint)
+        if not folder.is_dir():
+            folder = Path(temporary)
+            name, _, revision = checkpoint.partition("@")
+            commit = hub.download(name, revision or None, folder)
+            print(f"{name}: commit {commit}")
+        decoder = decoding.prepare(model.load_checkpoint(folder), settings)
+        return [row for path in decoding.evaluation_sets() for row in decoding.transcribe_split(decoder, path)]
+
+
+def score(rows: list[Transcript], normalise: dict[str, Normaliser]) -> dict[str, dict[str, ErrorCounts]]:
+    """Error counts by evaluation set, then by normaliser; the headline set first."""
+    sets = sorted({row.split for row in rows}, key=lambda name: (name != HEADLINE_SET, name))
+    counts = {}
+    for name in sets:
+        pairs = [(row.reference, row.hypothesis) for row in rows if row.split == name]
+        counts[name] = {key: scoring.count_errors(*zip(*pairs, strict=True), rule) for key, rule in normalise.items()}
+    return counts
+
+
+def wer_figures(sets: dict[str, dict[str, ErrorCounts]]) -> dict:
+    """One model's part of wer.json: the headline set's figures at the top, each further set under its name."""
+    blocks = {name: by["whisper"].figures() | {"light": by["light"].figures()} for name, by in sets.items()}
+    figures = blocks.pop(HEADLINE_SET)
+    taken = sorted(figures.keys() & blocks.keys())
+    if taken:
+        raise UserError(f"data/{taken[0]}: an evaluation set cannot be called {taken[0]!r}; rename the folder")
+    return figures | blocks
+
+
+def table(scores: dict[str, dict[str, dict[str, ErrorCounts]]]) -> str:
+    """The scores as aligned text: one row a set and model."""
+    rows = [HEADINGS]
+    for name in next(iter(scores.values())):
+        for label, sets in scores.items():
+            counts, light = sets[name]["whisper"], sets[name]["light"]
+            errors = (counts.substitutions, counts.deletions, counts.insertions, counts.words, counts.utterances)
+            rates = (f"{100 * rate:.2f}" for rate in (counts.wer, light.wer, counts.cer))
+            rows.append((name, label, *rates, *map(str, errors)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place < 2 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""Transcribe every evaluation set with one model: python -m stages.transcribe base|lora|selective
+
+Reads processed_data/ and models/; writes metrics/transcripts/<model>.jsonl.
+"""
+
+import argparse
+from pathlib import Path
+
+from stages import cost, decoding, model, params, transcripts
+from stages.errors import told_plainly
+
+MODELS = {"base": model.BASE_FOLDER, "lora": Path("models/lora"), "selective": Path("models/selective")}
+
+
+@told_plainly
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", choices=MODELS)
+    name = parser.parse_args().model
+    settings = params.load()
+    with cost.measured(f"transcribe_{name}") as figures:
+        decoder = decoding.prepare(model.load_checkpoint(MODELS[name]), settings)
+        rows = []
+        for folder in decoding.evaluation_sets():
+            rows += decoding.transcribe_split(decoder, folder)
+        figures["clips"] = len(rows)
+    transcripts.write_transcripts(transcripts.TRANSCRIPTS_FOLDER / f"{name}.jsonl", rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Normalisers, and error counts that add up; figures checked by hand."""
+
+import pytest
+
+from stages import scoring
+from stages.errors import UserError
+from stages.model import load_processor
+from tests.checkpoints import SAMPLE
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Um, the DOG!", "um the dog"),
+        ("two three five", "two three five"),
+        ("don\u2019t 'quote' it", "don't quote it"),
+        ("rock-and-roll", "rock and roll"),
+        ("  a\u00a0b\n", "a b"),
+        ("caf\u00e9 nai\u0308ve", "caf\u00e9 na\u00efve"),
+        ("\u8336 \u2014 \u00e6r\u00f8", "\u8336 \u00e6r\u00f8"),
+        ("...", ""),
+    ],
+)
+def test_light(text, expected):
+    assert scoring.light(text) == expected
+
+
+def test_whisper_normaliser_is_the_published_one():
+    rules = scoring.normalisers(load_processor(SAMPLE).tokenizer, "en")
+    assert rules["whisper"]("Um, two three five colours") == "235 colors"
+    assert rules["light"]("Um, two three five colours") == "um two three five colours"
+
+
+def test_missing_spelling_list_is_named():
+    tokenizer = load_processor(SAMPLE).tokenizer
+    tokenizer.english_spelling_normalizer = None
+    with pytest.raises(UserError, match=r"no normalizer\.json"):
+        scoring.normalisers(tokenizer, "en")
+
+
+def test_corpus_rate_is_not_the_mean_of_rates():
+    # 1 substitution in 10 words and 1 deletion in 1: (1 + 1) / 11, where the mean of the rates would be 0.55.
+    counts = scoring.count_errors(["a b c d e f g h i j", "x"], ["a b c d e f g h i k", ""], scoring.light)
+    assert (counts.substitutions, counts.deletions, counts.insertions, counts.words) == (1, 1, 0, 11)
+    assert counts.wer == pytest.approx(2 / 11)
+
+
+def test_empty_reference_counts_its_insertions():
+    counts = scoring.count_errors(["a b", "", "..."], ["a b", "so many words", ""], scoring.light)
+    assert (counts.insertions, counts.words, counts.utterances) == (3, 2, 3)
+    assert counts.wer == pytest.approx(1.5)
+
+
+def test_character_errors():
+    counts = scoring.count_errors(["the cat"], ["the cut s"], scoring.light)
+    assert (counts.characters, counts.character_errors) == (7, 3)
+    assert counts.cer == pytest.approx(3 / 7)
+
+
+def test_nothing_to_score():
+    with pytest.raises(UserError, match="no reference word"):
+        scoring.count_errors(["...", ""], ["a", "b"], scoring.light)
+
+
+def test_figures_round_and_hold_no_list():
+    figures = scoring.count_errors(["a b c"], ["a b"], scoring.light).figures()
+    assert figures == {
+        "wer": 0.333333,
+        "cer": 0.4,
+        "utterances": 1,
+        "words": 3,
+        "substitutions": 0,
+        "deletions": 1,
+        "insertions": 0,
+    }
