@@ -1,0 +1,58 @@
+"""dvc.yaml: each stage's deps are exactly the modules it imports, and no stage depends on `runtime`."""
+
+import ast
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+SCRIPTS = {name: stage["cmd"].split()[2].removeprefix("stages.") for name, stage in STAGES.items()}
+
+
+def module_file(dotted: str) -> Path | None:
+    path = ROOT / Path(*dotted.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def imported(path: Path) -> set[Path]:
+    """The project's files that one file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").split(".")[0] == "stages":
+            names = [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.split(".")[0] == "stages"]
+        else:
+            continue
+        found |= {file for name in names if (file := module_file(name))}
+    return found - {ROOT / "stages" / "__init__.py"}
+
+
+def all_imported(script: Path) -> set[Path]:
+    found, waiting = set(), {script}
+    while waiting:
+        found |= waiting
+        waiting = {file for path in waiting for file in imported(path)} - found
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_deps_are_the_imports(stage):
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith("stages/")}
+    assert listed == {
+        path.relative_to(ROOT).as_posix() for path in all_imported(ROOT / "stages" / f"{SCRIPTS[stage]}.py")
+    }
+
+
+def test_runtime_reruns_nothing():
+    assert not any("runtime" in param for stage in STAGES.values() for param in stage["params"])
+
+
+def test_names_and_outputs():
+    assert {"fetch_base", "preprocess", "train_lora", "train_selective", "transcribe", "evaluate"} == STAGES.keys()
+    assert "metrics/wer.json" in STAGES["evaluate"]["metrics"][0]
