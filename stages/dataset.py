@@ -17,16 +17,28 @@ from stages.shards import read_audio, read_manifest
 IGNORED = -100  # label that adds nothing to the loss (PyTorch's cross entropy)
 
 
-def speech_dataset(
-    folder: Path, processor: WhisperProcessor, spare_seconds: float, most_tokens: int, cache: Path
-) -> Dataset:
+@dataclass(frozen=True)
+class Labels:
+    """Makes a transcript into the tokens the decoder learns: prompt, text, end."""
+
+    processor: WhisperProcessor
+    prompt: list[int]  # stages.model.prompt_tokens
+    most: int  # the decoder's positions
+
+    def __call__(self, text: str) -> list[int]:
+        # Whisper was trained on text that begins with a space; without it the first word is spelled in other tokens.
+        ids = self.processor.tokenizer(" " + text, add_special_tokens=False).input_ids
+        return [*self.prompt, *ids, self.processor.tokenizer.eos_token_id]
+
+
+def speech_dataset(folder: Path, labels: Labels, spare_seconds: float, cache: Path) -> Dataset:
     """The clips of processed_data/<split> as an Arrow table on disk, features computed once.
 
     Columns: log_mel (float32 bytes, shape (mel_bins, frames)), length (frames), tokens (prompt, text, end), text.
 
     Parameters
     ----------
-    most_tokens : the decoder's positions; clips with longer transcripts are left out, and named on stdout
+    labels : clips with more tokens than the decoder has positions are left out, and named on stdout
     cache : folder for the table's files
 
     Raises
@@ -35,21 +47,22 @@ def speech_dataset(
         A clip is longer than the model's window (its text would be more than is heard), or no clip is left.
     """
     clips = read_manifest(folder)
-    window = processor.feature_extractor.n_samples / SAMPLE_RATE
+    extractor = labels.processor.feature_extractor
+    window = extractor.n_samples / SAMPLE_RATE
     for clip in clips:
         if clip.duration > window:
             raise UserError(
                 f"{folder}: clip {clip.id} lasts {clip.duration:.1f} s and the model hears {window:g} s at most; "
                 "lower preprocess.max_seconds in params.yaml"
             )
-    tokens = processor.tokenizer([clip.text for clip in clips]).input_ids
-    kept = [(clip, ids) for clip, ids in zip(clips, tokens, strict=True) if len(ids) <= most_tokens]
-    if len(kept) < len(clips):
-        too_long = [clip.id for clip, ids in zip(clips, tokens, strict=True) if len(ids) > most_tokens]
-        print(f"{folder}: left out {len(too_long)} clip(s) of over {most_tokens} tokens: {', '.join(too_long)}")
+    tokens = {clip.id: labels(clip.text) for clip in clips}
+    too_long = [clip.id for clip in clips if len(tokens[clip.id]) > labels.most]
+    if too_long:
+        print(f"{folder}: left out {len(too_long)} clip(s) of over {labels.most} tokens: {', '.join(too_long)}")
+    kept = [(clip, tokens[clip.id]) for clip in clips if len(tokens[clip.id]) <= labels.most]
     if not kept:
         raise UserError(f"{folder} has no clip to train on")
-    source = {"folder": folder, "kept": kept, "extractor": processor.feature_extractor, "spare_seconds": spare_seconds}
+    source = {"folder": folder, "kept": kept, "extractor": extractor, "spare_seconds": spare_seconds}
     return Dataset.from_generator(_rows, gen_kwargs=source, cache_dir=str(cache), fingerprint=folder.name)
 
 

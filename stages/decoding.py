@@ -12,7 +12,7 @@ from tqdm import tqdm
 from stages import features, hardware
 from stages.audio import SAMPLE_RATE
 from stages.errors import UserError
-from stages.model import Checkpoint, prompt_length, set_language, whisper_of
+from stages.model import Checkpoint, prompt_tokens, set_language, whisper_of
 from stages.params import Params, Transcribe
 from stages.shards import read_audio, read_manifest
 from stages.transcripts import Transcript
@@ -26,6 +26,7 @@ class Decoder:
 
     checkpoint: Checkpoint
     settings: Transcribe
+    most_tokens: int  # new ones the decoder has positions for, after the prompt
     device: torch.device
     precision: str  # resolved: fp32, bf16 or fp16
 
@@ -38,9 +39,11 @@ def prepare(checkpoint: Checkpoint, settings: Params) -> Decoder:
     """Put a checkpoint on this machine's device and fix everything that decides what it answers."""
     device = hardware.choose_device(settings.runtime.device)
     checkpoint.model.to(device)
-    set_language(whisper_of(checkpoint.model), settings.language)
+    whisper = whisper_of(checkpoint.model)
+    set_language(whisper, settings.language)
+    most_tokens = whisper.config.max_target_positions - len(prompt_tokens(whisper, settings.language))
     precision = hardware.choose_precision(settings.transcribe.precision, device)
-    return Decoder(checkpoint, settings.transcribe, device, precision)
+    return Decoder(checkpoint, settings.transcribe, most_tokens, device, precision)
 
 
 def evaluation_sets(processed: Path = Path("processed_data")) -> list[Path]:
@@ -131,9 +134,7 @@ def _decode_short(decoder: Decoder, clips: list[np.ndarray]) -> list[list[int]]:
 
 def token_limit(seconds: float, decoder: Decoder) -> int:
     """Most new tokens for a clip: by its duration, and never more than the decoder has positions for."""
-    whisper = whisper_of(decoder.checkpoint.model)
-    room = whisper.config.max_target_positions - prompt_length(whisper)
-    return min(room, EXTRA_TOKENS + math.ceil(seconds * decoder.settings.tokens_per_second))
+    return min(decoder.most_tokens, EXTRA_TOKENS + math.ceil(seconds * decoder.settings.tokens_per_second))
 
 
 def _decode_long(decoder: Decoder, clip: np.ndarray) -> list[list[int]]:

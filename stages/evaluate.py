@@ -1,6 +1,6 @@
 """Score what the models answered: python -m stages.evaluate
 
-Reads metrics/transcripts/; writes metrics/wer.json and prints the table.
+Reads metrics/transcripts/; writes metrics/wer.json and wer.png, and prints the table.
 With --checkpoint PATH_OR_HUB_ID it instead decodes the evaluation sets with any Whisper checkpoint or adapter and
 prints the same table for it; nothing is written.
 """
@@ -10,13 +10,14 @@ import json
 import tempfile
 from pathlib import Path
 
-from stages import decoding, hub, model, params, scoring, transcripts
+from stages import decoding, hub, model, params, report, scoring, transcripts
 from stages.errors import UserError, told_plainly
 from stages.scoring import ErrorCounts, Normaliser
 from stages.transcripts import Transcript
 
 MODELS = ("base", "lora", "selective")
 WER_FILE = Path("metrics/wer.json")
+WER_FIGURE = Path("metrics/wer.png")
 HEADLINE_SET = "test"
 HEADINGS = ("set", "model", "WER %", "light %", "CER %", "sub", "del", "ins", "words", "utt")
 
@@ -35,6 +36,8 @@ def main() -> None:
     figures = {name: wer_figures(sets) for name, sets in scores.items()}
     WER_FILE.parent.mkdir(exist_ok=True)
     WER_FILE.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    rates = {name: {key: by["whisper"].wer for key, by in sets.items()} for name, sets in scores.items()}
+    report.wer_figure(rates, WER_FIGURE)
     print(table(scores))
 
 

@@ -64,15 +64,16 @@ def make_trainer(tuned, settings: Params, learning_rate: float, folder: Path) ->
     """Set up the trainer: data, batches by length, early stopping and best checkpoint by dev WER."""
     processor = model.load_processor(model.BASE_FOLDER)
     whisper, train = model.whisper_of(tuned), settings.train
-    positions = whisper.config.max_target_positions
+    prompt, positions = model.prompt_tokens(whisper, settings.language), whisper.config.max_target_positions
+    labels = dataset.Labels(processor, prompt, positions)
     splits = {
-        name: dataset.speech_dataset(PROCESSED / name, processor, train.spare_seconds, positions, folder / "features")
+        name: dataset.speech_dataset(PROCESSED / name, labels, train.spare_seconds, folder / "features")
         for name in ("train", "dev")
     }
     return Seq2SeqTrainer(
         model=tuned,
         args=training_arguments(settings, learning_rate, splits, positions, folder),
-        data_collator=dataset.Collator(processor, train.audio_context, model.prompt_length(whisper)),
+        data_collator=dataset.Collator(processor, train.audio_context, len(prompt)),
         train_dataset=splits["train"],
         eval_dataset=splits["dev"],
         compute_metrics=word_error_rate(splits["dev"], processor, settings.language),

@@ -4,11 +4,11 @@ import fnmatch
 import shutil
 from pathlib import Path
 
-import httpx
 from huggingface_hub import HfApi, ModelInfo, snapshot_download
-from huggingface_hub.errors import (
+from huggingface_hub.errors import (  # HTTPError: of whichever HTTP library this version of the client uses
     GatedRepoError,
     HFValidationError,
+    HTTPError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -48,7 +48,7 @@ def download(name: str, revision: str | None, target: Path) -> str:
         raise UserError(f"the hub has no model {name!r}, or it is private (log in with: hf auth login)") from None
     except RevisionNotFoundError:
         raise UserError(f"model {name!r} has no commit {revision!r} on the hub") from None
-    except (httpx.HTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (HTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(
             f"cannot fetch {name!r} from the model hub ({reason}); check the network, or 'dvc pull models/base' what "

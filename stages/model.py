@@ -152,9 +152,25 @@ def is_multilingual(model: WhisperForConditionalGeneration) -> bool:
     return getattr(model.generation_config, "is_multilingual", True)
 
 
-def prompt_length(model: WhisperForConditionalGeneration) -> int:
-    """Tokens the decoder is always given: start of transcript, (language, task,) no timestamps."""
-    return 4 if is_multilingual(model) else 2
+def prompt_tokens(model: WhisperForConditionalGeneration, language: str) -> list[int]:
+    """What generate gives the decoder before the text: start of transcript, (language, task,) no timestamps.
+
+    Not taken from the tokenizer: unless told, it leaves language and task out.
+
+    Raises
+    ------
+    UserError
+        The checkpoint does not know the language.
+    """
+    config = model.generation_config
+    start, untimed = model.config.decoder_start_token_id, config.no_timestamps_token_id
+    if not is_multilingual(model):
+        return [start, untimed]
+    known = config.lang_to_id
+    if f"<|{language}|>" not in known:
+        names = ", ".join(sorted(name.strip("<|>") for name in known))
+        raise UserError(f"params.yaml: language {language!r} is unknown to the base model, which knows: {names}")
+    return [start, known[f"<|{language}|>"], config.task_to_id["transcribe"], untimed]
 
 
 def add_lora(model: WhisperForConditionalGeneration, settings: TrainLora) -> PeftModel:

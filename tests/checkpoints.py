@@ -4,7 +4,16 @@ import shutil
 from pathlib import Path
 
 import torch
-from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import (
+    AddedToken,
+    GenerationConfig,
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperTokenizer,
+)
+from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 SAMPLE = Path(__file__).parent.parent / "sample" / "whisper-mini"
 
@@ -51,3 +60,45 @@ def base_on_meta() -> WhisperForConditionalGeneration:
     """Whisper-base's real shape without memory for its weights: for counting parameters."""
     with torch.device("meta"):
         return WhisperForConditionalGeneration(WHISPER_BASE)
+
+
+def base_checkpoint(folder: Path) -> Path:
+    """A checkpoint in whisper-base's shape, vocabulary layout and files, with random weights and made-up words."""
+    folder.mkdir(parents=True)
+    torch.manual_seed(0)
+    model = WhisperForConditionalGeneration(WHISPER_BASE)
+    languages = {f"<|{code}|>": 50259 + place for place, code in enumerate(list(LANGUAGES)[:99])}
+    model.generation_config = GenerationConfig(
+        is_multilingual=True,
+        lang_to_id=languages,
+        task_to_id={"translate": 50358, "transcribe": 50359},
+        no_timestamps_token_id=50363,
+        prev_sot_token_id=50361,
+        decoder_start_token_id=50258,
+        pad_token_id=50257,
+        bos_token_id=50257,
+        eos_token_id=50257,
+        begin_suppress_tokens=[220, 50257],
+        forced_decoder_ids=[[1, None], [2, 50359]],
+        max_length=448,
+    )
+    model.save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
+    _base_tokenizer(list(languages)).save_pretrained(folder)
+    shutil.copyfile(SAMPLE / "normalizer.json", folder / "normalizer.json")
+    return folder
+
+
+def _base_tokenizer(languages: list[str]) -> WhisperTokenizer:
+    letters = sorted(ByteLevel.alphabet())
+    words = [*letters, *(f"word{number}" for number in range(50257 - len(letters)))]
+    tail = ["translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps"]
+    special = ["<|startoftranscript|>", *languages, *(f"<|{name}|>" for name in tail)]
+    tokenizer = WhisperTokenizer(
+        vocab={word: number for number, word in enumerate(words)},
+        merges=[],
+        pad_token="<|endoftext|>",
+        extra_special_tokens=special,
+    )
+    tokenizer.add_tokens([AddedToken(f"<|{tick * 0.02:.2f}|>", normalized=False) for tick in range(1501)])
+    return tokenizer

@@ -120,7 +120,7 @@ def _more_layers(folder: Path) -> None:
     ],
 )
 def test_damaged_checkpoint_is_named(checkpoint, workspace, harm, message):
-    harm(shutil.copytree(checkpoint, "local"))
+    harm(shutil.copytree(checkpoint, workspace / "local"))
     with pytest.raises(UserError, match=message):
         fetch_base.fetch("local", Path("models/base"))
     assert not Path("models/base").exists()

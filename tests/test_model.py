@@ -171,14 +171,30 @@ def test_own_length_leaves_the_config_as_it_was():
     assert whisper.model.encoder.embed_positions.num_embeddings == 500
 
 
-def test_language_is_fixed_only_where_there_are_languages():
+def test_prompt_is_what_generate_gives_the_decoder():
     whisper = tiny_model()
     model.set_language(whisper, "en")
-    assert (whisper.generation_config.language, whisper.generation_config.task) == ("en", "transcribe")
-    assert model.prompt_length(whisper) == 4
-    english_only = tiny_model()
-    english_only.generation_config.is_multilingual = False
-    english_only.generation_config.language = None
-    model.set_language(english_only, "en")
-    assert english_only.generation_config.language is None
-    assert model.prompt_length(english_only) == 2
+    seen = []
+    forward = whisper.model.decoder.forward
+
+    def remember(*args, **kwargs):
+        seen.append(kwargs["input_ids"].tolist())
+        return forward(*args, **kwargs)
+
+    whisper.model.decoder.forward = remember
+    whisper.generate(torch.zeros(1, 80, 1000), max_new_tokens=1)
+    assert seen[0] == [model.prompt_tokens(whisper, "en")]
+
+
+def test_english_only_checkpoints_have_no_language():
+    whisper = tiny_model()
+    config = whisper.generation_config
+    config.is_multilingual, config.language = False, None
+    model.set_language(whisper, "en")
+    assert config.language is None
+    assert model.prompt_tokens(whisper, "en") == [whisper.config.decoder_start_token_id, config.no_timestamps_token_id]
+
+
+def test_unknown_language_is_named():
+    with pytest.raises(UserError, match="language 'fr' is unknown to the base model, which knows: en"):
+        model.prompt_tokens(tiny_model(), "fr")

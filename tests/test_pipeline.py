@@ -1,0 +1,140 @@
+"""The real pipeline, end to end, through dvc: on a few clips of the sample, in a repository of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CODE = ("stages", "sample", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+TRAIN_SPEAKERS, CLIPS_EACH, TEST_CLIPS, ADULT_CLIPS = 4, 5, 8, 4
+
+
+def call(folder: Path, *command: str, expect: int = 0) -> str:
+    """Run a command there and return what it printed; its failure is the test's failure."""
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
+    git = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
+    done = subprocess.run(command, cwd=folder, env=environment | git, capture_output=True, text=True, timeout=900)
+    assert done.returncode == expect, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def small_corpus(target: Path) -> None:
+    """A few clips a speaker, and one session with its TextGrid, out of the sample."""
+    for split, speakers, clips in (
+        ("train", TRAIN_SPEAKERS, CLIPS_EACH),
+        ("test", 2, TEST_CLIPS // 2),
+        ("adult", 2, 2),
+    ):
+        source = ROOT / "data" / split
+        rows = [json.loads(line) for line in (source / "metadata.jsonl").read_text().splitlines()]
+        chosen = sorted({row["speaker"] for row in rows})[:speakers]
+        rows = [row for speaker in chosen for row in [r for r in rows if r["speaker"] == speaker][:clips]]
+        (target / split / "clips").mkdir(parents=True)
+        for row in rows:
+            shutil.copyfile(source / row["file_name"], target / split / row["file_name"])
+        (target / split / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    session = sorted((ROOT / "data" / "train" / "sessions").glob("*.TextGrid"))[-1]
+    (target / "train" / "sessions").mkdir()
+    for path in (session, session.with_suffix(".ogg")):
+        shutil.copyfile(path, target / "train" / "sessions" / path.name)
+    shutil.copyfile(ROOT / "data" / "train" / "speakers.csv", target / "train" / "speakers.csv")
+
+
+def make_repository(folder: Path) -> Path:
+    for name in CODE:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, folder / name)
+    small_corpus(folder / "data")
+    parameters = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(parameters.replace("epochs: 8", "epochs: 1"))
+    call(folder, "git", "init", "-q")
+    call(folder, "git", "add", "-A")
+    call(folder, "git", "commit", "-qm", "start")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    folder = make_repository(tmp_path_factory.mktemp("pipeline") / "repository")
+    call(folder, "dvc", "repro")
+    call(folder, "git", "add", "-A")
+    call(folder, "git", "commit", "-qm", "first results")
+    return folder
+
+
+def figures(folder: Path) -> dict:
+    return json.loads((folder / "metrics" / "wer.json").read_text())
+
+
+def test_every_clip_is_scored_with_every_model(repository):
+    scores = figures(repository)
+    assert scores.keys() == {"base", "lora", "selective"}
+    for model in scores.values():
+        assert model["utterances"] == TEST_CLIPS
+        assert model["adult"]["utterances"] == ADULT_CLIPS
+        errors = model["substitutions"] + model["deletions"] + model["insertions"]
+        assert model["wer"] == pytest.approx(errors / model["words"], abs=1e-6)
+    assert len({model["words"] for model in scores.values()}) == 1
+
+
+def test_wer_json_is_fit_for_dvc(repository):
+    def check(value, key=""):
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                assert "." not in name
+                check(inner, name)
+        else:
+            assert type(value) in (int, float), key
+
+    check(figures(repository))
+    assert "base.wer" in call(repository, "dvc", "metrics", "diff", "--all", "HEAD~1").replace("'", "")
+
+
+def test_second_run_does_nothing(repository):
+    assert "up to date" in call(repository, "dvc", "repro")
+    assert call(repository, "git", "status", "--porcelain") == ""
+
+
+def test_models_load_with_no_code_of_this_project(repository):
+    script = (
+        "from peft import PeftModel; from transformers import WhisperForConditionalGeneration as W, pipeline;"
+        "PeftModel.from_pretrained(W.from_pretrained('models/base'), 'models/lora');"
+        "pipeline('automatic-speech-recognition', model='models/selective')"
+    )
+    call(repository, sys.executable, "-I", "-c", script)
+
+
+def test_checkpoint_is_scored_outside_the_pipeline(repository):
+    before = (repository / "metrics" / "wer.json").read_bytes()
+    table = call(repository, sys.executable, "-m", "stages.evaluate", "--checkpoint", "models/lora")
+    row = next(line.split() for line in table.splitlines() if line.startswith("test "))
+    assert row[1] == "models/lora"
+    assert float(row[2]) == pytest.approx(100 * figures(repository)["lora"]["wer"], abs=0.01)
+    assert (repository / "metrics" / "wer.json").read_bytes() == before
+
+
+def test_override_reruns_only_what_depends_on_it(repository):
+    told = call(repository, "dvc", "exp", "run", "-S", "train_lora.rank=8")
+    for stage in ("fetch_base", "preprocess", "train_selective", "transcribe@base", "transcribe@selective"):
+        assert f"Stage '{stage}' didn't change, skipping" in told, stage
+    for stage in ("train_lora", "transcribe@lora", "evaluate"):
+        assert f"Running stage '{stage}'" in told, stage
+    adapter = json.loads((repository / "models" / "lora" / "adapter_config.json").read_text())
+    assert adapter["r"] == 8
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [("train_lora.rank=0", "train_lora.rank: expected greater than or equal to 1"), ("train_lora.rnak=8", "rnak")],
+)
+def test_mistyped_override_is_told_plainly(repository, override, message):
+    told = call(repository, "dvc", "exp", "run", "-S", override, expect=255)
+    assert message in told
+    assert "Traceback" not in told
+    call(repository, "git", "checkout", "-q", "params.yaml", "dvc.lock")
