@@ -10,9 +10,9 @@ from datasets import Dataset
 from transformers import WhisperFeatureExtractor, WhisperProcessor
 
 from stages import features
-from stages.audio import SAMPLE_RATE
 from stages.errors import UserError
 from stages.shards import read_audio, read_manifest
+from stages.units import SAMPLE_RATE
 
 IGNORED = -100  # label that adds nothing to the loss (PyTorch's cross entropy)
 

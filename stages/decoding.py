@@ -10,12 +10,11 @@ import torch
 from tqdm import tqdm
 
 from stages import features, hardware
-from stages.audio import SAMPLE_RATE
-from stages.errors import UserError
 from stages.model import Checkpoint, prompt_tokens, set_language, whisper_of
 from stages.params import Params, Transcribe
 from stages.shards import read_audio, read_manifest
 from stages.transcripts import Transcript
+from stages.units import SAMPLE_RATE
 
 EXTRA_TOKENS = 16  # beyond tokens_per_second: a short clip still holds a sentence
 
@@ -44,20 +43,6 @@ def prepare(checkpoint: Checkpoint, settings: Params) -> Decoder:
     most_tokens = whisper.config.max_target_positions - len(prompt_tokens(whisper, settings.language))
     precision = hardware.choose_precision(settings.transcribe.precision, device)
     return Decoder(checkpoint, settings.transcribe, most_tokens, device, precision)
-
-
-def evaluation_sets(processed: Path = Path("processed_data")) -> list[Path]:
-    """The folders of processed_data to be scored: every split but train and dev.
-
-    Raises
-    ------
-    UserError
-        There is none.
-    """
-    folders = [path for path in sorted(processed.glob("*")) if path.is_dir() and path.name not in ("train", "dev")]
-    if not folders:
-        raise UserError(f"{processed} holds no evaluation set; make it with: dvc repro preprocess")
-    return folders
 
 
 def transcribe_split(decoder: Decoder, folder: Path) -> list[Transcript]:

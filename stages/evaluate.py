@@ -10,7 +10,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from stages import decoding, hub, model, params, report, scoring, transcripts
+from stages import decoding, hub, model, params, report, scoring, shards, transcripts
 from stages.errors import UserError, told_plainly
 from stages.scoring import ErrorCounts, Normaliser
 from stages.transcripts import Transcript
@@ -56,7 +56,7 @@ def decode(checkpoint: str, settings: params.Params) -> list[Transcript]:
             commit = hub.download(name, revision or None, folder)
             print(f"{name}: commit {commit}")
         decoder = decoding.prepare(model.load_checkpoint(folder), settings)
-        return [row for path in decoding.evaluation_sets() for row in decoding.transcribe_split(decoder, path)]
+        return [row for path in shards.evaluation_sets() for row in decoding.transcribe_split(decoder, path)]
 
 
 def score(rows: list[Transcript], normalise: dict[str, Normaliser]) -> dict[str, dict[str, ErrorCounts]]:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from transformers import WhisperFeatureExtractor
 
-from stages.audio import SAMPLE_RATE
+from stages.units import SAMPLE_RATE
 
 FRAME_MULTIPLE = 32  # batches are padded to a multiple of this: few distinct shapes, and fewer is faster
 LOG_MEL_RANGE = 2.0  # after Whisper's scaling, a clip's floor lies this far under its loudest bin (8 decades / 4)

@@ -23,8 +23,8 @@ from transformers import (
 
 from stages import checkpoints, cost, dataset, hardware, model, scoring
 from stages.params import Params
+from stages.shards import PROCESSED
 
-PROCESSED = Path("processed_data")
 CURVE_COLUMNS = {"step": "step", "epoch": "epoch", "loss": "train_loss", "eval_loss": "dev_loss", "eval_wer": "dev_wer"}
 
 

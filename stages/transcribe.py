@@ -6,7 +6,7 @@ Reads processed_data/ and models/; writes metrics/transcripts/<model>.jsonl.
 import argparse
 from pathlib import Path
 
-from stages import cost, decoding, model, params, transcripts
+from stages import cost, decoding, model, params, shards, transcripts
 from stages.errors import told_plainly
 
 MODELS = {"base": model.BASE_FOLDER, "lora": Path("models/lora"), "selective": Path("models/selective")}
@@ -21,7 +21,7 @@ def main() -> None:
     with cost.measured(f"transcribe_{name}") as figures:
         decoder = decoding.prepare(model.load_checkpoint(MODELS[name]), settings)
         rows = []
-        for folder in decoding.evaluation_sets():
+        for folder in shards.evaluation_sets():
             rows += decoding.transcribe_split(decoder, folder)
         figures["clips"] = len(rows)
     transcripts.write_transcripts(transcripts.TRANSCRIPTS_FOLDER / f"{name}.jsonl", rows)

@@ -1,0 +1,163 @@
+"""Kaldi directories: wav.scp, text, utt2spk and, where given, segments, spk2age, spk2gender.
+
+    text      000010011 WE CALL IT BEAR               utt2spk   000010011 0001
+    wav.scp   000010011 wav/000010011.flac            segments  utterance recording 1.25 3.5
+              000010012 sph2pipe -f wav -p a.sph |    spk2age   0001 6
+
+wav.scp may hold commands. They are never run: those that only convert a file are read for the file's name.
+"""
+
+import contextlib
+import re
+import shlex
+from pathlib import Path
+
+from stages.corpus.files import Files, read_text
+from stages.corpus.speakers import age_in_months, gender_of
+from stages.corpus.utterance import Reading, Refused, Utterance
+from stages.units import Seconds
+
+# Options that only set the form of the output and are followed by a value.
+SPH2PIPE_VALUES = ("-f",)
+SOX_VALUES = ("-t", "-r", "-b", "-c", "-e")
+
+
+def folders(files: Files) -> list[Path]:
+    """The Kaldi directories of a split: those that hold wav.scp and text."""
+    present = set(files.paths)
+    return [path.parent for path in files.paths if path.name == "wav.scp" and path.with_name("text") in present]
+
+
+def read(folder: Path, files: Files, reading: Reading) -> None:
+    """Add the utterances of one Kaldi directory."""
+    tables = {
+        name: _table(folder / name, files, reading)
+        for name in ("wav.scp", "segments", "utt2spk", "spk2age", "spk2gender")
+    }
+    place = files.shown(folder / "text")
+    transcribed = set()
+    for line, id, text in _lines(folder / "text", files, reading):
+        transcribed.add(id)
+        try:
+            reading.add(_utterance(id, text, line, tables, folder, files, reading))
+        except Refused as refused:
+            reading.refuse(id, place, line, refused.reason, refused.detail)
+    for id in tables["segments"]:
+        if id not in transcribed:
+            reading.warn("a segment without text", f"{files.shown(folder / 'segments')} ({id})")
+            _occupy(id, tables, folder, files, reading)
+
+
+def _lines(path: Path, files: Files, reading: Reading) -> list[tuple[int, str, str]]:
+    """(line number, first word, the rest) of each line of a Kaldi table; [] where there is no such file."""
+    if not path.is_file():
+        return []
+    rows = []
+    for number, line in enumerate(read_text(path, files.shown(path), reading).split("\n"), start=1):
+        if words := line.split(maxsplit=1):
+            rows.append((number, words[0], words[1].strip() if len(words) > 1 else ""))
+    return rows
+
+
+def _table(path: Path, files: Files, reading: Reading) -> dict[str, str]:
+    return {id: rest for _, id, rest in _lines(path, files, reading)}
+
+
+def _utterance(id: str, text: str, line: int, tables: dict, folder: Path, files: Files, reading: Reading) -> Utterance:
+    file = files.shown(folder / "text")
+    place = f"{file}:{line}"
+    recording, start, end = _segment(id, tables["segments"])
+    audio = _audio(recording, tables["wav.scp"], folder, files)
+    speaker = tables["utt2spk"].get(id, "")
+    if not speaker:
+        reading.warn("unknown speakers are one per recording", place)
+    return Utterance(
+        id=id,
+        audio=audio,
+        source=files.shown(audio),
+        text_raw=text,
+        speaker=speaker or recording,
+        speaker_known=bool(speaker),
+        start=start,
+        end=end,
+        age_months=age_in_months(tables["spk2age"].get(speaker, ""), "", place, reading),
+        gender=gender_of(tables["spk2gender"].get(speaker, "")),
+        file=file,
+        line=line,
+    )
+
+
+def _segment(id: str, segments: dict[str, str]) -> tuple[str, Seconds | None, Seconds | None]:
+    if not segments:
+        return id, None, None
+    if id not in segments:
+        raise Refused("missing-segment", "not in segments")
+    try:
+        recording, start, end, *_ = segments[id].split()
+        times = float(start), float(end)
+    except ValueError:
+        raise Refused("bad-time", f"segments has {segments[id]!r}, expected: recording start end") from None
+    return recording, times[0], None if times[1] == -1 else times[1]  # Kaldi's -1 is the end of the recording
+
+
+def _audio(recording: str, scp: dict[str, str], folder: Path, files: Files) -> Path:
+    if recording not in scp:
+        raise Refused("missing-audio", f"{recording} is not in wav.scp")
+    return files.resolve(file_of(scp[recording]), folder, foreign=True)
+
+
+def _occupy(id: str, tables: dict, folder: Path, files: Files, reading: Reading) -> None:
+    """Somebody speaks in this segment, though nobody wrote down what."""
+    with contextlib.suppress(Refused):  # it has no text: there is no utterance to refuse
+        recording, start, end = _segment(id, tables["segments"])
+        if start is not None:
+            reading.occupy(_audio(recording, tables["wav.scp"], folder, files), start, end)
+
+
+def file_of(entry: str) -> str:
+    """The file that a wav.scp entry stands for: the entry itself, or what its command converts.
+
+    Raises
+    ------
+    Refused
+        The entry is a command that does more than convert one file, or none of flac, sph2pipe and sox.
+    """
+    entry = entry.strip()
+    if not entry.endswith("|"):
+        return entry
+    refused = Refused("wav-scp-command", f"wav.scp has a command, which is not run; write the file's path: {entry}")
+    command = entry[:-1].strip()
+    if re.search(r"[|;&<>`$\n]", command):
+        raise refused
+    try:
+        program, *words = shlex.split(command)
+    except ValueError:
+        raise refused from None
+    match Path(program).name:
+        case "flac":
+            known = all(word in ("-c", "-d", "-s", "-cd", "-dc", "-cds", "-dcs") for word in words[:-1])
+            found = words[-1:] if known else []
+        case "sph2pipe":
+            found = _positional(words, SPH2PIPE_VALUES, flags=("-p",))
+        case "sox":
+            found = _positional(words, SOX_VALUES, flags=("-G", "-D"))
+            # Anything after the output is an effect and would change what is heard.
+            found = found[:1] if len(found) == 2 and found[1] == "-" else []
+        case _:
+            found = []
+    if len(found) != 1 or found[0].startswith("-"):
+        raise refused
+    return found[0]
+
+
+def _positional(words: list[str], with_value: tuple[str, ...], flags: tuple[str, ...]) -> list[str]:
+    """The arguments that are no options; [] where an option is unknown."""
+    found, rest = [], iter(words)
+    for word in rest:
+        if word in with_value:
+            next(rest, None)
+        elif word == "-" or not word.startswith("-"):
+            found.append(word)
+        elif word not in flags and not re.fullmatch(r"-b\d+|-r\d+|-c1", word):
+            return []
+    return found

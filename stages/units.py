@@ -1,0 +1,5 @@
+"""What numbers mean throughout: apart from the code that decodes audio, so that an edit there does not train again."""
+
+Seconds = float
+
+SAMPLE_RATE = 16_000  # Hz: of every clip, and what Whisper hears

@@ -1,0 +1,57 @@
+"""Tiny corpora for tests: noise bursts for speech, in the layouts that preprocess reads."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+RATE = 16_000
+
+
+def noise(seconds: float, seed: int = 0, rate: int = RATE) -> np.ndarray:
+    """White noise at -20 dBFS, shape (samples,)."""
+    return np.random.default_rng(seed).normal(0, 0.1, round(seconds * rate)).astype(np.float32)
+
+
+def write_audio(path: Path, seconds: float = 1.0, seed: int = 0, rate: int = RATE) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, noise(seconds, seed, rate), rate)
+    return path
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def write_table(folder: Path, rows: list[dict]) -> Path:
+    return write(folder / "metadata.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_corpus(data: Path, speakers: dict[str, list[str]], utterances: int = 2, seconds: float = 1.0) -> None:
+    """A corpus in tables: {split: speakers}, so many utterances each."""
+    seed = 0
+    for split, names in speakers.items():
+        rows = []
+        for speaker in names:
+            for number in range(utterances):
+                seed += 1
+                name = f"{speaker}/{number}.wav"
+                write_audio(data / split / name, seconds, seed)
+                rows.append({"file_name": name, "text": f"words {number} of {speaker}", "speaker": speaker, "age": 7})
+        write_table(data / split, rows)
+
+
+def textgrid(tiers: dict[str, list[tuple[float, float, str]]], duration: float = 10.0) -> str:
+    """A TextGrid in Praat's long form."""
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {duration}"]
+    lines += ["tiers? <exists>", f"size = {len(tiers)}", "item []:"]
+    for number, (name, intervals) in enumerate(tiers.items(), start=1):
+        lines += [f"    item [{number}]:", '        class = "IntervalTier"', f'        name = "{name}"']
+        lines += ["        xmin = 0", f"        xmax = {duration}", f"        intervals: size = {len(intervals)}"]
+        for place, (start, end, label) in enumerate(intervals, start=1):
+            lines += [f"        intervals [{place}]:", f"            xmin = {start}", f"            xmax = {end}"]
+            lines += [f'            text = "{label}"']
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,232 @@
+"""The stage as a whole: what it writes, what it refuses, and that it writes the same again."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from stages import preprocess
+from stages.shards import Clip, read_audio, read_manifest
+from tests.corpora import noise, textgrid, write, write_audio, write_corpus, write_table
+
+PARAMS = Path(__file__).parent.parent / "params.yaml"
+SPEAKERS = {"train": ["anna", "ben", "carl"], "test": ["dora"]}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """An empty project with the default parameters, as the current folder."""
+    shutil.copy(PARAMS, tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def set_params(project: Path, old: str, new: str) -> None:
+    path = project / "params.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+
+
+def clips(split: str) -> dict[str, Clip]:
+    return {clip.id: clip for clip in read_manifest(Path("processed_data") / split)}
+
+
+def audio_of(split: str, clip: Clip) -> np.ndarray:
+    return read_audio(Path("processed_data") / split, clip)
+
+
+def rejected() -> list[dict]:
+    return [json.loads(line) for line in Path("processed_data/rejected.jsonl").read_text().splitlines()]
+
+
+def tree() -> dict[str, bytes]:
+    root = Path("processed_data")
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def stopped() -> str:
+    with pytest.raises(SystemExit) as raised:
+        preprocess.main()
+    return str(raised.value)
+
+
+def test_small_corpus(project, capsys):
+    write_corpus(project / "data", {**SPEAKERS, "adults": ["anna's father"]})
+    write(project / "data/README.md", "hi")
+    preprocess.main()
+    assert sorted(tree()) == [
+        *(f"{split}/{file}" for split in ("adults", "dev") for file in ("manifest.jsonl", "shard-00000.tar")),
+        "rejected.jsonl",
+        *(f"{split}/{file}" for split in ("test", "train") for file in ("manifest.jsonl", "shard-00000.tar")),
+    ]
+    people = {split: {clip.speaker for clip in clips(split).values()} for split in ("train", "dev", "test", "adults")}
+    assert people["train"] | people["dev"] == {"anna", "ben", "carl"}
+    assert (len(people["train"]), len(people["dev"])) == (2, 1)
+    clip = clips("test")["dora-0"]
+    assert (clip.text, clip.age_months, clip.source, clip.duration) == ("words 0 of dora", 84, "test/dora/0.wav", 1.0)
+    np.testing.assert_allclose(audio_of("test", clip), noise(1, seed=7), atol=1e-4)
+    assert rejected() == []
+    assert "adults" in capsys.readouterr().out
+
+
+def test_same_bytes_again(project):
+    write_corpus(project / "data", SPEAKERS)
+    write_audio(project / "data/train/session.wav", seconds=5, rate=44_100)
+    write(
+        project / "data/train/session.TextGrid", textgrid({"eve": [(0, 1, "a"), (2, 3, "b")], "fay": [(1.5, 4, "c")]})
+    )
+    preprocess.main()
+    first = tree()
+    preprocess.main()
+    assert tree() == first
+    # The same files, created in the opposite order.
+    files = [path for path in sorted((project / "data").rglob("*")) if path.is_file()]
+    for path in reversed(files):
+        write(project / "copy" / path.relative_to(project / "data"), path.read_bytes())
+    shutil.rmtree(project / "data")
+    (project / "copy").rename(project / "data")
+    preprocess.main()
+    assert tree() == first
+    assert not any(str(project).encode() in content for content in first.values())
+
+
+def test_session_is_cut(project):
+    write_corpus(project / "data", SPEAKERS)
+    session = noise(10, seed=99)
+    session[6 * 16_000 : 8 * 16_000] = 0
+    soundfile.write(project / "data/train/s.wav", session, 16_000)
+    child = [
+        (1, 2, "one"),
+        (2.04, 3, "two"),
+        (5, 6, "<SILENCE>"),
+        (6.2, 7, "nothing"),
+        (9, 10.4, "last"),
+        (9.5, 10.6, "x"),
+    ]
+    write(
+        project / "data/train/s.TextGrid",
+        textgrid({"eve": child, "mot": [(3.02, 3.5, "yes"), (4.95, 5.5, "hm"), (8.5, 8.95, " ")]}),
+    )
+    set_params(project, "textgrid_tiers: .*", "textgrid_tiers: eve")
+    set_params(project, "max_refused: 0.2", "max_refused: 0.5")
+    preprocess.main()
+    found = {clip.text: clip for split in ("train", "dev") for clip in clips(split).values() if clip.speaker == "eve"}
+    assert {text: clip.duration for text, clip in found.items()} == {
+        "one": 1.14,  # "two" begins 0.04 s after it
+        "two": 1.02,  # and somebody else 0.02 s after that
+        "<SILENCE>": 1.1,  # overlapped at its start
+        "last": 1.1,  # trimmed to the recording, which ends with it
+    }
+    split = "train" if "eve" in {clip.speaker for clip in clips("train").values()} else "dev"
+    np.testing.assert_allclose(
+        audio_of(split, found["one"]), session[round(0.9 * 16_000) : round(2.04 * 16_000)], atol=1e-4
+    )
+    assert (found["last"].start, found["last"].end) == (9.0, 10.4)
+    assert {row["reason"] for row in rejected()} == {"silence", "end-beyond-audio"}
+
+
+def test_recording_is_decoded_once(project, monkeypatch):
+    write_corpus(project / "data", SPEAKERS)
+    write_audio(project / "data/test/s.wav", seconds=10)
+    write(project / "data/test/s.TextGrid", textgrid({"x": [(i, i + 0.5, "hi") for i in range(9)]}))
+    decoded = []
+    decode = preprocess.audio.decode
+    monkeypatch.setattr(preprocess.audio, "decode", lambda path: decoded.append(path.name) or decode(path))
+    preprocess.main()
+    assert decoded.count("s.wav") == 1
+    assert len(clips("test")) == 9 + 2
+
+
+def test_lengths(project):
+    write_corpus(project / "data", SPEAKERS)
+    for split in ("train", "test"):
+        rows = []
+        for name, seconds in (("short", 0.2), ("long", 10.7)):
+            write_audio(project / f"data/{split}/{name}.wav", seconds)
+            rows.append({"file_name": f"{name}.wav", "text": name, "speaker": SPEAKERS[split][0]})
+        write(project / f"data/{split}/more/metadata.jsonl", "\n".join(map(json.dumps, rows)))
+    set_params(project, "max_refused: 0.2", "max_refused: 0.5")
+    preprocess.main()
+    assert "more-long" not in clips("train")
+    assert clips("test")["long"].duration == 10.7
+    refused = [(row["reason"], row["file"], row["line"]) for row in rejected()]
+    assert ("too-long", "train/more/metadata.jsonl", 2) in refused
+    assert sorted(reason for reason, _, _ in refused) == ["too-long", "too-short", "too-short"]
+
+
+def test_capitals_are_lowered(project):
+    write_corpus(project / "data", SPEAKERS)
+    write_audio(project / "data/test/a.wav")
+    write_table(project / "data/test", [{"file_name": "a.wav", "text": "WE CALL IT\u00a0BEAR", "speaker": "x"}])
+    preprocess.main()
+    clip = clips("test")["a"]
+    assert (clip.text, clip.text_raw) == ("we call it bear", "WE CALL IT\u00a0BEAR")
+
+
+def test_dev_folder_is_used(project):
+    write_corpus(project / "data", {"train": ["anna"], "dev": ["ben"], "test": ["dora"]})
+    preprocess.main()
+    assert {clip.speaker for clip in clips("dev").values()} == {"ben"}
+
+
+@pytest.mark.parametrize(
+    ("speakers", "message"),
+    [
+        ({"train": ["anna", "ben"]}, "data/test is missing"),
+        ({"test": ["anna"]}, "data/train is missing"),
+        ({}, "data/train is missing"),
+        ({"train": ["anna"], "test": ["dora"]}, "data/train has 1 speaker"),
+        ({"train": ["anna", "ben"], "test": ["ben"]}, "data/train and data/test share 1 speaker(s): ben"),
+    ],
+)
+def test_mistakes_are_told(project, speakers, message):
+    write_corpus(project / "data", speakers)
+    assert message in stopped()
+    assert not list(project.rglob("manifest.jsonl"))
+
+
+def test_too_many_refused(project):
+    write_corpus(project / "data", SPEAKERS)
+    for number in range(2):
+        write(project / f"data/train/anna/{number}.wav", b"<html>")
+    message = stopped()
+    assert "are refused (unreadable-audio 2)" in message
+    assert "processed_data/rejected.jsonl" in message
+    assert [row["reason"] for row in rejected()] == ["unreadable-audio"] * 2
+    assert not list(project.rglob("manifest.jsonl"))
+    set_params(project, "max_refused: 0.2", "max_refused: 0.9")
+    write_audio(project / "data/train/anna/0.wav")
+    preprocess.main()
+    assert [(row["id"], row["detail"]) for row in rejected()] == [
+        ("anna-1", "train/anna/1.wav: libsndfile: Format not recognised")
+    ]
+
+
+def test_nothing_left(project):
+    write_corpus(project / "data", {**SPEAKERS, "adults": []})
+    write(project / "data/adults/metadata.jsonl", '{"file_name": "gone.wav", "text": "hi"}')
+    set_params(project, "max_refused: 0.2", "max_refused: 1.0")
+    assert "1 of 1 utterances of the adults set are refused (missing-audio 1)" in stopped()
+
+
+def test_folder_of_shared_audio_is_no_evaluation_set(project, capsys):
+    for split, speakers in SPEAKERS.items():
+        rows = []
+        for speaker in speakers:
+            write_audio(project / f"data/WAVE/{speaker}.WAV")
+            rows.append({"file_name": f"../WAVE/{speaker}.WAV", "text": "hi", "speaker": speaker})
+        write_table(project / "data" / split, rows)
+    preprocess.main()
+    assert "data/WAVE holds no transcripts, so it is no evaluation set (4 recordings)" in capsys.readouterr().out
+    assert not Path("processed_data/WAVE").exists()
+
+
+def test_without_torch():
+    """Preprocessing runs where there is no torch, and starts in a moment."""
+    code = "import sys, stages.preprocess; sys.exit('torch' in sys.modules or 'datasets' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PARAMS.parent, check=False).returncode == 0
