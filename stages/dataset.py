@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from datasets import Dataset
+from datasets import Dataset, NamedSplit
 from transformers import WhisperFeatureExtractor, WhisperProcessor
 
 from stages import features
@@ -63,7 +63,9 @@ def speech_dataset(folder: Path, labels: Labels, spare_seconds: float, cache: Pa
     if not kept:
         raise UserError(f"{folder} has no clip to train on")
     source = {"folder": folder, "kept": kept, "extractor": extractor, "spare_seconds": spare_seconds}
-    return Dataset.from_generator(_rows, gen_kwargs=source, cache_dir=str(cache), fingerprint=folder.name)
+    # A fingerprint of our own: datasets would pickle all of `source` to hash it.
+    place = {"cache_dir": str(cache), "split": NamedSplit(folder.name), "fingerprint": folder.name}
+    return Dataset.from_generator(_rows, gen_kwargs=source, **place)
 
 
 def _rows(folder: Path, kept: list, extractor: WhisperFeatureExtractor, spare_seconds: float) -> Iterator[dict]:

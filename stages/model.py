@@ -12,9 +12,14 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError, safe_open
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
+from transformers.utils import logging
 
 from stages.errors import UserError
 from stages.params import TrainLora, TrainSelective
+
+# What transformers warns of is either checked here and told as an error, or done by its own Whisper code.
+logging.set_verbosity_error()
+logging.disable_progress_bar()  # of reading a file; training and decoding keep theirs
 
 BASE_FOLDER = Path("models/base")
 ADAPTER_FILE = "adapter_config.json"
