@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stages import decoding, hub, model, params, report, scoring, shards, transcripts
 from stages.errors import UserError, told_plainly
-from stages.scoring import ErrorCounts, Normaliser
+from stages.scoring import Normaliser
 from stages.transcripts import Transcript
 
 MODELS = ("base", "lora", "selective")
@@ -33,10 +33,9 @@ def main() -> None:
         print(table({checkpoint: score(decode(checkpoint, settings), normalise)}))
         return
     scores = {name: score(read(name), normalise) for name in MODELS}
-    figures = {name: wer_figures(sets) for name, sets in scores.items()}
     WER_FILE.parent.mkdir(exist_ok=True)
-    WER_FILE.write_text(json.dumps(figures, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    rates = {name: {key: by["whisper"].wer for key, by in sets.items()} for name, sets in scores.items()}
+    WER_FILE.write_text(json.dumps(scores, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    rates = {name: {key: block["wer"] for key, block in by_set(figures).items()} for name, figures in scores.items()}
     report.wer_figure(rates, WER_FIGURE)
     print(table(scores))
 
@@ -59,19 +58,13 @@ def decode(checkpoint: str, settings: params.Params) -> list[Transcript]:
         return [row for path in shards.evaluation_sets() for row in decoding.transcribe_split(decoder, path)]
 
 
-def score(rows: list[Transcript], normalise: dict[str, Normaliser]) -> dict[str, dict[str, ErrorCounts]]:
-    """Error counts by evaluation set, then by normaliser; the headline set first."""
-    sets = sorted({row.split for row in rows}, key=lambda name: (name != HEADLINE_SET, name))
-    counts = {}
-    for name in sets:
-        pairs = [(row.reference, row.hypothesis) for row in rows if row.split == name]
-        counts[name] = {key: scoring.count_errors(*zip(*pairs, strict=True), rule) for key, rule in normalise.items()}
-    return counts
-
-
-def wer_figures(sets: dict[str, dict[str, ErrorCounts]]) -> dict:
+def score(rows: list[Transcript], normalise: dict[str, Normaliser]) -> dict:
     """One model's part of wer.json: the headline set's figures at the top, each further set under its name."""
-    blocks = {name: by["whisper"].figures() | {"light": by["light"].figures()} for name, by in sets.items()}
+    blocks = {}
+    for name in sorted({row.split for row in rows}):
+        pairs = [(row.reference, row.hypothesis) for row in rows if row.split == name]
+        counts = {key: scoring.count_errors(*zip(*pairs, strict=True), rule) for key, rule in normalise.items()}
+        blocks[name] = counts["whisper"].figures() | {"light": counts["light"].figures()}
     figures = blocks.pop(HEADLINE_SET)
     taken = sorted(figures.keys() & blocks.keys())
     if taken:
@@ -79,15 +72,21 @@ def wer_figures(sets: dict[str, dict[str, ErrorCounts]]) -> dict:
     return figures | blocks
 
 
-def table(scores: dict[str, dict[str, dict[str, ErrorCounts]]]) -> str:
-    """The scores as aligned text: one row a set and model."""
+def by_set(figures: dict) -> dict[str, dict]:
+    """The figures of each evaluation set out of one model's part of wer.json, the headline set first."""
+    others = {name: block for name, block in figures.items() if isinstance(block, dict) and "light" in block}
+    return {HEADLINE_SET: figures} | others
+
+
+def table(scores: dict[str, dict]) -> str:
+    """The contents of wer.json as aligned text: one row a set and model, rates in per cent."""
     rows = [HEADINGS]
-    for name in next(iter(scores.values())):
-        for label, sets in scores.items():
-            counts, light = sets[name]["whisper"], sets[name]["light"]
-            errors = (counts.substitutions, counts.deletions, counts.insertions, counts.words, counts.utterances)
-            rates = (f"{100 * rate:.2f}" for rate in (counts.wer, light.wer, counts.cer))
-            rows.append((name, label, *rates, *map(str, errors)))
+    for name in by_set(next(iter(scores.values()))):
+        for label, figures in scores.items():
+            block = by_set(figures)[name]
+            rates = (f"{100 * rate:.2f}" for rate in (block["wer"], block["light"]["wer"], block["cer"]))
+            counts = (block[key] for key in ("substitutions", "deletions", "insertions", "words", "utterances"))
+            rows.append((name, label, *rates, *map(str, counts)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
