@@ -51,8 +51,8 @@ def download(name: str, revision: str | None, target: Path) -> str:
     except (HTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"cannot fetch {name!r} from the model hub ({reason}); check the network, or 'dvc pull models/base' what "
-            "somebody has pushed, or set base_model to a local folder"
+            f"cannot fetch {name!r} from the model hub ({reason}); check the network, or run 'dvc pull models/base' "
+            "if somebody has pushed it, or set base_model to a local folder"
         ) from None
     shutil.rmtree(target / ".cache", ignore_errors=True)  # the client's notes, with times in them
     _check_digests(listing, target)

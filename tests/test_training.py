@@ -56,6 +56,7 @@ def settings(**train) -> params.Params:
     values = params.load(ROOT / "params.yaml").model_dump()
     values["train"] |= {"epochs": 2, "batch_size": 4, "precision": "fp32"} | train
     values["train_lora"] |= {"rank": 2, "alpha": 4}
+    values["train_selective"] |= {"encoder_layers": 1, "decoder_layers": 2}
     values["runtime"]["device"] = "cpu"
     return params.Params.model_validate(values)
 
@@ -162,9 +163,6 @@ def run(stage: str, chosen: params.Params) -> dict[str, bytes]:
 
 def test_training_is_reproducible_and_leaves_no_checkpoints(workspace):
     chosen = settings()
-    chosen = chosen.model_copy(
-        update={"train_selective": chosen.train_selective.model_copy(update={"decoder_layers": 2})}
-    )
     first = run("train_selective", chosen)
     assert first == run("train_selective", chosen)
     assert list(Path("checkpoints").glob("*/*")) == []
@@ -211,9 +209,6 @@ def test_best_checkpoint_on_dev_is_kept(workspace, monkeypatch):
 
     monkeypatch.setattr(Seq2SeqTrainer, "_save_checkpoint", save_and_remember)
     chosen = settings()
-    chosen = chosen.model_copy(
-        update={"train_selective": chosen.train_selective.model_copy(update={"decoder_layers": 2})}
-    )
     run("train_selective", chosen)
     saved = load_file("models/selective/model.safetensors")["model.decoder.layers.0.fc1.weight"]
     assert torch.equal(saved, kept[0])
