@@ -39,10 +39,19 @@ def _peak_memory_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
 
 
+def _known() -> dict:
+    if not COST_FILE.is_file():
+        return {}
+    try:
+        return json.loads(COST_FILE.read_text(encoding="utf-8"))
+    except ValueError:  # a merge conflict, say: no reason to lose what was just trained
+        print(f"{COST_FILE} is not valid JSON; it is begun anew (git has the old one)")
+        return {}
+
+
 def _record(stage: str, figures: dict) -> None:
     COST_FILE.parent.mkdir(exist_ok=True)
     lock = Path(tempfile.gettempdir()) / f"cost-{os.getuid()}.lock"  # two strategies may end at once
     with FileLock(lock):
-        known = json.loads(COST_FILE.read_text(encoding="utf-8")) if COST_FILE.is_file() else {}
-        known[stage] = figures
+        known = _known() | {stage: figures}
         COST_FILE.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")

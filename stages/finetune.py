@@ -22,7 +22,7 @@ from transformers import (
     set_seed,
 )
 
-from stages import checkpoints, cost, dataset, hardware, model, scoring
+from stages import checkpoints, cost, dataset, hardware, model, scoring, strategies
 from stages.params import Params
 from stages.shards import PROCESSED
 
@@ -50,7 +50,7 @@ def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[Whi
         if train.audio_context == "utterance":
             model.encode_at_own_length(base)
         tuned = choose(base)
-        learning, total = model.parameter_counts(tuned)
+        learning, total = strategies.parameter_counts(tuned)
         print(f"{stage}: {learning:,} of {total:,} parameters learn ({learning / total:.2%})")
         trainer = make_trainer(tuned, settings, strategy.learning_rate, folder)
         trainer.train(resume_from_checkpoint=checkpoints.latest(folder))

@@ -3,7 +3,7 @@
 Reads processed_data/ and models/base; writes models/lora (a stock PEFT adapter) and metrics/train_lora.csv.
 """
 
-from stages import finetune, model, params
+from stages import finetune, params, strategies
 from stages.errors import told_plainly
 
 
@@ -11,7 +11,7 @@ from stages.errors import told_plainly
 def main() -> None:
     settings = params.load()
     strategy = settings.train_lora
-    finetune.run("train_lora", settings, strategy, lambda base: model.add_lora(base, strategy))
+    finetune.run("train_lora", settings, strategy, lambda base: strategies.add_lora(base, strategy))
 
 
 if __name__ == "__main__":

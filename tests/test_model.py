@@ -1,4 +1,4 @@
-"""Which parameters learn, what is saved, and the encoder at an utterance's own length."""
+"""What is saved and loaded, the decoder's prompt, and the encoder at an utterance's own length."""
 
 import json
 
@@ -10,23 +10,9 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from stages import model
 from stages.errors import UserError
-from stages.params import TrainLora, TrainSelective
-from tests.checkpoints import base_on_meta, tiny_checkpoint, tiny_model
-
-LORA = TrainLora(learning_rate=0.001, rank=16, alpha=32, dropout=0.0, target_modules=["q_proj", "v_proj"])
-
-
-def selective(encoder_layers: int, decoder_layers: int, token_embedding: bool = False) -> TrainSelective:
-    return TrainSelective(
-        learning_rate=0.001,
-        encoder_layers=encoder_layers,
-        decoder_layers=decoder_layers,
-        token_embedding=token_embedding,
-    )
-
-
-def learning(module: torch.nn.Module) -> set[str]:
-    return {name for name, parameter in module.named_parameters() if parameter.requires_grad}
+from stages.strategies import add_lora
+from tests.checkpoints import tiny_checkpoint, tiny_model
+from tests.test_strategies import LORA
 
 
 @pytest.fixture(scope="module")
@@ -34,46 +20,9 @@ def base(tmp_path_factory):
     return tiny_checkpoint(tmp_path_factory.mktemp("base") / "base")
 
 
-def test_lora_share_of_whisper_base():
-    tuned = model.add_lora(base_on_meta(), LORA)
-    count, total = model.parameter_counts(tuned)
-    assert count == 16 * (512 + 512) * 2 * (6 + 6 + 6)  # q and v, encoder self, decoder self, decoder cross
-    assert count / total == pytest.approx(0.0081, abs=5e-5)
-    assert all(".q_proj.lora_" in name or ".v_proj.lora_" in name for name in learning(tuned))
-
-
-def test_selective_share_of_whisper_base():
-    tuned = model.unfreeze_layers(base_on_meta(), selective(1, 6))
-    count, total = model.parameter_counts(tuned)
-    assert total == 72_593_920
-    assert count / total == pytest.approx(0.39, abs=0.005)
-
-
-def test_selective_is_layers_from_the_top_and_not_the_embedding():
-    tuned = model.unfreeze_layers(base_on_meta(), selective(2, 6))
-    prefixes = ("model.encoder.layers.4.", "model.encoder.layers.5.", "model.encoder.layer_norm.")
-    prefixes += ("model.decoder.layers.", "model.decoder.layer_norm.")
-    expected = {name for name, _ in tuned.named_parameters() if name.startswith(prefixes)}
-    assert learning(tuned) == expected
-    assert not tuned.proj_out.weight.requires_grad
-
-
-def test_selective_embedding_is_its_own_choice():
-    tuned = model.unfreeze_layers(base_on_meta(), selective(0, 1, token_embedding=True))
-    assert tuned.proj_out.weight is tuned.model.decoder.embed_tokens.weight
-    assert tuned.proj_out.weight.requires_grad
-    assert not any("encoder.layer" in name and "decoder" not in name for name in learning(tuned))
-
-
-@pytest.mark.parametrize(("chosen", "message"), [((7, 6), "encoder_layers is 7"), ((0, 0), "nothing to train")])
-def test_impossible_selection(chosen, message):
-    with pytest.raises(UserError, match=message):
-        model.unfreeze_layers(base_on_meta(), selective(*chosen))
-
-
 def randomised_adapter() -> PeftModel:
     """An adapter as training leaves it: PEFT starts with B at zero, where a wrong merge would not be seen."""
-    tuned = model.add_lora(tiny_model(), LORA)
+    tuned = add_lora(tiny_model(), LORA)
     torch.manual_seed(1)
     for name, parameter in tuned.named_parameters():
         if "lora_B" in name:
@@ -198,3 +147,10 @@ def test_english_only_checkpoints_have_no_language():
 def test_unknown_language_is_named():
     with pytest.raises(UserError, match="language 'fr' is unknown to the base model, which knows: en"):
         model.prompt_tokens(tiny_model(), "fr")
+
+
+def test_outdated_generation_config_is_named():
+    whisper = tiny_model()
+    whisper.generation_config.lang_to_id = None
+    with pytest.raises(UserError, match=r"generation_config\.json does not name its language"):
+        model.prompt_tokens(whisper, "en")

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import Seq2SeqTrainer, TrainerCallback, WhisperProcessor
 
-from stages import checkpoints, dataset, finetune, model, params, shards
+from stages import checkpoints, dataset, finetune, model, params, shards, strategies
 from stages.errors import UserError
 from tests.checkpoints import SAMPLE, tiny_checkpoint, tiny_model
 
@@ -129,7 +129,7 @@ def first_step(root: Path, batch_size: int, accumulation: int, adapter: bool) ->
     whisper = model.load_whisper(Path("models/base"))
     model.encode_at_own_length(whisper)
     chosen = settings(batch_size=batch_size, gradient_accumulation=accumulation, audio_context="window")
-    tuned = model.add_lora(whisper, chosen.train_lora) if adapter else whisper
+    tuned = strategies.add_lora(whisper, chosen.train_lora) if adapter else whisper
     tables = {"train": rows(Path("processed_data/train"), root / "cache").select(range(8))}
     tables["dev"] = tables["train"]
     arguments = finetune.training_arguments(chosen, 1e-3, tables, 128, root / "run")
@@ -154,7 +154,7 @@ def test_accumulated_gradients_are_those_of_one_batch(workspace, adapter):
 def run(stage: str, chosen: params.Params) -> dict[str, bytes]:
     """Train a strategy and return every file it left."""
     strategy = getattr(chosen, stage)
-    choose = {"train_lora": model.add_lora, "train_selective": model.unfreeze_layers}[stage]
+    choose = {"train_lora": strategies.add_lora, "train_selective": strategies.unfreeze_layers}[stage]
     finetune.run(stage, chosen, strategy, lambda base: choose(base, strategy))
     name = stage.removeprefix("train_")
     files = [*sorted(Path("models", name).iterdir()), Path("metrics") / f"{stage}.csv"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages import decoding, fetch_base, finetune, model, params
+from stages import decoding, fetch_base, finetune, model, params, strategies
 from tests.checkpoints import base_checkpoint
 from tests.test_training import write_split
 
@@ -33,7 +33,7 @@ def test_one_step_and_one_transcription(checkpoint, tmp_path, monkeypatch):
     write_split(Path("processed_data/train"), 2, seed=1)
     write_split(Path("processed_data/dev"), 1, seed=2)
     chosen = settings()
-    finetune.run("train_lora", chosen, chosen.train_lora, lambda base: model.add_lora(base, chosen.train_lora))
+    finetune.run("train_lora", chosen, chosen.train_lora, lambda base: strategies.add_lora(base, chosen.train_lora))
     assert len(Path("metrics/train_lora.csv").read_text().splitlines()) == 2
 
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
