@@ -171,8 +171,8 @@ def prompt_tokens(model: WhisperForConditionalGeneration, language: str) -> list
     known, tasks = getattr(config, "lang_to_id", None), getattr(config, "task_to_id", None)
     if untimed is None or (is_multilingual(model) and not (known and tasks)):
         raise UserError(
-            "the checkpoint's generation_config.json does not name its language and task tokens; take that of the OpenAI "
-            "model it comes from"
+            "the checkpoint's generation_config.json does not name its language and task tokens; take that of the "
+            "OpenAI model it comes from"
         )
     if not is_multilingual(model):
         return [start, untimed]

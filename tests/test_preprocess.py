@@ -230,3 +230,23 @@ def test_without_torch():
     """Preprocessing runs where there is no torch, and starts in a moment."""
     code = "import sys, stages.preprocess; sys.exit('torch' in sys.modules or 'datasets' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PARAMS.parent, check=False).returncode == 0
+
+
+REAL_CHILDREN = PARAMS.parent.parent / "shared" / "corpora" / "so762-kids"
+
+
+@pytest.mark.skipif(not REAL_CHILDREN.is_dir(), reason=f"needs the corpus {REAL_CHILDREN.name} beside the project")
+def test_real_children(project):
+    """A Kaldi corpus as it was handed over: 760 utterances of 38 children, in capitals, one longer than the window."""
+    (project / "data").symlink_to(REAL_CHILDREN)
+    preprocess.main()
+    kept = {split: clips(split).values() for split in ("train", "dev", "test")}
+    assert sum(map(len, kept.values())) == 759
+    assert [row["reason"] for row in rejected()] == ["too-long"]
+    speakers = {split: {clip.speaker for clip in rows} for split, rows in kept.items()}
+    assert len(speakers["train"] | speakers["dev"]) == 28
+    assert len(speakers["test"]) == 10
+    assert not speakers["train"] & speakers["dev"]
+    every = [clip for rows in kept.values() for clip in rows]
+    assert all(6 * 12 <= clip.age_months <= 12 * 12 for clip in every)
+    assert all(clip.text == clip.text_raw.lower() != clip.text_raw for clip in every)
