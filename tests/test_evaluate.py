@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate, scoring
+from stages import evaluate, params, scoring
 from stages.errors import UserError
 from stages.transcripts import Transcript, read_transcripts, write_transcripts
+from tests.checkpoints import tiny_checkpoint
+from tests.hub_server import COMMIT, serving
+from tests.test_training import write_split
 
 ROOT = Path(__file__).parent.parent
 RULES = {"whisper": scoring.light, "light": str.lower}
@@ -60,3 +63,14 @@ def test_broken_transcript_is_named(tmp_path, line):
 def test_missing_transcripts_tell_what_to_run(tmp_path):
     with pytest.raises(UserError, match="dvc repro transcribe@lora"):
         read_transcripts(tmp_path / "lora.jsonl")
+
+
+@pytest.mark.parametrize("checkpoint", ["kids/tiny", f"kids/tiny@{COMMIT}", "local"])
+def test_any_checkpoint_is_decoded_from_the_hub_or_a_folder(checkpoint, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tiny_checkpoint(Path("local"))
+    write_split(Path("processed_data/test"), 2, seed=1)
+    with serving(Path("local"), "kids/tiny"):
+        rows = evaluate.decode(checkpoint, params.load(ROOT / "params.yaml"))
+    assert [(row.split, row.id) for row in rows] == [("test", "clip0"), ("test", "clip1")]
+    assert (COMMIT in capsys.readouterr().out) == (checkpoint != "local")
