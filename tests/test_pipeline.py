@@ -129,6 +129,15 @@ def test_override_reruns_only_what_depends_on_it(repository):
     assert adapter["r"] == 8
 
 
+def test_going_back_trains_nothing_again(repository):
+    call(repository, "dvc", "exp", "run", "-S", "train_lora.rank=8")
+    call(repository, "git", "checkout", "-q", "params.yaml")
+    told = call(repository, "dvc", "repro")
+    assert "Stage 'train_lora' is cached - skipping run" in told
+    assert "Running stage" not in told
+    call(repository, "git", "checkout", "-q", ".")
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [("train_lora.rank=0", "train_lora.rank: expected greater than or equal to 1"), ("train_lora.rnak=8", "rnak")],
