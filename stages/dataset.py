@@ -34,7 +34,7 @@ class Labels:
 def speech_dataset(folder: Path, labels: Labels, spare_seconds: float, cache: Path) -> Dataset:
     """The clips of processed_data/<split> as an Arrow table on disk, features computed once.
 
-    Columns: log_mel (float32 bytes, shape (mel_bins, frames)), length (frames), tokens (prompt, text, end), text.
+    Columns: log_mel (float32 bytes, shape (mel_bins, frames)), length (frames), tokens (prompt, text, end).
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def _rows(folder: Path, kept: list, extractor: WhisperFeatureExtractor, spare_se
     for clip, ids in kept:
         log_mel = features.log_mel(extractor, read_audio(folder, clip), spare_seconds)
         # Raw bytes: a ragged Arrow array would be unpacked into Python lists at every step.
-        yield {"log_mel": log_mel.tobytes(), "length": log_mel.shape[1], "tokens": ids, "text": clip.text}
+        yield {"log_mel": log_mel.tobytes(), "length": log_mel.shape[1], "tokens": ids}
 
 
 @dataclass(frozen=True)

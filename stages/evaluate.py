@@ -13,9 +13,9 @@ from pathlib import Path
 from stages import decoding, hub, model, params, report, scoring, shards, transcripts
 from stages.errors import UserError, told_plainly
 from stages.scoring import Normaliser
+from stages.text_table import aligned
 from stages.transcripts import Transcript
 
-MODELS = ("base", "lora", "selective")
 WER_FILE = Path("metrics/wer.json")
 WER_FIGURE = Path("metrics/wer.png")
 HEADLINE_SET = "test"
@@ -32,7 +32,7 @@ def main() -> None:
     if checkpoint:
         print(table({checkpoint: score(decode(checkpoint, settings), normalise)}))
         return
-    scores = {name: score(read(name), normalise) for name in MODELS}
+    scores = {name: score(read(name), normalise) for name in model.MODELS}
     WER_FILE.parent.mkdir(exist_ok=True)
     WER_FILE.write_text(json.dumps(scores, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     rates = {name: {key: block["wer"] for key, block in by_set(figures).items()} for name, figures in scores.items()}
@@ -87,14 +87,7 @@ def table(scores: dict[str, dict]) -> str:
             rates = (f"{100 * rate:.2f}" for rate in (block["wer"], block["light"]["wer"], block["cer"]))
             counts = (block[key] for key in ("substitutions", "deletions", "insertions", "words", "utterances"))
             rows.append((name, label, *rates, *map(str, counts)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if place < 2 else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    return aligned(rows, names=2)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,6 @@ FRAME_MULTIPLE = 32  # batches are padded to a multiple of this: few distinct sh
 LOG_MEL_RANGE = 2.0  # after Whisper's scaling, a clip's floor lies this far under its loudest bin (8 decades / 4)
 
 
-def window_frames(extractor: WhisperFeatureExtractor) -> int:
-    """Frames in the model's full window: 3000 for the published Whisper models."""
-    return extractor.nb_max_frames
-
-
 def log_mel(extractor: WhisperFeatureExtractor, audio: np.ndarray, spare_seconds: float) -> np.ndarray:
     """Log-mel spectrogram of one clip, ending `spare_seconds` after it.
 
@@ -60,8 +55,7 @@ def batch(spectrograms: list[np.ndarray], extractor: WhisperFeatureExtractor, au
     ----------
     audio_context : "utterance" or "window"
     """
-    limit = window_frames(extractor)
-    frames = limit
+    limit = frames = extractor.nb_max_frames  # 3000 for the published Whisper models
     if audio_context == "utterance":
         longest = max(features.shape[1] for features in spectrograms)
         frames = min(math.ceil(longest / FRAME_MULTIPLE) * FRAME_MULTIPLE, limit)

@@ -1,6 +1,6 @@
 """Train with Transformers' Seq2SeqTrainer and keep the checkpoint that is best on dev. Test data is never seen here.
 
-Both strategies run through here; they differ only in which parameters learn (stages/model.py).
+Both strategies run through here; they differ only in which parameters learn (stages/strategies.py).
 """
 
 import csv
@@ -55,8 +55,8 @@ def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[Whi
         trainer = make_trainer(tuned, settings, strategy.learning_rate, folder)
         trainer.train(resume_from_checkpoint=checkpoints.latest(folder))
         figures |= {"trained_parameters": learning, "trained_share": round(learning / total, 6)}
-    name = Path("models") / stage.removeprefix("train_")
-    model.save_tuned(tuned, name, train.audio_context, train.spare_seconds)
+    tuned_folder = model.MODELS[stage.removeprefix("train_")]
+    model.save_tuned(tuned, tuned_folder, train.audio_context, train.spare_seconds)
     write_curve(Path("metrics") / f"{stage}.csv", trainer.state.log_history)
     shutil.rmtree(folder)
 

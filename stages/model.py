@@ -20,7 +20,8 @@ from stages.errors import UserError
 logging.set_verbosity_error()
 logging.disable_progress_bar()  # of reading a file; training and decoding keep theirs
 
-BASE_FOLDER = Path("models/base")
+MODELS = {name: Path("models") / name for name in ("base", "lora", "selective")}
+BASE_FOLDER = MODELS["base"]
 ADAPTER_FILE = "adapter_config.json"
 DECODING_FILE = "decoding.json"  # how a tuned model was trained, and so must be decoded; stock loaders ignore it
 NORMALIZER_FILE = "normalizer.json"  # spelling variants for the English normaliser; the tokenizer does not save it
@@ -104,7 +105,6 @@ def load_processor(folder: Path) -> WhisperProcessor:
 def load_checkpoint(folder: Path, base_folder: Path = BASE_FOLDER) -> Checkpoint:
     """Load a full checkpoint or a PEFT adapter (over the base it names, else `base_folder`) for decoding."""
     decoding = _read_json(folder, DECODING_FILE, required=False)
-    check_files(folder)
     if (folder / ADAPTER_FILE).is_file():
         model = _load_adapter(folder, base_folder)
         processor = load_processor(folder if (folder / "tokenizer_config.json").is_file() else base_folder)
@@ -117,6 +117,7 @@ def load_checkpoint(folder: Path, base_folder: Path = BASE_FOLDER) -> Checkpoint
 
 
 def _load_adapter(folder: Path, base_folder: Path) -> PeftModel:
+    check_files(folder)
     base = load_whisper(base_folder)
     try:
         model = PeftModel.from_pretrained(base, folder, use_safetensors=True, local_files_only=True)

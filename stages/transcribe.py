@@ -4,22 +4,19 @@ Reads processed_data/ and models/; writes metrics/transcripts/<model>.jsonl.
 """
 
 import argparse
-from pathlib import Path
 
 from stages import cost, decoding, model, params, shards, transcripts
 from stages.errors import told_plainly
-
-MODELS = {"base": model.BASE_FOLDER, "lora": Path("models/lora"), "selective": Path("models/selective")}
 
 
 @told_plainly
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=MODELS)
+    parser.add_argument("model", choices=model.MODELS)
     name = parser.parse_args().model
     settings = params.load()
     with cost.measured(f"transcribe_{name}") as figures:
-        decoder = decoding.prepare(model.load_checkpoint(MODELS[name]), settings)
+        decoder = decoding.prepare(model.load_checkpoint(model.MODELS[name]), settings)
         rows = []
         for folder in shards.evaluation_sets():
             rows += decoding.transcribe_split(decoder, folder)

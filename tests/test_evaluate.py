@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate, params, scoring
+from stages import evaluate, model, params, scoring
 from stages.errors import UserError
 from stages.transcripts import Transcript, read_transcripts, write_transcripts
 from tests.checkpoints import tiny_checkpoint
@@ -42,7 +42,7 @@ def test_table():
 
 def test_readme_shows_the_committed_figures():
     figures = json.loads((ROOT / "metrics" / "wer.json").read_text())
-    assert evaluate.table({name: figures[name] for name in evaluate.MODELS}) in (ROOT / "README.md").read_text()
+    assert evaluate.table({name: figures[name] for name in model.MODELS}) in (ROOT / "README.md").read_text()
 
 
 def test_transcripts_round_trip(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stages.corpus.utterance import Reading
 from stages.errors import UserError
+from stages.text_table import aligned
 from stages.units import Seconds
 
 HEADER = ("split", "utterances", "minutes", "speakers", "refused", "audio without transcript", "tiers left out")
@@ -32,7 +33,7 @@ def told(readings: dict[str, Reading], kept: dict[str, list[tuple[str, Seconds]]
         numbers = (len(speakers), len(reading.refusals), reading.untranscribed, left_out)
         rows.append((split, str(len(kept[split])), f"{minutes:.1f}", *map(str, numbers)))
         notes += [f"{split}: {note}" for note in _notes(reading, rejected)]
-    return "\n".join([*_aligned(rows), *notes])
+    return "\n".join([aligned(rows, names=1), *notes])
 
 
 def _notes(reading: Reading, rejected: Path) -> list[str]:
@@ -48,11 +49,3 @@ def _notes(reading: Reading, rejected: Path) -> list[str]:
 
 def _counted(names: Iterable[str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in sorted(Counter(names).items())) or "none"
-
-
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])  # names left, numbers right
-        for row in rows
-    ]

@@ -8,17 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from stages.audio import LFS_POINTER, VIDEO
 from stages.corpus.utterance import Reading, Refused
 from stages.errors import UserError
 
-# What is taken for a recording. libsndfile does not read those of the second line: they are to be refused by name.
+# What is taken for a recording. libsndfile does not read VIDEO: they are to be refused by name.
 RECORDING_SUFFIXES = frozenset(".wav .flac .mp3 .ogg .oga .opus .sph .aif .aiff .aifc .au .snd .caf .w64 .rf64".split())
-RECORDING_SUFFIXES |= frozenset(".m4a .mp4 .m4v .mov .mkv .avi .webm .aac .wma .3gp .amr .mpg .mpeg".split())
+RECORDING_SUFFIXES |= VIDEO
 
 # Files that come with a corpus and are no transcripts.
 PAPERS = frozenset("readme license licence copying copyright changelog citation".split())
-
-LFS_POINTER = "version https://git-lfs.github.com/spec/"
 
 
 def nfc(text: str) -> str:
@@ -160,7 +159,7 @@ def read_text(path: Path, place: str, reading: Reading) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"data/{place} cannot be opened: {error.strerror}") from None
-    if data.startswith(LFS_POINTER.encode()):
+    if data.startswith(LFS_POINTER):
         raise UserError(f"data/{place} is only a Git LFS pointer; fetch the corpus itself: git lfs pull")
     text = _decode(data)
     if text is None:
