@@ -14,7 +14,7 @@ lint: .venv/requirements-dev.txt ## check style
 	$(BIN)/ruff format --check .
 
 # A copy of the requirements inside .venv says which were installed.
-.venv/requirements-dev.txt: requirements.txt
+.venv/requirements-dev.txt: requirements.txt requirements-extra.txt
 .venv/%.txt: %.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -r $<
 	cp $< $@

@@ -1,26 +1,29 @@
 """Recordings in, clips out: decode, mix down, resample, cut.
 
 soundfile brings its own libsndfile (WAV, FLAC, MP3, Ogg, Opus, AIFF, NIST SPHERE), so no ffmpeg has to be installed;
-the price is that m4a, mp4 and other video containers have to be converted first. soxr resamples while a recording is
-decoded, so that of a long session in 48 kHz stereo only the 16 kHz mono is ever held.
+m4a, mp4 and other video containers need PyAV (stages/video.py). soxr resamples while a recording is decoded, so that of
+a long session in 48 kHz stereo only the 16 kHz mono is ever held.
 """
 
-from bisect import bisect_left, bisect_right
-from itertools import accumulate
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from stages import video
 from stages.units import SAMPLE_RATE, Seconds
 
 SLOWEST_RATE = 4_000  # Hz; below it a header is taken to be broken
 BLOCK = 1 << 18  # frames decoded at once
 SILENCE = 10 ** (-60 / 20)  # peak of full scale; Whisper invents words for what is quieter
 END_SLACK: Seconds = 0.5  # how far an annotation may go beyond the end of the audio
+CLIPPED_LEVEL = 0.999  # of full scale
+CLIPPED_SHARE = 0.001  # of the samples: what is recorded too loud reaches it many times over, a loud word does not
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-VIDEO = frozenset(".m4a .mp4 .m4v .mov .mkv .avi .webm .aac .wma .3gp .amr .mpg .mpeg".split())
 
 
 class AudioError(Exception):
@@ -32,34 +35,71 @@ class AudioError(Exception):
         self.detail = detail
 
 
-def decode(path: Path) -> np.ndarray:
+@dataclass(frozen=True)
+class Recording:
+    """A decoded recording."""
+
+    samples: np.ndarray  # float32, shape (samples,), 16 kHz mono
+    source_rate: int  # Hz, before resampling
+
+    @property
+    def seconds(self) -> Seconds:
+        return len(self.samples) / SAMPLE_RATE
+
+
+def decode(path: Path, channel: str | int = "mix") -> Recording:
     """Decode a whole recording.
 
-    Channels are averaged, except those that are silent throughout (a second microphone that was never plugged in).
+    What was recorded within full scale stays within [-1, 1] but for the resampler's overshoot.
 
-    Returns
-    -------
-    np.ndarray, shape = (samples,)
-        float32, 16 kHz; what was recorded within full scale stays within [-1, 1] but for the resampler's overshoot.
+    Parameters
+    ----------
+    channel : "mix" averages the channels, except those that are silent throughout (a second microphone that was never
+        plugged in); "live" is the one with the most energy; "left" and "right" are the first and the second, and of a
+        mono recording the only one; a number (from 1) is that one and no other
 
     Raises
     ------
     AudioError
-        missing-audio, git-lfs-pointer, unreadable-audio or no-samples.
+        missing-audio, git-lfs-pointer, unreadable-audio, no-samples or no-such-channel.
     """
     _check_file(path)
     try:
-        with soundfile.SoundFile(path) as file:
-            if file.samplerate < SLOWEST_RATE:
-                raise AudioError("unreadable-audio", f"its header says {file.samplerate} samples a second")
-            samples, heard = _mixed_down(file)
+        with _opened(path) as (rate, channels, blocks):
+            if rate < SLOWEST_RATE:
+                raise AudioError("unreadable-audio", f"its header says {rate} samples a second")
+            if isinstance(channel, int) and channel > channels:
+                raise AudioError("no-such-channel", f"channel {channel} is annotated and it has {channels}")
+            samples = _at_16k(blocks, rate, channels, channel)
     except soundfile.LibsndfileError as error:
-        hint = f"; convert {path.suffix} files to FLAC first" if path.suffix.lower() in VIDEO else ""
-        raise AudioError("unreadable-audio", f"libsndfile: {error.error_string.rstrip('.')}{hint}") from None
+        raise AudioError("unreadable-audio", f"libsndfile: {error.error_string.rstrip('.')}{_hint(path)}") from None
+    except video.VideoError as error:
+        raise AudioError("unreadable-audio", str(error)) from None
     if len(samples) == 0:  # header only, or a header that says so: its length is not believed elsewhere either
         raise AudioError("no-samples", "it decodes to nothing")
-    samples /= max(1, heard)
-    return samples
+    return Recording(samples, rate)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
+    """The rate, the number of channels, and blocks of float32 samples, shape (frames, channels)."""
+    if path.suffix.lower() in video.SUFFIXES:
+        with video.opened(path) as opened:
+            yield opened
+        return
+    with soundfile.SoundFile(path) as file:
+        yield file.samplerate, file.channels, _blocks(file)
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+        yield block
+
+
+def _hint(path: Path) -> str:
+    if path.suffix.lower() == ".sph":
+        return "; if it is compressed with shorten, convert it: sph2pipe -f wav"
+    return ""
 
 
 def _check_file(path: Path) -> None:
@@ -76,20 +116,36 @@ def _check_file(path: Path) -> None:
         raise AudioError("unreadable-audio", "headerless audio; convert it to FLAC first")
 
 
-def _mixed_down(file: soundfile.SoundFile) -> tuple[np.ndarray, int]:
-    """The sum of all channels at 16 kHz, shape (samples,), and the number of channels that are not silent."""
-    resampler = soxr.ResampleStream(file.samplerate, SAMPLE_RATE, 1, dtype="float32", quality="VHQ")
-    peaks = np.zeros(file.channels, np.float32)
-    mixed = bytearray()  # grows in place, where joining a list of arrays would hold a long session twice
-    while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):  # (frames, channels)
+def _at_16k(blocks: Iterator[np.ndarray], rate: int, channels: int, channel: str | int) -> np.ndarray:
+    """One channel, or all of them mixed, at 16 kHz, shape (samples,)."""
+    if isinstance(channel, str):
+        channel = {"left": 1, "right": min(2, channels)}.get(channel, channel)
+    lanes = channels if channel == "live" else 1
+    resamplers = [soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="VHQ") for _ in range(lanes)]
+    peaks, energies = np.zeros(channels, np.float32), np.zeros(channels)
+    lines = [bytearray() for _ in range(lanes)]  # grow in place: joining arrays would hold a long session twice
+    for block in blocks:
         peaks = np.maximum(peaks, np.abs(block).max(axis=0))
-        mono = block.sum(axis=1)
-        mixed += (mono if file.samplerate == SAMPLE_RATE else resampler.resample_chunk(mono)).tobytes()
-    if file.samplerate != SAMPLE_RATE:
-        mixed += resampler.resample_chunk(np.zeros(0, np.float32), last=True).tobytes()
+        if channel == "live":
+            energies += np.square(block, dtype=np.float64).sum(axis=0)
+        for lane, (resampler, line) in enumerate(zip(resamplers, lines, strict=True)):
+            mono = _mono(block, lane + 1 if channel == "live" else channel)
+            line += (mono if rate == SAMPLE_RATE else resampler.resample_chunk(mono)).tobytes()
     if not np.isfinite(peaks).all():
         raise AudioError("unreadable-audio", "it holds samples that are no numbers")
-    return np.frombuffer(mixed, np.float32), int((peaks >= SILENCE).sum())
+    lane = int(energies.argmax()) if channel == "live" else 0
+    if rate != SAMPLE_RATE:
+        lines[lane] += resamplers[lane].resample_chunk(np.zeros(0, np.float32), last=True).tobytes()
+    samples = np.frombuffer(lines[lane], np.float32)
+    if channel == "mix" and channels > 1:
+        samples /= max(1, int((peaks >= SILENCE).sum()))
+    return samples
+
+
+def _mono(block: np.ndarray, channel: str | int) -> np.ndarray:
+    if block.shape[1] == 1:
+        return np.ascontiguousarray(block[:, 0])
+    return block.sum(axis=1) if channel == "mix" else np.ascontiguousarray(block[:, channel - 1])
 
 
 def fit(start: Seconds, end: Seconds | None, duration: Seconds) -> tuple[Seconds, Seconds]:
@@ -107,28 +163,6 @@ def fit(start: Seconds, end: Seconds | None, duration: Seconds) -> tuple[Seconds
     return max(0.0, start), duration if end is None else min(end, duration)
 
 
-class Neighbours:
-    """The annotated stretches of one recording, to keep the context of one out of the others."""
-
-    def __init__(self, spans: list[tuple[Seconds, Seconds]]):
-        by_start, by_end = sorted(spans), sorted(spans, key=lambda span: span[1])
-        self._starts = [start for start, _ in by_start]
-        self._last_ends = list(accumulate((end for _, end in by_start), max))  # of all that start no later
-        self._ends = [end for _, end in by_end]
-        first_starts = list(accumulate((start for start, _ in reversed(by_end)), min))
-        self._first_starts = first_starts[::-1]  # of all that end no earlier
-
-    def widened(self, start: Seconds, end: Seconds, context: Seconds, duration: Seconds) -> tuple[Seconds, Seconds]:
-        """Add up to `context` on both sides, but nothing of a neighbour, even an overlapping one, or beyond the file.
-
-        What lies inside the stretch itself, such as a tier of its words, is no neighbour.
-        """
-        earlier, later = bisect_left(self._starts, start), bisect_right(self._ends, end)
-        floor = min(start, self._last_ends[earlier - 1]) if earlier else 0.0
-        ceiling = max(end, self._first_starts[later]) if later < len(self._ends) else duration
-        return max(0.0, floor, start - context), min(duration, max(end, ceiling), end + context)
-
-
 def cut(samples: np.ndarray, start: Seconds, end: Seconds) -> np.ndarray:
     """Samples between two times, shape (samples,)."""
     return samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
@@ -138,6 +172,11 @@ def check_audible(samples: np.ndarray) -> None:
     """Raises AudioError (silence) where no sample reaches -60 dB of full scale. The peak counts, not the mean power."""
     if len(samples) == 0 or np.abs(samples).max() < SILENCE:
         raise AudioError("silence", "no sample reaches -60 dBFS")
+
+
+def is_clipped(samples: np.ndarray) -> bool:
+    """Whether it was recorded too loud: over 0.1 % of the samples at full scale."""
+    return np.count_nonzero(np.abs(samples) >= CLIPPED_LEVEL) > CLIPPED_SHARE * len(samples)
 
 
 def check_length(samples: np.ndarray, shortest: Seconds, longest: Seconds) -> None:

@@ -37,13 +37,45 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+Pattern = Annotated[str, AfterValidator(_regular_expression)]
+
+
+class Columns(_Section):
+    """What the columns of the user's tables are called, where that is not one of the names known by default."""
+
+    file_name: str | None
+    text: str | None
+    id: str | None
+    speaker: str | None
+    age: str | None
+    gender: str | None
+    start: str | None
+    end: str | None
+
+
 class Preprocess(_Section):
     dev_fraction: Annotated[Finite, Field(gt=0, lt=1)]
+    child_roles: list[str]
+    child_names: Pattern
+    adult_names: Pattern
+    child_max_age: Positive | None
+    everyone_in: list[str]
+    tiers: Pattern | None
+    columns: Columns
+    channel: Literal["mix", "left", "right", "live"]
     min_seconds: NonNegative
     max_seconds: Positive
     context_seconds: NonNegative
+    merge_gap_seconds: NonNegative
+    style: Literal["verbatim", "fluent"]
     letter_case: Literal["auto", "keep", "lower"]
-    textgrid_tiers: Annotated[str, AfterValidator(_regular_expression)]
+    markup: dict[str, Literal["word", "filler", "partial", "noise", "unclear"]]
+    min_words: Count
+    min_characters_per_second: NonNegative
+    max_characters_per_second: Positive | None
+    max_overlap: Share
+    allow_shared_speakers: bool
+    allow_shared_audio: bool
     max_refused: Share
     shard_megabytes: PositiveCount
 
@@ -93,6 +125,8 @@ class Runtime(_Section):
 
     device: Literal["auto", "cpu", "cuda", "mps"]
     data_workers: Count
+    preprocess_workers: Count
+    dask_scheduler: Annotated[str, Field(pattern=r"^(tcp|tls)://")] | None
 
 
 class Params(_Section):

@@ -2,11 +2,10 @@
 
     python -m stages.preprocess
 
-Nothing is dropped silently: what cannot be used is listed in processed_data/rejected.jsonl and counted on the screen.
-The manifests are written last, so that a run that failed never looks complete.
+Nothing is dropped silently: what cannot be used is listed in processed_data/rejected.jsonl and counted on the screen
+and in metrics/corpus.json. The manifests are written last, so that a run that failed never looks complete.
 """
 
-import math
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
@@ -14,105 +13,120 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
-from stages import audio, corpus, params, shards, transcript
+from stages import corpus, corpus_card, cutting, leaks, params, segmentation, shards, transcript, video, workers
 from stages.corpus import accounts, speakers
-from stages.corpus.utterance import Reading, Utterance
-from stages.errors import told_plainly
+from stages.corpus.utterance import Reading
+from stages.errors import UserError, told_plainly
 from stages.shards import LEARNT_FROM, PROCESSED, Clip, ShardWriter
-from stages.units import SAMPLE_RATE, Seconds
 
 DATA = Path("data")
 REJECTED = PROCESSED / "rejected.jsonl"
 
 # What a clip takes over from its utterance.
-TAKEN_OVER = ("id", "text", "text_raw", "speaker", "age_months", "gender", "source", "start", "end")
+TAKEN_OVER = (
+    *("id", "text", "text_raw", "speaker", "age", "age_months", "gender"),
+    *("format", "source", "start", "end", "flags"),
+)
 
 
 @told_plainly
 def main() -> None:
     settings = params.load()
     options = settings.preprocess
-    readings = corpus.read(DATA, options.textgrid_tiers)
+    readings = corpus.read(DATA, options)
+    check_readable(readings)
     for reading in readings.values():
-        clean_transcripts(reading, options.letter_case)
-    speakers.check_apart({split: reading.utterances for split, reading in readings.items()})
+        clean_transcripts(reading)
+        segmentation.split_long(reading)
+        if options.merge_gap_seconds:
+            segmentation.merge_neighbours(reading)
+    speakers.check_apart(readings, options.allow_shared_speakers)
     if PROCESSED.exists():  # dvc removes it before a run, a run by hand does not
         shutil.rmtree(PROCESSED)
     PROCESSED.mkdir()
     try:
         for reading in readings.values():  # before hours are spent on decoding
-            accounts.check_refused(reading, len(reading.utterances), options.max_refused, REJECTED)
+            accounts.check_refused(reading, len(reading.utterances), REJECTED)
         if "dev" not in readings:
             readings = speakers.with_dev(readings, options.dev_fraction, settings.seed)
-        clips = {split: pack(reading, options) for split, reading in readings.items()}
+        contents = leaks.Contents()
+        with workers.pool(settings.runtime) as pool:
+            clips = {split: pack(reading, pool, contents) for split, reading in readings.items()}
         for split, reading in readings.items():
-            accounts.check_refused(reading, len(clips[split]), options.max_refused, REJECTED)
+            accounts.check_refused(reading, len(clips[split]), REJECTED)
+        contents.check_apart(options.allow_shared_audio)
     finally:
         write_rejected(readings.values())
     for split, rows in clips.items():
         shards.write_manifest(PROCESSED / split, rows)
-    kept = {split: [(clip.speaker, clip.duration) for clip in rows] for split, rows in clips.items()}
-    print(accounts.told(readings, kept, REJECTED))
+    corpus_card.write(clips, readings)
+    print(accounts.told(readings, clips, REJECTED))
 
 
-def clean_transcripts(reading: Reading, letter_case: str) -> None:
-    """Set every utterance's text; refuse those with nothing left."""
-    texts = transcript.clean_all([row.text_raw for row in reading.utterances], letter_case)
-    cleaned = [replace(row, text=text) for row, text in zip(reading.utterances, texts, strict=True)]
-    reading.utterances = [row for row in cleaned if row.text]
-    for row in cleaned:
-        if not row.text:
+def check_readable(readings: dict[str, Reading]) -> None:
+    """Raises UserError where recordings need a package that is not there: better now than one refusal for each."""
+    paths = {row.audio for reading in readings.values() for row in reading.utterances}
+    videos = sorted(path for path in paths if path.suffix.lower() in video.SUFFIXES)
+    if videos and not video.installed():
+        raise UserError(
+            f"{len(videos)} recording(s) such as {videos[0]} are read with PyAV, which is not installed: pip install av"
+        )
+
+
+def clean_transcripts(reading: Reading) -> None:
+    """Set every utterance's text; refuse those with nothing left, and those whose text is not what is heard."""
+    options = reading.options
+    raw = [(row.text_raw, row.markup) for row in reading.utterances]
+    cleaned = transcript.clean_all(raw, options.style, options.letter_case, options.markup)
+    kept = []
+    for row, found in zip(reading.utterances, cleaned, strict=True):
+        place = f"{row.file}:{row.line}" if row.line else row.file
+        for mark, meaning in found.readings:
+            reading.warn(f"a misspelled mark, read as {meaning}", f"{place} {mark}")
+        if found.unknown:
+            marks = ", ".join(dict.fromkeys(found.unknown))
+            detail = f"say in preprocess.markup what these marks are: {marks}"
+            reading.unknown_markup.update(found.unknown)
+            reading.refuse(row.id, row.file, row.line, "unknown-markup", detail)
+        elif found.unclear:
+            marks = ", ".join(dict.fromkeys(found.unclear))
+            reading.refuse(row.id, row.file, row.line, "unintelligible", f"speech that is not written: {marks}")
+        elif not found.text:
             reading.refuse(row.id, row.file, row.line, "empty-text", "the transcript holds no words")
+        elif reading.split in LEARNT_FROM and len(found.text.split()) < options.min_words:
+            reading.refuse(row.id, row.file, row.line, "too-few-words", f"fewer than {options.min_words} words")
+        else:
+            kept.append(replace(row, text=found.text))
+    reading.utterances = kept
 
 
-def pack(reading: Reading, options: params.Preprocess) -> list[Clip]:
+def pack(reading: Reading, pool: workers.Pool, contents: leaks.Contents) -> list[Clip]:
     """Write the clips of one split to its shards."""
-    with ShardWriter(PROCESSED / reading.split, options.shard_megabytes) as writer:
-        return [
-            writer.write(samples, **{name: getattr(row, name) for name in TAKEN_OVER})
-            for row, samples in cut_clips(reading, options)
-        ]
+    with ShardWriter(PROCESSED / reading.split, reading.options.shard_megabytes) as writer:
+        clips = []
+        for cut in cut_clips(reading, pool):
+            row = {name: getattr(cut.row, name) for name in TAKEN_OVER}
+            row["flags"] = list(cut.row.flags)
+            clips.append(writer.write(cut.flac, **row, source_rate=cut.source_rate, duration=cut.duration))
+            contents.add(reading.split, cut)
+        return clips
 
 
-def cut_clips(reading: Reading, options: params.Preprocess) -> Iterator[tuple[Utterance, np.ndarray]]:
-    """Each utterance with its samples. Every recording is decoded once, and only one is held at a time."""
-    # Long utterances cannot be trained on, but an evaluation set without them would flatter every model.
-    longest = options.max_seconds if reading.split in LEARNT_FROM else math.inf
-    recordings = [(path, list(rows)) for path, rows in groupby(reading.utterances, attrgetter("audio"))]
-    for path, rows in tqdm(recordings, desc=reading.split, unit="recording", disable=None):
-        try:
-            samples = audio.decode(path)
-        except audio.AudioError as error:
-            for row in rows:
-                refuse(reading, row, error)
-            continue
-        neighbours = audio.Neighbours(reading.spans.get(path, []))
-        for row in rows:
-            try:
-                clip = cut_clip(samples, row, neighbours, options.context_seconds)
-                audio.check_length(clip, options.min_seconds, longest)
-            except audio.AudioError as error:
-                refuse(reading, row, error)
-            else:
-                yield row, clip
-
-
-def cut_clip(samples: np.ndarray, row: Utterance, neighbours: audio.Neighbours, context: Seconds) -> np.ndarray:
-    """The stretch of a recording that an utterance lies in, shape (samples,). Raises AudioError."""
-    if row.start is None:
-        audio.check_audible(samples)
-        return samples
-    duration = len(samples) / SAMPLE_RATE
-    start, end = audio.fit(row.start, row.end, duration)
-    audio.check_audible(audio.cut(samples, start, end))  # without the context, which may be loud
-    return audio.cut(samples, *neighbours.widened(start, end, context, duration))
-
-
-def refuse(reading: Reading, row: Utterance, error: audio.AudioError) -> None:
-    reading.refuse(row.id, row.file, row.line, error.reason, f"{row.source}: {error.detail}")
+def cut_clips(reading: Reading, pool: workers.Pool) -> Iterator[cutting.Cut]:
+    """Each utterance with its clip, in order; what cannot be cut goes to the reading's refusals."""
+    recordings = [
+        cutting.Recording(path.absolute(), list(rows), reading.spans.get(path, []))
+        for path, rows in groupby(reading.utterances, attrgetter("audio"))
+    ]
+    results = pool.cut(recordings, reading.options, reading.split in LEARNT_FROM)
+    bar = tqdm(results, desc=reading.split, unit="recording", total=len(recordings), disable=None)
+    for cut in (cut for cuts in bar for cut in cuts):
+        if isinstance(cut, cutting.Cut):
+            yield cut
+        else:
+            reading.refuse(cut.row.id, cut.row.file, cut.row.line, cut.reason, cut.detail)
 
 
 def write_rejected(readings: Iterable[Reading]) -> None:

@@ -35,11 +35,15 @@ class Clip:
     text: str  # cleaned transcript: what is trained on and scored against
     text_raw: str  # as it stood in the corpus
     speaker: str
+    age: str | None  # as the corpus writes it
     age_months: int | None
     gender: str | None
+    format: str  # of the annotation
     source: str  # the recording, relative to data/
+    source_rate: int  # Hz
     start: Seconds | None  # as annotated; None: the whole file
     end: Seconds | None
+    flags: list  # what is worth knowing: overlap, clipped, narrowband (8 kHz), split, merged, ...
     duration: Seconds  # of the clip, from decoded samples
     shard: str  # the FLAC bytes lie in processed_data/<split>/<shard>
     offset: int  # bytes
@@ -63,10 +67,9 @@ class ShardWriter:
         if self._tar:
             self._tar.close()
 
-    def write(self, samples: np.ndarray, **row) -> Clip:
-        """Append a clip of float samples, shape (samples,), 16 kHz; `row` holds Clip's fields up to `end`."""
-        row["duration"] = round(len(samples) / SAMPLE_RATE, DURATION_DECIMALS)
-        flac, description = _flac(samples), _json(row).encode()
+    def write(self, flac: bytes, **row) -> Clip:
+        """Append a clip, encoded by `encode`; `row` holds Clip's fields up to `duration`."""
+        description = _json(row).encode()
         tar = self._open_for(len(flac) + len(description))
         offset = _append(tar, f"{row['id']}.flac", flac)
         _append(tar, f"{row['id']}.json", description)
@@ -94,11 +97,20 @@ def _append(tar: tarfile.TarFile, name: str, content: bytes) -> int:
     return offset
 
 
-def _flac(samples: np.ndarray) -> bytes:
-    scaled = np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+def pcm(samples: np.ndarray) -> np.ndarray:
+    """Float samples in [-1, 1] as int16, of the same shape; what is louder is cut off."""
+    return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def encode(samples: np.ndarray) -> bytes:
+    """A FLAC file of float samples, shape (samples,), 16 kHz."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, scaled, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, pcm(samples), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
+
+
+def duration_of(samples: np.ndarray) -> Seconds:
+    return round(len(samples) / SAMPLE_RATE, DURATION_DECIMALS)
 
 
 def _json(row: dict) -> str:

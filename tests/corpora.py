@@ -6,6 +6,13 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from stages import params
+from stages.corpus.utterance import Reading, Utterance
+from stages.params import Preprocess
+from stages.shards import Clip, ShardWriter, duration_of, encode
+
+PARAMS = Path(__file__).parent.parent / "params.yaml"
+
 RATE = 16_000
 
 
@@ -55,3 +62,29 @@ def textgrid(tiers: dict[str, list[tuple[float, float, str]]], duration: float =
             lines += [f"        intervals [{place}]:", f"            xmin = {start}", f"            xmax = {end}"]
             lines += [f'            text = "{label}"']
     return "\n".join(lines) + "\n"
+
+
+def options(**changes) -> Preprocess:
+    """The default preprocess parameters with some changed."""
+    return params.load(PARAMS).preprocess.model_copy(update=changes)
+
+
+def reading(split: str = "train", **changes) -> Reading:
+    """What a reader adds to, empty."""
+    return Reading(split, options(**changes))
+
+
+CLIP = {"text_raw": "x", "speaker": "anna", "age": "6", "age_months": 72, "gender": None, "format": "table"}
+CLIP |= {"source": "train/a.wav", "source_rate": RATE, "start": None, "end": None, "flags": []}
+
+
+def write_clip(writer: ShardWriter, samples: np.ndarray, **row) -> Clip:
+    """Append a clip to a shard; what `row` does not say is as in CLIP."""
+    return writer.write(encode(samples), **{**CLIP, **row}, duration=duration_of(samples))
+
+
+def utterance(speaker: str = "anna", **changes) -> Utterance:
+    """An utterance of which only this is known."""
+    row = {"id": "1", "audio": Path("a.wav"), "source": "train/a.wav", "text_raw": "x", "text": "x", "speaker": speaker}
+    row |= {"speaker_known": True, "start": None, "end": None, "age": None, "age_months": None, "gender": None}
+    return Utterance(**{**row, "file": "train/f", "line": 1, "format": "table", **changes})

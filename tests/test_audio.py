@@ -1,6 +1,7 @@
 """Decoding, mixing down, resampling and cutting, on synthetic tones."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,10 @@ TONE = 440  # Hz
 
 def tone(seconds: float, rate: int, level: float = 0.5) -> np.ndarray:
     return (level * np.sin(2 * np.pi * TONE * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+def decoded(path: Path, channel: str | int = "mix") -> np.ndarray:
+    return audio.decode(path, channel).samples
 
 
 def pitch(samples: np.ndarray) -> float:
@@ -40,7 +45,7 @@ def pitch(samples: np.ndarray) -> float:
 def test_decode(tmp_path, rate, channels, suffix, form):
     path = tmp_path / f"a.{suffix}"
     soundfile.write(path, np.repeat(tone(20, rate)[:, None], channels, axis=1), rate, **form)
-    samples = audio.decode(path)
+    samples = decoded(path)
     assert (samples.dtype, samples.ndim) == (np.float32, 1)
     assert len(samples) / audio.SAMPLE_RATE == pytest.approx(20, abs=0.06)
     assert pitch(samples) == pytest.approx(TONE, abs=1)
@@ -50,14 +55,14 @@ def test_decode(tmp_path, rate, channels, suffix, form):
 def test_decode_16k_is_exact(tmp_path):
     integers = np.random.default_rng(0).integers(-(2**15), 2**15, 300_000).astype(np.int16)
     soundfile.write(tmp_path / "a.wav", integers, audio.SAMPLE_RATE)
-    np.testing.assert_array_equal(audio.decode(tmp_path / "a.wav") * 2**15, integers)
+    np.testing.assert_array_equal(decoded(tmp_path / "a.wav") * 2**15, integers)
 
 
 def test_no_aliasing(tmp_path):
     rate = 48_000
     above = np.sin(2 * np.pi * 10_000 * np.arange(rate) / rate)  # over the 8 kHz that 16 kHz can hold
     soundfile.write(tmp_path / "a.wav", above, rate, subtype="FLOAT")
-    assert np.abs(audio.decode(tmp_path / "a.wav")[800:-800]).max() < 1e-4
+    assert np.abs(decoded(tmp_path / "a.wav")[800:-800]).max() < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,49 @@ def test_no_aliasing(tmp_path):
 def test_mix_down(tmp_path, left, right, expected):
     stereo = np.stack([tone(1, 16_000, left), tone(1, 16_000, right)], axis=1)
     soundfile.write(tmp_path / "a.wav", stereo, 16_000)
-    assert np.abs(audio.decode(tmp_path / "a.wav")).max() == pytest.approx(expected, abs=1e-3)
+    assert np.abs(decoded(tmp_path / "a.wav")).max() == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("channel", "expected"), [("left", 0.5), ("right", 0.25), (1, 0.5), (2, 0.25), ("live", 0.5), ("mix", 0.375)]
+)
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_channels(tmp_path, channel, expected, rate):
+    soundfile.write(tmp_path / "a.wav", np.stack([tone(1, rate, 0.5), tone(1, rate, 0.25)], axis=1), rate)
+    assert np.abs(decoded(tmp_path / "a.wav", channel)[800:-800]).max() == pytest.approx(expected, abs=2e-3)
+
+
+@pytest.mark.parametrize("channel", ["left", "right", "live", "mix", 1])
+def test_mono_is_its_only_channel(tmp_path, channel):
+    soundfile.write(tmp_path / "a.wav", noise(1), 16_000)
+    np.testing.assert_array_equal(decoded(tmp_path / "a.wav", channel), decoded(tmp_path / "a.wav"))
+
+
+def test_annotated_channel_is_missing(tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(1), 16_000)
+    with pytest.raises(audio.AudioError, match="no-such-channel: channel 2 is annotated and it has 1"):
+        audio.decode(tmp_path / "a.wav", 2)
+
+
+def test_video_sound(tmp_path):
+    av = pytest.importorskip("av", reason="needs PyAV, which is optional")
+    with av.open(str(tmp_path / "a.m4a"), "w") as container:
+        stream = container.add_stream("aac", rate=48_000, layout="stereo")
+        planes = np.stack([tone(2, 48_000), tone(2, 48_000)])
+        frame = av.AudioFrame.from_ndarray(planes, format="fltp", layout="stereo")
+        frame.sample_rate = 48_000
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            container.mux(packet)
+    recording = audio.decode(tmp_path / "a.m4a")
+    assert (recording.source_rate, recording.seconds) == (48_000, pytest.approx(2, abs=0.06))
+    assert pitch(recording.samples) == pytest.approx(TONE, abs=1)
+
+
+def test_video_without_its_package(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.video.installed", lambda: False)
+    write(tmp_path / "a.mp4", b"\0" * 100)
+    with pytest.raises(audio.AudioError, match="pip install av"):
+        audio.decode(tmp_path / "a.mp4")
 
 
 def wav(samples: int, rate: int = 16_000) -> bytes:
@@ -97,7 +144,9 @@ def wav(samples: int, rate: int = 16_000) -> bytes:
         ("a.wav", wav(100, rate=1) + b"\1\1" * 100, "unreadable-audio", "1 samples a second"),
         ("a.wav", wav(100, rate=0) + b"\1\1" * 100, "unreadable-audio", "."),
         ("a.mp3", b"ID3\4\0\0\0\0\0\0\xff\xfb\0\0\0", "unreadable-audio", "libsndfile"),
-        ("a.m4a", b"\0\0\0\x20ftypM4A ", "unreadable-audio", "convert .m4a files to FLAC"),
+        ("a.m4a", b"\0\0\0\x20ftypM4A ", "unreadable-audio", "FFmpeg: Invalid data|pip install av"),
+        ("a.mp4", b"<html>", "unreadable-audio", "FFmpeg: Invalid data|pip install av"),
+        ("a.sph", b"NIST_1A\n   1024\n", "unreadable-audio", "sph2pipe"),
         ("a.raw", b"\1\1" * 9000, "unreadable-audio", "headerless"),
         ("a.wav", b"version https://git-lfs.github.com/spec/v1\noid", "git-lfs-pointer", "git lfs pull"),
         ("a.wav", None, "missing-audio", "No such file"),
@@ -121,7 +170,7 @@ def test_not_a_number(tmp_path):
 def test_truncated_recording_has_its_real_length(tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(2), 16_000)
     write(tmp_path / "a.wav", (tmp_path / "a.wav").read_bytes()[:32_044])
-    assert len(audio.decode(tmp_path / "a.wav")) == 16_000
+    assert len(decoded(tmp_path / "a.wav")) == 16_000
 
 
 @pytest.mark.parametrize(
@@ -144,33 +193,6 @@ def test_fit(start, end, expected):
             audio.fit(start, end, 10.0)
 
 
-@pytest.mark.parametrize(
-    ("others", "expected"),
-    [
-        ([], (3.9, 5.1)),
-        ([(2.0, 3.0), (6.0, 7.0)], (3.9, 5.1)),
-        ([(2.0, 3.95), (5.04, 7.0)], (3.95, 5.04)),
-        ([(2.0, 4.0), (5.0, 7.0)], (4.0, 5.0)),
-        ([(2.0, 4.5)], (4.0, 5.1)),  # overlaps
-        ([(4.5, 6.0)], (3.9, 5.0)),
-        ([(1.0, 9.0)], (4.0, 5.0)),  # somebody talks all the time
-        ([(0.0, math.inf)], (4.0, 5.0)),
-        ([(4.0, 4.4), (4.4, 5.0)], (3.9, 5.1)),  # a tier of its words
-        ([(4.0, 5.0)], (3.9, 5.1)),  # the same stretch twice
-        ([(0.0, 3.97), (1.0, 2.0)], (3.97, 5.1)),  # not the last that started, but the last that ended
-        ([(5.02, 9.0), (7.0, 8.0)], (3.9, 5.02)),
-    ],
-)
-def test_context_keeps_out_of_neighbours(others, expected):
-    neighbours = audio.Neighbours([*others, (4.0, 5.0)])
-    assert neighbours.widened(4.0, 5.0, 0.1, 10.0) == pytest.approx(expected)
-
-
-def test_context_keeps_inside_the_file():
-    assert audio.Neighbours([(0.05, 1.0)]).widened(0.05, 1.0, 0.1, 1.02) == (0.0, 1.02)
-    assert audio.Neighbours([(-0.02, 1.4)]).widened(0.0, 1.0, 0.1, 1.0) == (0.0, 1.0)  # fitted into the file before
-
-
 def test_cut():
     samples = np.arange(16_000)
     np.testing.assert_array_equal(audio.cut(samples, 0.25, 0.5), samples[4000:8000])
@@ -190,3 +212,14 @@ def test_length(seconds, reason):
         return audio.check_length(noise(seconds), 0.3, 10.0)
     with pytest.raises(audio.AudioError, match=reason):
         audio.check_length(noise(seconds), 0.3, 10.0)
+
+
+@pytest.mark.parametrize(("level", "clipped"), [(0.9, False), (0.9995, True), (3.0, True)])
+def test_clipping(level, clipped):
+    assert audio.is_clipped(np.clip(tone(1, 16_000, level), -1, 1)) == clipped
+
+
+def test_one_loud_sample_is_no_clipping():
+    samples = tone(1, 16_000)
+    samples[:10] = 1.0
+    assert not audio.is_clipped(samples)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages import preprocess
+from stages import audio, preprocess
 from stages.shards import Clip, read_audio, read_manifest
 from tests.corpora import noise, textgrid, write, write_audio, write_corpus, write_table
 
@@ -112,7 +112,6 @@ def test_session_is_cut(project):
         project / "data/train/s.TextGrid",
         textgrid({"eve": child, "mot": [(3.02, 3.5, "yes"), (4.95, 5.5, "hm"), (8.5, 8.95, " ")]}),
     )
-    set_params(project, "textgrid_tiers: .*", "textgrid_tiers: eve")
     set_params(project, "max_refused: 0.2", "max_refused: 0.5")
     preprocess.main()
     found = {clip.text: clip for split in ("train", "dev") for clip in clips(split).values() if clip.speaker == "eve"}
@@ -134,9 +133,10 @@ def test_recording_is_decoded_once(project, monkeypatch):
     write_corpus(project / "data", SPEAKERS)
     write_audio(project / "data/test/s.wav", seconds=10)
     write(project / "data/test/s.TextGrid", textgrid({"x": [(i, i + 0.5, "hi") for i in range(9)]}))
+    set_params(project, "preprocess_workers: 0", "preprocess_workers: 1")
     decoded = []
-    decode = preprocess.audio.decode
-    monkeypatch.setattr(preprocess.audio, "decode", lambda path: decoded.append(path.name) or decode(path))
+    decode = audio.decode
+    monkeypatch.setattr(audio, "decode", lambda path, channel: decoded.append(path.name) or decode(path, channel))
     preprocess.main()
     assert decoded.count("s.wav") == 1
     assert len(clips("test")) == 9 + 2

@@ -13,10 +13,9 @@ import soundfile
 from stages import shards
 from stages.errors import UserError
 from stages.shards import ShardWriter, read_audio, read_manifest, write_manifest
-from tests.corpora import noise
+from tests.corpora import CLIP, noise, write_clip
 
 SAMPLES = {f"clip{number}": noise(1 + number / 10, seed=number) for number in range(4)}
-ROW = {"text_raw": "CAF\u00c9", "speaker": "anna", "age_months": 72, "gender": None, "source": "train/a.wav"}
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def folder(tmp_path) -> Path:
     with ShardWriter(tmp_path / "train", megabytes=1) as writer:
         writer.limit = 100_000  # bytes, so that there are several
         clips = [
-            writer.write(samples, id=id, text=f"caf\u00e9 {id}", start=0.5, end=None, **ROW)
+            write_clip(writer, samples, id=id, text=f"caf\u00e9 {id}", text_raw="CAF\u00c9", start=0.5)
             for id, samples in SAMPLES.items()
         ]
     write_manifest(tmp_path / "train", clips)
@@ -43,9 +42,7 @@ def test_read_back(folder):
 
 def test_full_scale_does_not_wrap(tmp_path):
     with ShardWriter(tmp_path / "train", megabytes=1) as writer:
-        clip = writer.write(
-            np.array([1.5, -1.5, 1.0] * 2000, np.float32), id="a", text="x", start=None, end=None, **ROW
-        )
+        clip = write_clip(writer, np.array([1.5, -1.5, 1.0] * 2000, np.float32), id="a", text="x")
     audio = read_audio(tmp_path / "train", clip)
     np.testing.assert_allclose(audio[:3], [1, -1, 1], atol=1e-4)
 
@@ -63,7 +60,7 @@ def test_plain_tar(folder):
             audio, rate = soundfile.read(io.BytesIO(tar.extractfile(tar.getnames()[0]).read()))
             row = json.load(tar.extractfile(tar.getnames()[1]))
             assert (rate, audio.ndim, row["duration"]) == (16_000, 1, len(audio) / rate)
-            assert row.keys() == {*ROW, "id", "text", "start", "end", "duration"}
+            assert row.keys() == {*CLIP, "id", "text", "duration"}
     assert names == [f"{id}.{kind}" for id in SAMPLES for kind in ("flac", "json")]
 
 

@@ -12,6 +12,7 @@ from transformers import Seq2SeqTrainer, TrainerCallback, WhisperProcessor
 from stages import checkpoints, dataset, finetune, model, params, shards, strategies
 from stages.errors import UserError
 from tests.checkpoints import SAMPLE, tiny_checkpoint, tiny_model
+from tests.corpora import write_clip
 
 ROOT = Path(__file__).parent.parent
 PROCESSOR = WhisperProcessor.from_pretrained(SAMPLE)
@@ -30,8 +31,8 @@ def write_split(folder: Path, count: int, seed: int, seconds: float | None = Non
             length = seconds or generator.uniform(0.5, 2.0)
             samples = generator.normal(0, 0.1, round(16_000 * length)).astype(np.float32)
             text = " ".join(generator.choice(WORDS, 3))
-            row = {"id": f"clip{index}", "text": text, "text_raw": text, "speaker": f"s{index % 2}", "age_months": 80}
-            clips.append(writer.write(samples, **row, gender=None, source="a.wav", start=None, end=None))
+            row = {"id": f"clip{index}", "text": text, "text_raw": text, "speaker": f"s{index % 2}"}
+            clips.append(write_clip(writer, samples, **row))
     shards.write_manifest(folder, clips)
 
 

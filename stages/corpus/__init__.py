@@ -6,16 +6,38 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 
-from stages.corpus import kaldi, sidecar, speakers, table, textgrid
+from stages.corpus import (
+    audacity,
+    chat,
+    cmu_kids,
+    ctm,
+    elan,
+    kaldi,
+    myst,
+    ogi_kids,
+    session,
+    sidecar,
+    speakers,
+    stm,
+    subtitles,
+    table,
+    textgrid,
+    transcriber,
+)
 from stages.corpus.files import Files
-from stages.corpus.utterance import Reading, Utterance
+from stages.corpus.utterance import Reading, Refused, Utterance
 from stages.errors import UserError
+from stages.params import Preprocess
 
-LAYOUTS = """Understood are, also mixed:
-  a Kaldi directory: wav.scp, text, utt2spk and optionally segments, spk2age, spk2gender
-  a table: metadata.jsonl, .csv or .tsv with columns file_name, text and optionally speaker, age, gender, start, end
-  recordings with a transcript of the same stem: anna/0001.wav with anna/0001.txt, .trn or .TextGrid"""
+# Annotated sessions, those that say more first. Each module has SUFFIXES and sessions(path, place, reading).
+SESSIONS = (chat, elan, textgrid, transcriber, stm, subtitles, audacity)
+
+# Corpora with a tree of their own. Each module has read_all(files, reading), which returns the files it has dealt with.
+TREES = (myst, cmu_kids, ogi_kids)
+
+LAYOUTS = "README.md has a table of what is understood and where it goes."
 
 
 def splits(data: Path) -> list[str]:
@@ -40,58 +62,87 @@ def splits(data: Path) -> list[str]:
     return sorted(names, key=lambda name: (order.get(name, 3), name))
 
 
-def read(data: Path, textgrid_tiers: str) -> dict[str, Reading]:
+def read(data: Path, options: Preprocess) -> dict[str, Reading]:
     """Read the annotations of every split; no recording is opened yet.
-
-    `textgrid_tiers` is a regular expression for the TextGrid tiers to use.
 
     Raises
     ------
     UserError
         A required split is missing or empty, or a table or speaker list cannot be made sense of.
     """
-    readings = {split: read_split(data, split, textgrid_tiers) for split in splits(data)}
+    readings = {split: read_split(data, split, options) for split in splits(data)}
     for split, reading in list(readings.items()):
         if reading.utterances or reading.refusals:
             continue
         if split in ("train", "dev", "test"):
-            raise UserError(f"{data}/{split} holds no transcripts ({reading.untranscribed} recordings). {LAYOUTS}")
+            left_out = "".join(f"; left out: {what} {number}" for what, number in sorted(reading.left_out.items()))
+            raise UserError(
+                f"data/{split} holds no transcripts of children ({reading.untranscribed} recordings without any"
+                f"{left_out}). {LAYOUTS}"
+            )
         print(f"{data}/{split} holds no transcripts, so it is no evaluation set ({reading.untranscribed} recordings)")
         del readings[split]  # such as a folder of audio that the tables of the other splits name
     return readings
 
 
-def read_split(data: Path, split: str, textgrid_tiers: str) -> Reading:
+def read_split(data: Path, split: str, options: Preprocess) -> Reading:
     """Read every annotation in data/<split>, sorted by recording and time.
 
-    A recording that a Kaldi directory or a table names is theirs, and a TextGrid goes before .trn before .txt:
-    what else has the same stem is passed over, with a warning.
+    A recording that a Kaldi directory or a table names is theirs. Among files that only share its name, the one that
+    says more goes first (the order of SESSIONS, then .trn before .txt); the others are passed over, with a warning.
     """
-    files, reading = Files(data / split, data), Reading(split)
+    files, reading = Files(data / split, data), Reading(split, options)
+    for path in files.outside:
+        reading.refuse(files.named(path), files.shown(path), None, "outside-data", "a link that leads out of data/")
     for folder in kaldi.folders(files):
         kaldi.read(folder, files, reading)
-    for path in table.tables(files):
+    for path in table.tables(files, reading):
         table.read(path, files, reading)
-    for path in _by_stem(files, reading):
-        if path.suffix.lower() == ".textgrid":
-            textgrid.read(path, files, reading, textgrid_tiers)
-        else:
+    dealt_with = {path for tree in TREES for path in tree.read_all(files, reading)}
+    for format in SESSIONS:
+        for path in files.paths:
+            if path.suffix.lower() in format.SUFFIXES and path not in dealt_with and _is_session(format, path):
+                dealt_with.add(path)
+                _read_sessions(format, path, files, reading)
+    for path in sidecar.transcripts(files):
+        if path not in dealt_with and _first_for(path, files, reading):
             sidecar.read(path, files, reading)
+    ctm.read(files, reading)
     reading.untranscribed = sum(path not in reading.annotated for path in files.recordings)
     speakers.complete(reading, files)
+    speakers.leave_out_adults(reading)
     reading.utterances.sort(key=_place_in_corpus)
     reading.utterances = list(_with_safe_ids(reading))
     return reading
 
 
-def _by_stem(files: Files, reading: Reading) -> Iterator[Path]:
-    """Transcripts that belong to a recording by their name, unless that is annotated already when their turn comes."""
-    trn_first = sorted(sidecar.transcripts(files), key=lambda path: path.suffix.lower() != ".trn")
-    for path in [*textgrid.textgrids(files), *trn_first]:
-        if reading.annotated.isdisjoint(files.recordings_beside(path)):
-            yield path
-        else:
-            reading.warn("a second transcript of a recording, passed over", files.shown(path))
+def _is_session(format: ModuleType, path: Path) -> bool:
+    return format is not audacity or audacity.is_label_track(path)  # its files are called .txt, like many others
+
+
+def _read_sessions(format: ModuleType, path: Path, files: Files, reading: Reading) -> None:
+    """Read one annotation file with the module of its format."""
+    if not _first_for(path, files, reading):
+        return
+    place = files.shown(path)
+    try:
+        found = format.sessions(path, place, reading)
+    except Refused as refused:
+        reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
+        return
+    for one in found:
+        try:
+            session.take(one, path, files, reading)
+        except Refused as refused:
+            reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
+
+
+def _first_for(path: Path, files: Files, reading: Reading) -> bool:
+    """Whether the recording of the same name is still without annotation; else a warning says what is passed over."""
+    if reading.annotated.isdisjoint(files.recordings_beside(path)):
+        return True
+    reading.warn("a second transcript of a recording, passed over", files.shown(path))
+    return False
 
 
 def _place_in_corpus(utterance: Utterance) -> tuple:

@@ -1,20 +1,19 @@
-"""Finding files and reading text, tolerant of what corpora go through: encodings, Unicode forms, moved folders."""
+"""Finding files, tolerant of what corpora go through: Unicode forms, extensions in capitals, moved folders."""
 
-import csv
-import json
 import os
+import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
-from stages.audio import LFS_POINTER, VIDEO
-from stages.corpus.utterance import Reading, Refused
+from stages import video
+from stages.corpus.utterance import Refused
 from stages.errors import UserError
 
-# What is taken for a recording. libsndfile does not read VIDEO: they are to be refused by name.
+# What is taken for a recording. Containers of video count, for their sound.
 RECORDING_SUFFIXES = frozenset(".wav .flac .mp3 .ogg .oga .opus .sph .aif .aiff .aifc .au .snd .caf .w64 .rf64".split())
-RECORDING_SUFFIXES |= VIDEO
+RECORDING_SUFFIXES |= video.SUFFIXES
 
 # Files that come with a corpus and are no transcripts.
 PAPERS = frozenset("readme license licence copying copyright changelog citation".split())
@@ -34,21 +33,24 @@ def key(path: str | PurePosixPath) -> str:
 class Files:
     """The files of one split, found once.
 
-    Symbolic links are followed (DVC may link its cache), hidden files and folders are skipped.
+    Symbolic links are followed inside data/ and into DVC's cache, hidden files and folders are skipped.
     """
 
     def __init__(self, folder: Path, data: Path):
         self.folder = folder
         self.data = data
-        self.paths = sorted(_walk(folder), key=lambda path: nfc(path.as_posix()))
+        self.outside: list[Path] = []  # links that lead out of data/, not followed
+        self.paths = sorted(_walk(folder, data, self.outside), key=lambda path: nfc(path.as_posix()))
         self.recordings = [path for path in self.paths if path.suffix.lower() in RECORDING_SUFFIXES]
         self._by_key = {key(self.shown(path)): path for path in self.paths}
         self._by_name = defaultdict(list)
         for path in self.paths:
             self._by_name[key(path.name)].append(path)
         self._by_stem = defaultdict(list)
+        self._by_bare_stem = defaultdict(list)
         for path in self.recordings:
-            self._by_stem[key(path.parent.as_posix()), nfc(path.stem)].append(path)
+            self._by_stem[key(path.parent.as_posix()), nfc(path.stem).lower()].append(path)
+            self._by_bare_stem[nfc(path.stem).lower()].append(path)
 
     def shown(self, path: Path) -> str:
         """The path relative to data/, the same on every machine."""
@@ -60,7 +62,10 @@ class Files:
         return nfc(inside.with_suffix("").as_posix()).replace("/", "-")
 
     def recordings_beside(self, path: Path) -> list[Path]:
-        return self._by_stem[key(path.parent.as_posix()), nfc(path.stem)]
+        """The recordings of the same stem in the same folder; of a.labels.txt also a.wav, if there is no a.labels.wav."""
+        folder, stem = key(path.parent.as_posix()), nfc(path.stem).lower()
+        found = self._by_stem.get((folder, stem)) or self._by_stem.get((folder, stem.partition(".")[0]), [])
+        return [one for one in found if nfc(one.stem) == nfc(path.stem)] or found
 
     def beside(self, path: Path) -> Path:
         """The recording of the same stem in the same folder.
@@ -70,12 +75,36 @@ class Files:
         Refused
             There is none, or more than one.
         """
-        found = self.recordings_beside(path)
-        if not found:
-            raise Refused("missing-audio", f"no recording named {nfc(path.stem)} beside it")
-        if len(found) > 1:
-            raise Refused("ambiguous-audio", f"it fits {' and '.join(nfc(one.name) for one in found)}")
-        return found[0]
+        return _only(self.recordings_beside(path), f"no recording named {nfc(path.stem)} beside it")
+
+    def recording_of(self, path: Path, media: Iterable[str], own_stem: bool = True) -> Path:
+        """The recording that the annotation file `path` is about, if it calls it one of `media`.
+
+        Looked for by these names (with or without an extension, of any machine's folders) beside the file, then by the
+        file's own stem unless `own_stem` is False, then by these names anywhere in the split.
+
+        Raises
+        ------
+        Refused
+            missing-audio or ambiguous-audio
+        """
+        names = [PurePosixPath(name.strip().replace("\\", "/")).name for name in media]
+        for name in names:
+            if found := self._called(name, path.parent):
+                return _only(found, "")
+        if own_stem and (found := self.recordings_beside(path)):
+            return _only(found, "")
+        for name in names:
+            if found := self._called(name, None):
+                return _only(found, "")
+        wanted = " or ".join(dict.fromkeys([*names, *([f"{nfc(path.stem)}.*"] if own_stem else [])]))
+        raise Refused("missing-audio", f"no recording {wanted} in data/")
+
+    def _called(self, name: str, folder: Path | None) -> list[Path]:
+        """The recordings with this file name, or else with this stem, in a folder or (None) in the whole split."""
+        named = [path for path in self._by_name.get(key(name), []) if path.suffix.lower() in RECORDING_SUFFIXES]
+        found = named or self._by_bare_stem.get(nfc(name).lower(), [])
+        return [path for path in found if folder is None or path.parent == folder]
 
     def resolve(self, name: str, base: Path, *, foreign: bool) -> Path:
         """Find the recording that an annotation in folder `base` names.
@@ -103,7 +132,8 @@ class Files:
         if found := self._by_key.get(key(relative)):
             return found
         path = self.data / relative  # in another folder of data/
-        return path if os.path.isfile(path) else None  # unlike Path.is_file, it bears any string
+        # Unlike Path.is_file, os.path.isfile bears any string.
+        return path if os.path.isfile(path) and is_inside(path, self.data) else None
 
     def _by_end(self, wanted: str) -> Path:
         parts = PurePosixPath(wanted).parts
@@ -120,6 +150,14 @@ class Files:
         return best[0]
 
 
+def _only(found: list[Path], missing: str) -> Path:
+    if not found:
+        raise Refused("missing-audio", missing)
+    if len(found) > 1:
+        raise Refused("ambiguous-audio", f"it fits {' and '.join(nfc(one.name) for one in found)}")
+    return found[0]
+
+
 def _common_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     length = 0
     for a, b in zip(reversed(one), reversed(other), strict=False):
@@ -129,7 +167,18 @@ def _common_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
     return length
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+# What DVC links to, in whatever folder its cache is: files/md5/<2>/<30 hexadecimal digits>.
+DVC_CACHE = re.compile(r".*/files/md5/[0-9a-f]{2}/[0-9a-f]{30}")
+
+
+def is_inside(path: str | Path, data: Path) -> bool:
+    """Whether a path, with its symbolic links followed, is in data/ or in DVC's cache."""
+    real = os.path.realpath(path)
+    return real.startswith(os.path.realpath(data) + os.sep) or bool(DVC_CACHE.fullmatch(Path(real).as_posix()))
+
+
+def _walk(folder: Path, data: Path, outside: list[Path]) -> Iterator[Path]:
+    """All files but hidden ones; links that lead out of data/ are not followed, and added to `outside`."""
     seen = set()
     for here, folders, names in os.walk(folder, followlinks=True, onerror=_cannot_list):
         real = os.path.realpath(here)
@@ -137,86 +186,12 @@ def _walk(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(here, name) for name in names if not name.startswith("."))
+        shown = [Path(here, name) for name in (*sorted(folders), *names) if not name.startswith(".")]
+        leaving = {path.name for path in shown if path.is_symlink() and not is_inside(path, data)}
+        outside += [path for path in shown if path.name in leaving]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in leaving)
+        yield from (Path(here, name) for name in names if not name.startswith(".") and name not in leaving)
 
 
 def _cannot_list(error: OSError) -> None:
     raise UserError(f"{error.filename} cannot be listed: {error.strerror}")
-
-
-def read_text(path: Path, place: str, reading: Reading) -> str:
-    """The text of a file, whatever it was saved as: NFC, no byte-order mark, newlines as \\n, no non-breaking spaces.
-
-    `place` is the path as messages show it.
-
-    Raises
-    ------
-    UserError
-        The file is a Git LFS pointer or cannot be opened.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"data/{place} cannot be opened: {error.strerror}") from None
-    if data.startswith(LFS_POINTER):
-        raise UserError(f"data/{place} is only a Git LFS pointer; fetch the corpus itself: git lfs pull")
-    text = _decode(data)
-    if text is None:
-        reading.warn("text that is not UTF-8, read as Windows-1252", place)
-        text = data.decode("cp1252", errors="replace")
-    return nfc(text).replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")
-
-
-def _decode(data: bytes) -> str | None:
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        return data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError:
-        return None
-
-
-def read_rows(path: Path, place: str, reading: Reading) -> Iterator[tuple[int, dict]]:
-    """Rows of a .jsonl, .csv or .tsv file as (line number, {column in lower case: value}).
-
-    A row that cannot be read is refused, and reading goes on.
-    """
-    text = read_text(path, place, reading)
-    rows = _json_rows if path.suffix.lower() == ".jsonl" else _cell_rows
-    for line, row in rows(text, path.suffix.lower(), place):
-        if isinstance(row, Refused):
-            reading.refuse("", place, line, row.reason, row.detail)
-        else:
-            yield line, {nfc(str(name)).strip().lower(): value for name, value in row.items()}
-
-
-def _json_rows(text: str, suffix: str, place: str) -> Iterator[tuple[int, dict | Refused]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair is no text
-        except (ValueError, RecursionError) as error:
-            yield number, Refused("broken-row", f"not JSON: {error}")
-            continue
-        yield number, row if isinstance(row, dict) else Refused("broken-row", "not a JSON object")
-
-
-def _cell_rows(text: str, suffix: str, place: str) -> Iterator[tuple[int, dict | Refused]]:
-    lines = (line + "\n" for line in text.split("\n"))
-    if suffix == ".tsv":  # as Common Voice writes it: quotes are ordinary characters
-        rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    else:
-        rows = csv.reader(lines)
-    try:
-        header = next(rows, [])
-        line = rows.line_num + 1  # a quoted cell may go over several lines
-        for cells in rows:
-            if len(cells) > len(header):  # most often a comma in an unquoted transcript
-                yield line, Refused("broken-row", f"{len(cells)} cells where the header has {len(header)}")
-            elif any(cell.strip() for cell in cells):
-                yield line, dict(zip(header, cells, strict=False))
-            line = rows.line_num + 1
-    except csv.Error as error:
-        raise UserError(f"data/{place}, line {rows.line_num}: {error}") from None

@@ -1,4 +1,4 @@
-"""Kaldi directories: wav.scp, text, utt2spk and, where given, segments, spk2age, spk2gender.
+"""Kaldi directories: wav.scp, text, utt2spk and, where given, segments, spk2age, spk2gender, utt2dur, reco2dur.
 
     text      000010011 WE CALL IT BEAR               utt2spk   000010011 0001
     wav.scp   000010011 wav/000010011.flac            segments  utterance recording 1.25 3.5
@@ -12,13 +12,16 @@ import re
 import shlex
 from pathlib import Path
 
-from stages.corpus.files import Files, read_text
-from stages.corpus.speakers import age_in_months, gender_of
+from stages.corpus.ages import age_in_months
+from stages.corpus.files import Files
+from stages.corpus.speakers import gender_of
+from stages.corpus.text import read_text
 from stages.corpus.utterance import Reading, Refused, Utterance
 from stages.units import Seconds
 
 # Options that only set the form of the output and are followed by a value.
 SPH2PIPE_VALUES = ("-f",)
+CHANNELS = {"1": 1, "a": 1, "2": 2, "b": 2}
 SOX_VALUES = ("-t", "-r", "-b", "-c", "-e")
 
 
@@ -32,7 +35,7 @@ def read(folder: Path, files: Files, reading: Reading) -> None:
     """Add the utterances of one Kaldi directory."""
     tables = {
         name: _table(folder / name, files, reading)
-        for name in ("wav.scp", "segments", "utt2spk", "spk2age", "spk2gender")
+        for name in ("wav.scp", "segments", "utt2spk", "spk2age", "spk2gender", "utt2dur", "reco2dur")
     }
     place = files.shown(folder / "text")
     transcribed = set()
@@ -66,8 +69,8 @@ def _table(path: Path, files: Files, reading: Reading) -> dict[str, str]:
 def _utterance(id: str, text: str, line: int, tables: dict, folder: Path, files: Files, reading: Reading) -> Utterance:
     file = files.shown(folder / "text")
     place = f"{file}:{line}"
-    recording, start, end = _segment(id, tables["segments"])
-    audio = _audio(recording, tables["wav.scp"], folder, files)
+    recording, start, end, channel = _segment(id, tables["segments"])
+    audio, piped_channel = _audio(recording, tables["wav.scp"], folder, files)
     speaker = tables["utt2spk"].get(id, "")
     if not speaker:
         reading.warn("unknown speakers are one per recording", place)
@@ -80,42 +83,58 @@ def _utterance(id: str, text: str, line: int, tables: dict, folder: Path, files:
         speaker_known=bool(speaker),
         start=start,
         end=end,
-        age_months=age_in_months(tables["spk2age"].get(speaker, ""), "", place, reading),
+        age=tables["spk2age"].get(speaker) or None,
+        age_months=age_in_months(tables["spk2age"].get(speaker, ""), place, reading),
         gender=gender_of(tables["spk2gender"].get(speaker, "")),
         file=file,
         line=line,
+        format="kaldi",
+        channel=channel or piped_channel,
+        stated_seconds=_stated_seconds(recording, tables),
     )
 
 
-def _segment(id: str, segments: dict[str, str]) -> tuple[str, Seconds | None, Seconds | None]:
+def _segment(id: str, segments: dict[str, str]) -> tuple[str, Seconds | None, Seconds | None, int | None]:
+    """The recording, start, end and channel of an utterance."""
     if not segments:
-        return id, None, None
+        return id, None, None, None
     if id not in segments:
         raise Refused("missing-segment", "not in segments")
     try:
-        recording, start, end, *_ = segments[id].split()
+        recording, start, end, *more = segments[id].split()
         times = float(start), float(end)
     except ValueError:
         raise Refused("bad-time", f"segments has {segments[id]!r}, expected: recording start end") from None
-    return recording, times[0], None if times[1] == -1 else times[1]  # Kaldi's -1 is the end of the recording
+    channel = CHANNELS.get(more[0].lower()) if more else None
+    return recording, times[0], None if times[1] == -1 else times[1], channel  # Kaldi's -1 is the recording's end
 
 
-def _audio(recording: str, scp: dict[str, str], folder: Path, files: Files) -> Path:
+def _audio(recording: str, scp: dict[str, str], folder: Path, files: Files) -> tuple[Path, int | None]:
     if recording not in scp:
         raise Refused("missing-audio", f"{recording} is not in wav.scp")
-    return files.resolve(file_of(scp[recording]), folder, foreign=True)
+    file, channel = file_of(scp[recording])
+    return files.resolve(file, folder, foreign=True), channel
+
+
+def _stated_seconds(recording: str, tables: dict) -> Seconds | None:
+    """How long a recording is, according to reco2dur or, without segments, utt2dur."""
+    stated = tables["reco2dur"].get(recording) or (None if tables["segments"] else tables["utt2dur"].get(recording))
+    try:
+        return None if stated is None else float(stated)
+    except ValueError:
+        return None
 
 
 def _occupy(id: str, tables: dict, folder: Path, files: Files, reading: Reading) -> None:
     """Somebody speaks in this segment, though nobody wrote down what."""
     with contextlib.suppress(Refused):  # it has no text: there is no utterance to refuse
-        recording, start, end = _segment(id, tables["segments"])
+        recording, start, end, _ = _segment(id, tables["segments"])
         if start is not None:
-            reading.occupy(_audio(recording, tables["wav.scp"], folder, files), start, end)
+            reading.occupy(_audio(recording, tables["wav.scp"], folder, files)[0], start, end)
 
 
-def file_of(entry: str) -> str:
-    """The file that a wav.scp entry stands for: the entry itself, or what its command converts.
+def file_of(entry: str) -> tuple[str, int | None]:
+    """The file that a wav.scp entry stands for, and the channel: the entry itself, or what its command converts.
 
     Raises
     ------
@@ -124,7 +143,7 @@ def file_of(entry: str) -> str:
     """
     entry = entry.strip()
     if not entry.endswith("|"):
-        return entry
+        return entry, None
     refused = Refused("wav-scp-command", f"wav.scp has a command, which is not run; write the file's path: {entry}")
     command = entry[:-1].strip()
     if re.search(r"[|;&<>`$\n]", command):
@@ -133,11 +152,13 @@ def file_of(entry: str) -> str:
         program, *words = shlex.split(command)
     except ValueError:
         raise refused from None
+    channel = None
     match Path(program).name:
         case "flac":
             known = all(word in ("-c", "-d", "-s", "-cd", "-dc", "-cds", "-dcs") for word in words[:-1])
             found = words[-1:] if known else []
         case "sph2pipe":
+            channel, words = _channel(words)
             found = _positional(words, SPH2PIPE_VALUES, flags=("-p",))
         case "sox":
             found = _positional(words, SOX_VALUES, flags=("-G", "-D"))
@@ -147,7 +168,17 @@ def file_of(entry: str) -> str:
             found = []
     if len(found) != 1 or found[0].startswith("-"):
         raise refused
-    return found[0]
+    return found[0], channel
+
+
+def _channel(words: list[str]) -> tuple[int | None, list[str]]:
+    """The channel that sph2pipe is to take, and its other arguments."""
+    for place, word in enumerate(words):
+        if found := re.fullmatch(r"-c([12])", word):
+            return int(found[1]), words[:place] + words[place + 1 :]
+        if word == "-c" and words[place + 1 : place + 2] in (["1"], ["2"]):
+            return int(words[place + 1]), words[:place] + words[place + 2 :]
+    return None, words
 
 
 def _positional(words: list[str], with_value: tuple[str, ...], flags: tuple[str, ...]) -> list[str]:

@@ -2,18 +2,19 @@
 
 import hashlib
 import math
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
 
-from stages.corpus.files import Files, nfc, read_rows
+from stages.corpus.ages import UNKNOWN, age_in_months
+from stages.corpus.files import Files, nfc
+from stages.corpus.text import read_rows
 from stages.corpus.utterance import Reading, Utterance
 from stages.errors import UserError
 
-UNKNOWN = frozenset(("", "na", "n/a", "nan", "none", "null", "unknown", "-", "?"))
 GENDERS = {"female": "f", "woman": "f", "girl": "f", "male": "m", "man": "m", "boy": "m"}
-OLDEST = 120  # years; above it, a number is no age
+
+NAMED_BY_COLUMN = ("kaldi", "table")  # formats of single utterances; sessions have asked already, by tier or role
 
 SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id", "child_id")
 
@@ -27,15 +28,18 @@ def cell(row: dict, columns: Iterable[str]) -> str:
     return ""
 
 
-def age_in_months(years: str, months: str, place: str, reading: Reading) -> int | None:
-    """Whole months from an age in years, or in months where given. None if unknown or, with a warning, unreadable."""
-    text, scale = (months, 1) if months.lower() not in UNKNOWN else (years, 12)
-    if text.lower() in UNKNOWN:
-        return None
-    if re.fullmatch(r"\d{1,4}(\.\d*)?", text) and float(text) * scale <= OLDEST * 12:
-        return round(float(text) * scale)
-    reading.warn("an age that is not a number of years (or months, in age_months), left unknown", place)
-    return None
+def age_of(row: dict, columns: Iterable[str] = ("age", "age_bucket", "age_group")) -> str:
+    """A table row's age as stages/corpus/ages.py reads it: from an age, age_months or grade column."""
+    if months := known(cell(row, ["age_months"])):
+        return f"{months} months"
+    if age := known(cell(row, columns)):
+        return age
+    grade = known(cell(row, ["grade"]))
+    return grade if not grade or "grade" in grade.lower() else f"grade {grade}"
+
+
+def known(text: str) -> str:
+    return "" if text.lower() in UNKNOWN else text
 
 
 def gender_of(text: str) -> str | None:
@@ -58,18 +62,33 @@ def complete(reading: Reading, files: Files) -> None:
                     f"data/{place}, line {line}: no speaker; the columns are speaker, age (or age_months), gender"
                 )
             where = f"{place}:{line}"
-            ages[speaker] = age_in_months(cell(row, ["age"]), cell(row, ["age_months"]), where, reading)
+            age = age_of(row)
+            ages[speaker] = age or None, age_in_months(age, where, reading)
             genders[speaker] = gender_of(cell(row, ["gender", "sex"]))
     reading.utterances = [_completed(utterance, ages, genders) for utterance in reading.utterances]
 
 
 def _completed(utterance: Utterance, ages: dict, genders: dict) -> Utterance:
-    age, gender = utterance.age_months, utterance.gender
-    return replace(
-        utterance,
-        age_months=ages.get(utterance.speaker) if age is None else age,
-        gender=genders.get(utterance.speaker) if gender is None else gender,
-    )
+    age = utterance.age, utterance.age_months
+    gender = utterance.gender
+    age, months = ages.get(utterance.speaker, age) if utterance.age_months is None else age
+    gender = genders.get(utterance.speaker) if gender is None else gender
+    return replace(utterance, age=age, age_months=months, gender=gender)
+
+
+def leave_out_adults(reading: Reading) -> None:
+    """Leave out whom the params do not count as children: by name, and by age where it is known."""
+    oldest = reading.options.child_max_age
+    everyone = reading.split in reading.options.everyone_in
+    kept = []
+    for row in reading.utterances:
+        if not everyone and oldest is not None and row.age_months is not None and row.age_months >= 12 * oldest:
+            reading.left_out[f"speakers of {oldest:g} years or more"] += 1
+        elif row.format in NAMED_BY_COLUMN and not reading.is_child(row.speaker):
+            reading.left_out[f"other speakers: {row.speaker}"] += 1
+        else:
+            kept.append(row)
+    reading.utterances = kept
 
 
 def drawn_for_dev(speakers: Iterable[str], fraction: float, seed: int) -> set[str]:
@@ -96,26 +115,31 @@ def with_dev(readings: dict[str, Reading], fraction: float, seed: int) -> dict[s
     """The same splits, with some of the training speakers moved to a development set."""
     train = readings["train"]
     chosen = drawn_for_dev((row.speaker for row in train.utterances), fraction, seed)
-    dev = Reading("dev", [row for row in train.utterances if row.speaker in chosen], spans=train.spans)
+    dev = Reading("dev", train.options, [row for row in train.utterances if row.speaker in chosen], spans=train.spans)
     train.utterances = [row for row in train.utterances if row.speaker not in chosen]
     return {"train": train, "dev": dev, **readings}
 
 
-def check_apart(utterances: dict[str, list[Utterance]]) -> None:
+def check_apart(readings: dict[str, Reading], allowed: bool) -> None:
     """Refuse a corpus in which a speaker whom the models learn from is also tested on.
 
     Raises
     ------
     UserError
-        Names the two splits and up to ten of the speakers they share.
+        Names the two splits and up to ten of the speakers they share; not if `allowed`, then it is only said.
     """
-    speakers = {split: {row.speaker for row in rows if row.speaker_known} for split, rows in utterances.items()}
-    for one, other in combinations(speakers, 2):
+    known = {split: {row.speaker for row in one.utterances if row.speaker_known} for split, one in readings.items()}
+    for one, other in combinations(known, 2):
         if one not in ("train", "dev"):
             break  # two evaluation sets may share speakers
-        if shared := sorted(speakers[one] & speakers[other]):
-            raise UserError(
+        if shared := sorted(known[one] & known[other]):
+            message = (
                 f"data/{one} and data/{other} share {len(shared)} speaker(s): {', '.join(shared[:10])}"
-                f"{', ...' if len(shared) > 10 else ''}. Results on speakers that were trained on say nothing about"
-                " others: keep each speaker in one of them (and rename people who only share a name)"
+                f"{', ...' if len(shared) > 10 else ''}"
             )
+            if not allowed:
+                raise UserError(
+                    f"{message}. Results on speakers that were trained on say nothing about others: keep each speaker"
+                    " in one of them (and rename people who only share a name), or set preprocess.allow_shared_speakers"
+                )
+            print(f"warning: {message}")

@@ -1,90 +1,188 @@
-"""Tables of utterances: metadata.jsonl, metadata.csv or metadata.tsv, with paths relative to the table.
+"""Tables of utterances, with paths relative to the table: .jsonl, .csv and .tsv files with a file and a text column.
 
     file_name,text,speaker,age,gender
     clips/0001.wav,we call it bear,anna,6,f
 
-With start and end (seconds) a row is a stretch of a longer recording.
+With start and end (seconds) a row is a stretch of a longer recording. Hugging Face's audiofolder, Common Voice, Samrómur,
+Pasketti and NeMo call the columns differently, and people differently again: preprocess.columns.
 """
 
+from itertools import chain
 from pathlib import Path
 
-from stages.corpus.files import Files, read_rows
-from stages.corpus.speakers import SPEAKER_COLUMNS, age_in_months, cell, gender_of
+from stages.corpus.ages import age_in_months
+from stages.corpus.files import Files
+from stages.corpus.speakers import SPEAKER_COLUMNS, age_of, cell, gender_of
+from stages.corpus.text import read_rows
 from stages.corpus.utterance import Reading, Refused, Utterance
 from stages.errors import UserError
+from stages.params import Columns
 from stages.units import Seconds
 
-NAMES = ("metadata.jsonl", "metadata.csv", "metadata.tsv")
+SUFFIXES = (".jsonl", ".csv", ".tsv")
+SPEAKER_LISTS = ("speakers.csv", "speakers.tsv")
+METADATA = "metadata"  # a table by this name has to be one of utterances
 
 # The first of each row is the name in the documentation; the others are what common corpora call it.
-FILE_COLUMNS = ("file_name", "path", "file", "audio", "audio_path", "filename", "audio_filepath")
-TEXT_COLUMNS = ("text", "sentence", "transcript", "transcription", "orthographic_text")
-ID_COLUMNS = ("id", "utterance_id")
-GENDER_COLUMNS = ("gender", "sex")
+KNOWN = {
+    "file_name": (
+        "file_name",
+        "path",
+        "file",
+        "audio",
+        "audio_path",
+        "filename",
+        "audio_filepath",
+        "audio_file",
+        "wav",
+    ),
+    "text": ("text", "sentence", "transcript", "transcription", "orthographic_text"),
+    "id": ("id", "utterance_id", "utt_id"),
+    "speaker": SPEAKER_COLUMNS,
+    "gender": ("gender", "sex"),
+    "start": ("start", "start_time", "offset"),
+    "end": ("end", "end_time"),
+}
+DURATION = ("duration", "audio_duration_sec")  # of the row's stretch, or of the whole recording
+SPLIT = ("split", "status", "partition")
+SPLITS = {"train": "train", "training": "train", "test": "test", "eval": "test", "evaluation": "test"}
+SPLITS |= dict.fromkeys(("dev", "development", "valid", "validation", "val"), "dev")
+
+# What Common Voice has beside train.tsv, dev.tsv and test.tsv.
+ASIDE = frozenset("invalidated other reported unvalidated_sentences validated_sentences clip_durations times".split())
+EVERYTHING = "validated"
 
 
-def tables(files: Files) -> list[Path]:
-    return [path for path in files.paths if path.name.lower() in NAMES]
+def tables(files: Files, reading: Reading) -> list[Path]:
+    """The tables of a split, without those whose name says that they are another split's."""
+    found = [path for path in files.paths if path.suffix.lower() in SUFFIXES and path.name.lower() not in SPEAKER_LISTS]
+    stems = {(path.parent, path.stem.lower()) for path in found}
+    kept = []
+    for path in found:
+        stem = path.stem.lower()
+        elsewhere = SPLITS.get(stem, reading.split) != reading.split and reading.split in SPLITS.values()
+        repeated = stem == EVERYTHING and (path.parent, reading.split) in stems
+        if elsewhere or repeated or stem in ASIDE:
+            reading.warn("a table of another split, passed over", files.shown(path))
+        else:
+            kept.append(path)
+    return kept
 
 
 def read(path: Path, files: Files, reading: Reading) -> None:
-    """Add the utterances of one table.
+    """Add the utterances of one table; what is no table of utterances is passed over, and said.
 
     Raises
     ------
     UserError
-        No row has a column for the file or for the text.
+        A metadata file has no column for the file or for the text.
     """
     place = files.shown(path)
-    columns: set[str] = set()
-    for line, row in read_rows(path, place, reading):
-        columns.update(row)
+    rows = read_rows(path, place, reading)
+    first = next(rows, None)
+    if first is None:
+        return
+    columns = {field: _names(field, first[1], reading.options.columns) for field in KNOWN}
+    if not _is_table(path, place, first[1], columns, reading):
+        return
+    for line, row in chain([first], rows):
         try:
-            reading.add(_utterance(row, path, line, files, reading))
+            if not _of_another_split(row, reading):
+                reading.add(_utterance(row, columns, path, line, files, reading))
         except Refused as refused:
-            id = cell(row, ID_COLUMNS) or cell(row, FILE_COLUMNS)
+            id = cell(row, columns["id"]) or cell(row, columns["file_name"])
             reading.refuse(id, place, line, refused.reason, refused.detail)
-    for wanted in (FILE_COLUMNS, TEXT_COLUMNS):
-        if columns and not columns & set(wanted):
-            raise UserError(
-                f"data/{place} has no column {wanted[0]} (or {', '.join(wanted[1:])});"
-                f" its columns are {', '.join(sorted(columns))}"
-            )
 
 
-def _utterance(row: dict, path: Path, line: int, files: Files, reading: Reading) -> Utterance:
-    name = cell(row, FILE_COLUMNS)
+def _names(field: str, row: dict, own: Columns) -> tuple[str, ...]:
+    """What a field's column may be called in a table with such rows."""
+    name = getattr(own, field)
+    return (name.lower(),) if name is not None and name.lower() in row else KNOWN[field]
+
+
+def _is_table(path: Path, place: str, row: dict, columns: dict, reading: Reading) -> bool:
+    missing = [field for field in ("file_name", "text") if not row.keys() & set(columns[field])]
+    if not missing:
+        return True
+    if path.stem.lower() == METADATA:
+        names = KNOWN[missing[0]]
+        raise UserError(
+            f"data/{place} has no column {names[0]} (or {', '.join(names[1:])}); its columns are"
+            f" {', '.join(sorted(row))}. Rename one, or name it in preprocess.columns.{missing[0]}"
+        )
+    if missing == ["text"]:
+        detail = f"it names recordings and has no text; its columns are {', '.join(sorted(row))}"
+        reading.refuse(path.stem, place, None, "no-text-column", detail)
+    else:
+        reading.warn("a table that names no recordings, passed over", place)
+    return False
+
+
+def _of_another_split(row: dict, reading: Reading) -> bool:
+    """Whether the row says that it belongs elsewhere: such tables come whole with every part of their corpus."""
+    theirs = SPLITS.get(cell(row, SPLIT).lower(), reading.split)
+    if theirs == reading.split or reading.split not in SPLITS.values():
+        return False
+    reading.left_out[f"rows of the {theirs} split"] += 1
+    return True
+
+
+def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, reading: Reading) -> Utterance:
+    name = cell(row, columns["file_name"])
     if not name:
         raise Refused("no-file-name", "the row names no recording")
+    _check_valid(row)
     audio = files.resolve(name, path.parent, foreign=False)
-    start, end = _seconds(row, "start"), _seconds(row, "end")
-    start = 0.0 if start is None and end is not None else start
+    start, end, stated = _times(row, columns)
     derived_id = files.named(audio) if start is None else f"{files.named(audio)}-{1000 * start:06.0f}"
     place = f"{files.shown(path)}:{line}"
-    speaker = cell(row, SPEAKER_COLUMNS)
+    own_age = reading.options.columns.age
+    speaker = cell(row, columns["speaker"])
+    age = age_of(row, [own_age.lower()]) if own_age and own_age.lower() in row else age_of(row)
     if not speaker:
         reading.warn("unknown speakers are one per recording", place)
     return Utterance(
-        id=cell(row, ID_COLUMNS) or derived_id,
+        id=cell(row, columns["id"]) or derived_id,
         audio=audio,
         source=files.shown(audio),
-        text_raw=cell(row, TEXT_COLUMNS),
+        text_raw=cell(row, columns["text"]),
         speaker=speaker or files.named(audio),
         speaker_known=bool(speaker),
         start=start,
         end=end,
-        age_months=age_in_months(cell(row, ["age"]), cell(row, ["age_months"]), place, reading),
-        gender=gender_of(cell(row, GENDER_COLUMNS)),
+        age=age or None,
+        age_months=age_in_months(age, place, reading),
+        gender=gender_of(cell(row, columns["gender"])),
         file=files.shown(path),
         line=line,
+        format="table",
+        stated_seconds=stated,
     )
 
 
-def _seconds(row: dict, column: str) -> Seconds | None:
-    text = cell(row, [column])
+def _check_valid(row: dict) -> None:
+    """Samrómur says which rows were listened to and found to be what was to be read."""
+    valid, empty = cell(row, ["is_valid"]).lower(), cell(row, ["empty"]).lower()
+    if valid in ("0", "0.0", "false") or empty in ("1", "1.0", "true"):
+        raise Refused("marked-invalid", f"the corpus says is_valid {valid or 'nothing'}, empty {empty or 'nothing'}")
+
+
+def _times(row: dict, columns: dict) -> tuple[Seconds | None, Seconds | None, Seconds | None]:
+    """Start and end, if the row is a stretch of a recording, and else how long the recording is said to be."""
+    start, end = _seconds(row, columns["start"]), _seconds(row, columns["end"])
+    duration = _seconds(row, DURATION)
+    if start is None and end is None:
+        return None, None, duration
+    if start is not None and end is None and duration is not None:  # as NeMo writes it
+        return start, start + duration, None
+    return start or 0.0, end, None
+
+
+def _seconds(row: dict, names: tuple[str, ...]) -> Seconds | None:
+    text = cell(row, names)
     if not text:
         return None
     try:
         return float(text)
     except ValueError:
-        raise Refused("bad-time", f"{column} is {text!r}, expected seconds") from None
+        raise Refused("bad-time", f"{names[0]} is {text!r}, expected seconds") from None

@@ -1,0 +1,153 @@
+"""How fast recordings become clips, beside lhotse on the same input, each on one core.
+
+    pip install -r bench/requirements.txt
+    python -m bench.preprocess                    # 1, 10 and 100 thousand clips: half an hour, 15 GB of disk
+    python -m bench.preprocess --clips 1000 --json
+
+The input is a Kaldi directory: sessions of a hundred utterances of 2 s (16 kHz mono WAV), speech-shaped noise. Both
+cut every utterance out and write it as 16-bit FLAC. Ours is the whole stage, as `dvc repro` runs it: it also reads and
+cleans transcripts, checks audio, compares contents, packs shards and draws the corpus card, and the start of Python is
+in its time. lhotse's time is that of load_kaldi_data_dir, trim_to_supervisions and save_audios; its import is not in it.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import yaml
+
+from stages.text_table import aligned
+from stages.units import SAMPLE_RATE, Seconds
+
+ROOT = Path(__file__).parent.parent
+UTTERANCES = 100  # in a session
+LASTING: Seconds = 2.0
+EVERY: Seconds = 2.5
+DISTINCT = 8  # sessions of different sound; the others are hard links to them, so that the disk is not what is measured
+HEADER = ("clips", "hours", "ours s", "lhotse s", "ours h/min", "lhotse h/min", "ours MB", "lhotse MB", "ratio")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--clips", type=int, nargs="+", default=[1000, 10_000, 100_000])
+    parser.add_argument("--json", action="store_true", help="print a last line of JSON")
+    parser.add_argument("--lhotse", type=Path, help=argparse.SUPPRESS)  # in a process of its own
+    arguments = parser.parse_args()
+    if arguments.lhotse:
+        return run_lhotse(arguments.lhotse)
+    rows = [measured(clips) for clips in arguments.clips]
+    print(aligned([HEADER, *(told(row) for row in rows)], names=0))
+    if arguments.json:
+        print(json.dumps({"vs_lhotse": min(row["ratio"] for row in rows), "sizes": rows}))
+
+
+def measured(clips: int) -> dict:
+    """Both on a corpus of so many clips, on one core."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        project = Path(scratch)
+        write_corpus(project / "data" / "train", clips)
+        write_corpus(project / "data" / "test", UTTERANCES, session="t", seed=DISTINCT)
+        write_params(project)
+        ours, our_memory = timed([sys.executable, "-m", "stages.preprocess"], project)
+        written = sum(
+            1 for split in ("train", "dev") for _ in open(project / "processed_data" / split / "manifest.jsonl")
+        )
+        if written != clips:
+            raise SystemExit(f"ours wrote {written} clips of {clips}")
+        shutil.rmtree(project / "processed_data")
+        command = [sys.executable, "-m", "bench.preprocess", "--lhotse", str(project)]
+        _, their_memory = timed(command, project)
+        theirs, written = json.loads((project / "lhotse.json").read_text())
+        if written != clips:
+            raise SystemExit(f"lhotse wrote {written} clips of {clips}")
+    hours = clips * LASTING / 3600
+    row = {"clips": clips, "hours": hours, "ours_s": ours, "lhotse_s": theirs}
+    return {**row, "ours_mb": our_memory, "lhotse_mb": their_memory, "ratio": round(theirs / ours, 2)}
+
+
+def told(row: dict) -> tuple[str, ...]:
+    speeds = (60 * row["hours"] / row["ours_s"], 60 * row["hours"] / row["lhotse_s"])
+    cells = (
+        f"{row['hours']:.1f}",
+        f"{row['ours_s']:.1f}",
+        f"{row['lhotse_s']:.1f}",
+        *(f"{speed:.1f}" for speed in speeds),
+    )
+    return (str(row["clips"]), *cells, f"{row['ours_mb']:.0f}", f"{row['lhotse_mb']:.0f}", f"{row['ratio']:.2f}")
+
+
+def timed(command: list[str], folder: Path) -> tuple[Seconds, float]:
+    """The seconds a command takes in a folder, and its peak memory in MB."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    before = time.perf_counter()
+    with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed")
+    return time.perf_counter() - before, usage.ru_maxrss / 1000  # kilobytes on Linux
+
+
+def write_corpus(folder: Path, clips: int, session: str = "s", seed: int = 0) -> None:
+    folder.mkdir(parents=True)
+    sounds = []
+    tables: dict[str, list[str]] = {"wav.scp": [], "text": [], "utt2spk": [], "segments": []}
+    for number in range(-(-clips // UTTERANCES)):
+        name = f"{session}{number:05d}"
+        if number < DISTINCT:
+            sounds.append(folder / f"{name}.wav")
+            soundfile.write(sounds[-1], speech_shaped(UTTERANCES * EVERY, seed + number), SAMPLE_RATE)
+        else:
+            os.link(sounds[number % DISTINCT], folder / f"{name}.wav")
+        tables["wav.scp"].append(f"{name} {folder / name}.wav")
+        for place in range(min(UTTERANCES, clips - number * UTTERANCES)):
+            start = place * EVERY + 0.25
+            tables["segments"].append(f"{name}-{place:03d} {name} {start:.2f} {start + LASTING:.2f}")
+            tables["text"].append(f"{name}-{place:03d} the little dog number {place} has a ball of session {number}")
+            tables["utt2spk"].append(f"{name}-{place:03d} {name}")
+    for table, lines in tables.items():
+        (folder / table).write_text("".join(f"{line}\n" for line in lines))
+
+
+def speech_shaped(seconds: Seconds, seed: int) -> np.ndarray:
+    """Noise with the spectral slope and the syllable rhythm of speech, int16: FLAC is to find it as hard as speech."""
+    generator = np.random.default_rng(seed)
+    samples = generator.normal(0, 1, round(seconds * SAMPLE_RATE))
+    spectrum = np.fft.rfft(samples)
+    frequencies = np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE)
+    samples = np.fft.irfft(spectrum / (1 + (frequencies / 500) ** 2), len(samples))
+    rhythm = 0.1 + np.square(np.sin(np.pi * 3 * np.arange(len(samples)) / SAMPLE_RATE))
+    return (samples * rhythm / np.abs(samples).max() * 0.5 * 2**15).astype(np.int16)
+
+
+def write_params(project: Path) -> None:
+    settings = yaml.safe_load((ROOT / "params.yaml").read_text())
+    settings["runtime"]["preprocess_workers"] = 1
+    (project / "params.yaml").write_text(yaml.safe_dump(settings))
+
+
+def run_lhotse(project: Path) -> None:
+    from lhotse import CutSet
+    from lhotse.kaldi import load_kaldi_data_dir
+
+    before = time.perf_counter()
+    recordings, supervisions, _ = load_kaldi_data_dir(project / "data" / "train", SAMPLE_RATE)
+    cuts = CutSet.from_manifests(recordings=recordings, supervisions=supervisions)
+    saved = cuts.trim_to_supervisions(keep_overlapping=False).save_audios(
+        project / "lhotse", format="flac", progress_bar=False
+    )
+    written = sum(1 for _ in saved)
+    (project / "lhotse.json").write_text(json.dumps([time.perf_counter() - before, written]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Praat TextGrids, as people and forced aligners write them."""
+
+from pathlib import Path
+
+import pytest
+
+from stages import corpus
+from stages.corpus.utterance import Reading, Word
+from tests.corpora import options, textgrid, write, write_audio
+
+SHORT = """File type = "ooTextFile"
+Object class = "TextGrid"
+
+0
+10
+<exists>
+1
+"IntervalTier"
+"CHI"
+0
+10
+2
+0
+1
+""
+1
+2.5
+"a ""big"" bear"
+"""
+
+TWO_SPEAKERS = {"CHI": [(0, 1, ""), (1, 2.5, 'a ""big""\nbear'), (3, 4, "  ")], "MOT": [(2.6, 3, "what")]}
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    write_audio(tmp_path / "data/train/anna/a.wav")
+    return tmp_path / "data"
+
+
+def read(data: Path, content: str | bytes, **changes) -> Reading:
+    write(data / "train/anna/a.TextGrid", content)
+    return corpus.read_split(data, "train", options(**changes))
+
+
+def reasons(reading: Reading) -> list[str]:
+    return [refusal.reason for refusal in reading.refusals]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("content", [textgrid(TWO_SPEAKERS), SHORT, textgrid(TWO_SPEAKERS).replace("\n", "\r\n")])
+def test_textgrid(data, content, encoding):
+    reading = read(data, content.encode(encoding))
+    assert [(row.id, row.text_raw, row.speaker, row.start, row.end) for row in reading.utterances] == [
+        ("anna-a-CHI-0001", 'a "big" bear', "anna", 1.0, 2.5)
+    ]
+    assert not reading.refusals
+
+
+def test_adults_are_left_out_and_still_occupy_time(data):
+    reading = read(data, textgrid(TWO_SPEAKERS))
+    assert reading.left_out == {"other speakers: MOT": 1}
+    assert reading.spans[data / "train/anna/a.wav"] == [(1.0, 2.5), (2.6, 3.0)]
+    everybody = read(data, textgrid(TWO_SPEAKERS), everyone_in=["train"])
+    assert [(row.speaker, row.text_raw) for row in everybody.utterances][1] == ("anna-MOT", "what")
+
+
+def test_children_by_name(data):
+    assert [row.speaker for row in read(data, textgrid(TWO_SPEAKERS), child_names="mot").utterances] == ["anna-MOT"]
+    assert not read(data, textgrid(TWO_SPEAKERS), child_names="C").utterances  # the whole name has to match
+
+
+def test_tiers_of_one_name_are_one_speaker(data):
+    twice = {"CHI": [(0, 1, "one")], "second": [(0, 1, "two"), (2, 3, "three")]}
+    rows = read(data, textgrid(twice).replace("second", "CHI")).utterances
+    assert [(row.id, row.text_raw) for row in rows] == [
+        ("anna-a-CHI-0001", "one"),
+        ("anna-a-CHI-0002", "two"),
+        ("anna-a-CHI-0003", "three"),
+    ]
+
+
+ALIGNED = {
+    "ben - utterances": [(0, 2, "hello you")],
+    "ben - words": [(0, 0.5, "hello"), (0.6, 2, "you")],
+    "ben - phones": [(0, 0.2, "h")],
+}
+
+
+@pytest.mark.parametrize(
+    ("tiers", "expected"),
+    [
+        ({"ben": ALIGNED["ben - utterances"], **ALIGNED}, [("ben", "hello you", 2)]),
+        ({"ben - words": ALIGNED["ben - words"], "ben - phones": ALIGNED["ben - phones"]}, [("ben", "hello you", 2)]),
+        ({"words": ALIGNED["ben - words"], "phones": ALIGNED["ben - phones"]}, [("anna", "hello you", 2)]),
+        ({"CHI": ALIGNED["ben - utterances"], "words": ALIGNED["ben - words"]}, [("anna", "hello you", 2)]),
+        # With two speakers nobody knows whose words these are.
+        (
+            {"ben": [(0, 2, "hello you")], "carl": [(3, 4, "hi")], "words": ALIGNED["ben - words"]},
+            [("ben", "hello you", 0), ("carl", "hi", 0)],
+        ),
+    ],
+)
+def test_word_tiers(data, tiers, expected):
+    tiers = {name: entries for name, entries in tiers.items() if name != "ben - utterances"}
+    rows = read(data, textgrid(tiers)).utterances
+    assert [(row.speaker, row.text_raw, len(row.words)) for row in rows] == expected
+    if expected[0][2]:
+        assert rows[0].words == (Word(0, 0.5, "hello"), Word(0.6, 2, "you"))
+
+
+def test_chosen_tiers(data):
+    reading = read(data, textgrid({"CHI": [(0, 1, "hi")], "notes": [(0, 9, "rainy day")]}), tiers="CHI|MOT")
+    assert [row.text_raw for row in reading.utterances] == ["hi"]
+    assert reading.left_out == {"tier notes": 1}
+    assert reading.spans[data / "train/anna/a.wav"] == [(0, 1)]  # a note is nobody who speaks
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("not a TextGrid", "broken-textgrid"),
+        ("", "broken-textgrid"),
+        ("7", "broken-textgrid"),
+        (textgrid(TWO_SPEAKERS)[:-40], "broken-textgrid"),
+        (textgrid({"CHI": [(2, 1, "backwards")]}), "end-before-start"),
+        (SHORT.replace("2.5", "soon"), "bad-time"),
+        (SHORT.replace("2.5", "nan"), "bad-time"),
+        (SHORT[:-20], "broken-textgrid"),  # praatio would drop the last interval
+        (textgrid({"CHI": [(-3, 4, "before")]}), "broken-textgrid"),  # praatio would lose the minus sign
+    ],
+)
+def test_broken_textgrid(data, content, reason):
+    assert reasons(read(data, content)) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("path", "tier", "speaker", "known"),
+    [
+        ("a", "CHI", "a", False),
+        ("anna/a", "CHI", "anna", True),
+        ("school/anna/a", "CHI", "school-anna", True),
+        ("anna/a", "Target_Child", "anna", True),
+        ("anna/a", "utterances", "anna", True),
+        ("anna/a", "spk1", "anna", True),
+        ("anna/a", "spk2", "anna-spk2", True),
+        ("anna/a", "SIS", "anna-SIS", True),
+        ("x/a", "ben", "ben", True),
+        ("a", "c23", "c23", True),
+    ],
+)
+def test_speakers(tmp_path, path, tier, speaker, known):
+    data = tmp_path / "data"
+    write_audio(data / f"train/{path}.wav")
+    write(data / f"train/{path}.TextGrid", textgrid({tier: [(0, 1, "hi")]}))
+    (row,) = corpus.read_split(data, "train", options()).utterances
+    assert (row.speaker, row.speaker_known) == (speaker, known)
