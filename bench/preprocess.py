@@ -5,9 +5,9 @@
     python -m bench.preprocess --clips 1000 --json
 
 The input is a Kaldi directory: sessions of a hundred utterances of 2 s (16 kHz mono WAV), speech-shaped noise. Both
-cut every utterance out and write it as 16-bit FLAC. Ours is the whole stage, as `dvc repro` runs it: it also reads and
-cleans transcripts, checks audio, compares contents, packs shards and draws the corpus card, and the start of Python is
-in its time. lhotse's time is that of load_kaldi_data_dir, trim_to_supervisions and save_audios; its import is not in it.
+cut every utterance out and write it as 16-bit FLAC, in a process of its own whose whole time counts. Ours is the stage
+as `dvc repro` runs it: it also reads and cleans transcripts, checks audio, compares contents, packs shards and draws the
+corpus card. lhotse's is load_kaldi_data_dir, trim_to_supervisions and save_audios.
 """
 
 import argparse
@@ -65,8 +65,8 @@ def measured(clips: int) -> dict:
             raise SystemExit(f"ours wrote {written} clips of {clips}")
         shutil.rmtree(project / "processed_data")
         command = [sys.executable, "-m", "bench.preprocess", "--lhotse", str(project)]
-        _, their_memory = timed(command, project)
-        theirs, written = json.loads((project / "lhotse.json").read_text())
+        theirs, their_memory = timed(command, project)
+        written = sum(1 for _ in (project / "lhotse").rglob("*.flac"))
         if written != clips:
             raise SystemExit(f"lhotse wrote {written} clips of {clips}")
     hours = clips * LASTING / 3600
@@ -132,6 +132,7 @@ def speech_shaped(seconds: Seconds, seed: int) -> np.ndarray:
 def write_params(project: Path) -> None:
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
     settings["runtime"]["preprocess_workers"] = 1
+    settings["preprocess"]["allow_shared_audio"] = True  # the hard links: sessions of one sound in train and dev
     (project / "params.yaml").write_text(yaml.safe_dump(settings))
 
 
@@ -139,14 +140,11 @@ def run_lhotse(project: Path) -> None:
     from lhotse import CutSet
     from lhotse.kaldi import load_kaldi_data_dir
 
-    before = time.perf_counter()
     recordings, supervisions, _ = load_kaldi_data_dir(project / "data" / "train", SAMPLE_RATE)
     cuts = CutSet.from_manifests(recordings=recordings, supervisions=supervisions)
-    saved = cuts.trim_to_supervisions(keep_overlapping=False).save_audios(
+    cuts.trim_to_supervisions(keep_overlapping=False).save_audios(
         project / "lhotse", format="flac", progress_bar=False
     )
-    written = sum(1 for _ in saved)
-    (project / "lhotse.json").write_text(json.dumps([time.perf_counter() - before, written]))
 
 
 if __name__ == "__main__":

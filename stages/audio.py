@@ -8,6 +8,7 @@ a long session in 48 kHz stereo only the 16 kHz mono is ever held.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ import soxr
 from stages import video
 from stages.units import SAMPLE_RATE, Seconds
 
+FULL_SCALE = 1 << 15  # of 16-bit samples
 SLOWEST_RATE = 4_000  # Hz; below it a header is taken to be broken
 BLOCK = 1 << 18  # frames decoded at once
-SILENCE = 10 ** (-60 / 20)  # peak of full scale; Whisper invents words for what is quieter
+SILENCE = 10 ** (-60 / 20)  # peak, of full scale; Whisper invents words for what is quieter
 END_SLACK: Seconds = 0.5  # how far an annotation may go beyond the end of the audio
 CLIPPED_LEVEL = 0.999  # of full scale
 CLIPPED_SHARE = 0.001  # of the samples: what is recorded too loud reaches it many times over, a loud word does not
@@ -39,7 +41,7 @@ class AudioError(Exception):
 class Recording:
     """A decoded recording."""
 
-    samples: np.ndarray  # float32, shape (samples,), 16 kHz mono
+    samples: np.ndarray  # int16, shape (samples,), 16 kHz mono
     source_rate: int  # Hz, before resampling
 
     @property
@@ -49,8 +51,6 @@ class Recording:
 
 def decode(path: Path, channel: str | int = "mix") -> Recording:
     """Decode a whole recording.
-
-    What was recorded within full scale stays within [-1, 1] but for the resampler's overshoot.
 
     Parameters
     ----------
@@ -82,17 +82,22 @@ def decode(path: Path, channel: str | int = "mix") -> Recording:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
-    """The rate, the number of channels, and blocks of float32 samples, shape (frames, channels)."""
+    """The rate, the number of channels, and blocks of samples, shape (frames, channels).
+
+    The blocks are int16 where the recording is already as it is wanted, else float32.
+    """
     if path.suffix.lower() in video.SUFFIXES:
         with video.opened(path) as opened:
             yield opened
         return
     with soundfile.SoundFile(path) as file:
-        yield file.samplerate, file.channels, _blocks(file)
+        as_wanted = (file.samplerate, file.channels, file.subtype) == (SAMPLE_RATE, 1, "PCM_16")
+        yield file.samplerate, file.channels, _blocks(file, "int16" if as_wanted else "float32")
 
 
-def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
+def _blocks(file: soundfile.SoundFile, dtype: str) -> Iterator[np.ndarray]:
+    # Not the whole file at once: its length in a broken header can be anything.
+    while len(block := file.read(BLOCK, dtype=dtype, always_2d=True)):
         yield block
 
 
@@ -117,35 +122,88 @@ def _check_file(path: Path) -> None:
 
 
 def _at_16k(blocks: Iterator[np.ndarray], rate: int, channels: int, channel: str | int) -> np.ndarray:
-    """One channel, or all of them mixed, at 16 kHz, shape (samples,)."""
-    if isinstance(channel, str):
-        channel = {"left": 1, "right": min(2, channels)}.get(channel, channel)
-    lanes = channels if channel == "live" else 1
-    resamplers = [soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="VHQ") for _ in range(lanes)]
-    peaks, energies = np.zeros(channels, np.float32), np.zeros(channels)
-    lines = [bytearray() for _ in range(lanes)]  # grow in place: joining arrays would hold a long session twice
+    """One channel, or all of them mixed, as int16 at 16 kHz, shape (samples,)."""
+    first = next(blocks, None)
+    if first is None:
+        return np.zeros(0, np.int16)
+    blocks = chain([first], blocks)
+    if first.dtype == np.int16:
+        return np.frombuffer(_gathered(blocks), np.int16)
+    if channel == "live":
+        return _loudest(blocks, rate, channels)
+    channel = {"left": 1, "right": min(2, channels)}.get(channel, channel)
+    peaks = np.zeros(channels, np.float32)
+
+    def mono() -> Iterator[np.ndarray]:
+        nonlocal peaks
+        for block in blocks:
+            peaks = np.maximum(peaks, _peaks(block))
+            yield block.sum(axis=1) if channel == "mix" else block[:, channel - 1]
+
+    samples = np.frombuffer(_gathered(_resampled(mono(), rate)), np.float32)
+    heard = int((peaks >= SILENCE).sum()) if channel == "mix" else 1
+    return pcm(samples, 1 / max(1, heard))
+
+
+def _loudest(blocks: Iterator[np.ndarray], rate: int, channels: int) -> np.ndarray:
+    """The channel with the most energy; all of them are held until that is known."""
+    resamplers = [_Resampler(rate) for _ in range(channels)]
+    lines, energies = [bytearray() for _ in range(channels)], np.zeros(channels)
     for block in blocks:
-        peaks = np.maximum(peaks, np.abs(block).max(axis=0))
-        if channel == "live":
-            energies += np.square(block, dtype=np.float64).sum(axis=0)
+        _peaks(block)
+        energies += np.square(block, dtype=np.float64).sum(axis=0)
         for lane, (resampler, line) in enumerate(zip(resamplers, lines, strict=True)):
-            mono = _mono(block, lane + 1 if channel == "live" else channel)
-            line += (mono if rate == SAMPLE_RATE else resampler.resample_chunk(mono)).tobytes()
+            line += resampler.take(block[:, lane]).tobytes()
+    lane = int(energies.argmax())
+    lines[lane] += resamplers[lane].end().tobytes()
+    return pcm(np.frombuffer(lines[lane], np.float32))
+
+
+class _Resampler:
+    """soxr's stream, or nothing to do."""
+
+    def __init__(self, rate: int):
+        self._stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "VHQ") if rate != SAMPLE_RATE else None
+
+    def take(self, samples: np.ndarray) -> np.ndarray:
+        samples = np.ascontiguousarray(samples)
+        return self._stream.resample_chunk(samples) if self._stream else samples
+
+    def end(self) -> np.ndarray:
+        nothing = np.zeros(0, np.float32)
+        return self._stream.resample_chunk(nothing, last=True) if self._stream else nothing
+
+
+def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    resampler = _Resampler(rate)
+    for block in blocks:
+        yield resampler.take(block)
+    yield resampler.end()
+
+
+def _gathered(blocks: Iterator[np.ndarray]) -> bytearray:
+    """Samples one after the other; grows in place, where joining arrays would hold a long session twice."""
+    gathered = bytearray()
+    for block in blocks:
+        gathered += block.tobytes()
+    return gathered
+
+
+def _peaks(block: np.ndarray) -> np.ndarray:
+    """The largest amplitude of each channel."""
+    peaks = np.abs(block).max(axis=0)
     if not np.isfinite(peaks).all():
         raise AudioError("unreadable-audio", "it holds samples that are no numbers")
-    lane = int(energies.argmax()) if channel == "live" else 0
-    if rate != SAMPLE_RATE:
-        lines[lane] += resamplers[lane].resample_chunk(np.zeros(0, np.float32), last=True).tobytes()
-    samples = np.frombuffer(lines[lane], np.float32)
-    if channel == "mix" and channels > 1:
-        samples /= max(1, int((peaks >= SILENCE).sum()))
-    return samples
+    return peaks
 
 
-def _mono(block: np.ndarray, channel: str | int) -> np.ndarray:
-    if block.shape[1] == 1:
-        return np.ascontiguousarray(block[:, 0])
-    return block.sum(axis=1) if channel == "mix" else np.ascontiguousarray(block[:, channel - 1])
+def pcm(samples: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """Float samples, times `scale`, as int16 of the same shape; what is louder than full scale is cut off."""
+    scaled = np.empty(samples.shape, np.int16)
+    for start in range(0, len(samples), BLOCK):  # a whole session would be held three times over
+        part = samples[start : start + BLOCK] * np.float32(scale * FULL_SCALE)
+        scaled[start : start + BLOCK] = np.clip(np.rint(part, out=part), -FULL_SCALE, FULL_SCALE - 1)
+    return scaled
 
 
 def fit(start: Seconds, end: Seconds | None, duration: Seconds) -> tuple[Seconds, Seconds]:
@@ -170,13 +228,16 @@ def cut(samples: np.ndarray, start: Seconds, end: Seconds) -> np.ndarray:
 
 def check_audible(samples: np.ndarray) -> None:
     """Raises AudioError (silence) where no sample reaches -60 dB of full scale. The peak counts, not the mean power."""
-    if len(samples) == 0 or np.abs(samples).max() < SILENCE:
+    if len(samples) == 0 or max(int(samples.max()), -int(samples.min())) < SILENCE * FULL_SCALE:
         raise AudioError("silence", "no sample reaches -60 dBFS")
 
 
 def is_clipped(samples: np.ndarray) -> bool:
     """Whether it was recorded too loud: over 0.1 % of the samples at full scale."""
-    return np.count_nonzero(np.abs(samples) >= CLIPPED_LEVEL) > CLIPPED_SHARE * len(samples)
+    level = CLIPPED_LEVEL * FULL_SCALE
+    if max(int(samples.max()), -int(samples.min())) < level:
+        return False
+    return np.count_nonzero((samples >= level) | (samples <= -level)) > CLIPPED_SHARE * len(samples)
 
 
 def check_length(samples: np.ndarray, shortest: Seconds, longest: Seconds) -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import tarfile
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ from stages.units import SAMPLE_RATE, Seconds
 PROCESSED = Path("processed_data")
 MANIFEST = "manifest.jsonl"
 LEARNT_FROM = ("train", "dev")  # the splits that are no evaluation sets
-FULL_SCALE = 1 << 15  # of 16-bit samples
 DURATION_DECIMALS = 4  # a sample lasts 0.0000625 s
 MEGABYTE = 1_000_000  # bytes
 
@@ -97,15 +96,10 @@ def _append(tar: tarfile.TarFile, name: str, content: bytes) -> int:
     return offset
 
 
-def pcm(samples: np.ndarray) -> np.ndarray:
-    """Float samples in [-1, 1] as int16, of the same shape; what is louder is cut off."""
-    return np.clip(np.rint(samples * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-
-
 def encode(samples: np.ndarray) -> bytes:
-    """A FLAC file of float samples, shape (samples,), 16 kHz."""
+    """A FLAC file of int16 samples, shape (samples,), 16 kHz."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, pcm(samples), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
 
 
@@ -126,7 +120,7 @@ def write_lines(path: Path, rows: Iterable[dict]) -> None:
 
 
 def write_manifest(folder: Path, clips: Iterable[Clip]) -> None:
-    write_lines(folder / MANIFEST, map(asdict, clips))
+    write_lines(folder / MANIFEST, map(vars, clips))
 
 
 def evaluation_sets(processed: Path = PROCESSED) -> list[Path]:

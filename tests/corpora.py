@@ -7,6 +7,7 @@ import numpy as np
 import soundfile
 
 from stages import params
+from stages.audio import pcm
 from stages.corpus.utterance import Reading, Utterance
 from stages.params import Preprocess
 from stages.shards import Clip, ShardWriter, duration_of, encode
@@ -80,7 +81,7 @@ CLIP |= {"source": "train/a.wav", "source_rate": RATE, "start": None, "end": Non
 
 def write_clip(writer: ShardWriter, samples: np.ndarray, **row) -> Clip:
     """Append a clip to a shard; what `row` does not say is as in CLIP."""
-    return writer.write(encode(samples), **{**CLIP, **row}, duration=duration_of(samples))
+    return writer.write(encode(pcm(samples)), **{**CLIP, **row}, duration=duration_of(samples))
 
 
 def utterance(speaker: str = "anna", **changes) -> Utterance:

@@ -18,7 +18,10 @@ def tone(seconds: float, rate: int, level: float = 0.5) -> np.ndarray:
 
 
 def decoded(path: Path, channel: str | int = "mix") -> np.ndarray:
-    return audio.decode(path, channel).samples
+    """As float32 in [-1, 1]."""
+    samples = audio.decode(path, channel).samples
+    assert samples.dtype == np.int16
+    return samples.astype(np.float32) / audio.FULL_SCALE
 
 
 def pitch(samples: np.ndarray) -> float:
@@ -113,7 +116,7 @@ def test_video_sound(tmp_path):
             container.mux(packet)
     recording = audio.decode(tmp_path / "a.m4a")
     assert (recording.source_rate, recording.seconds) == (48_000, pytest.approx(2, abs=0.06))
-    assert pitch(recording.samples) == pytest.approx(TONE, abs=1)
+    assert pitch(recording.samples / audio.FULL_SCALE) == pytest.approx(TONE, abs=1)
 
 
 def test_video_without_its_package(tmp_path, monkeypatch):
@@ -201,9 +204,9 @@ def test_cut():
 @pytest.mark.parametrize(("level", "audible"), [(0.0, False), (0.0009, False), (0.002, True)])
 def test_silence(level, audible):
     if audible:
-        return audio.check_audible(tone(1, 16_000, level))
+        return audio.check_audible(audio.pcm(tone(1, 16_000, level)))
     with pytest.raises(audio.AudioError, match="silence"):
-        audio.check_audible(tone(1, 16_000, level))
+        audio.check_audible(audio.pcm(tone(1, 16_000, level)))
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(0.29, "too-short"), (0.3, None), (10.0, None), (10.01, "too-long")])
@@ -216,10 +219,10 @@ def test_length(seconds, reason):
 
 @pytest.mark.parametrize(("level", "clipped"), [(0.9, False), (0.9995, True), (3.0, True)])
 def test_clipping(level, clipped):
-    assert audio.is_clipped(np.clip(tone(1, 16_000, level), -1, 1)) == clipped
+    assert audio.is_clipped(audio.pcm(tone(1, 16_000, level))) == clipped
 
 
 def test_one_loud_sample_is_no_clipping():
-    samples = tone(1, 16_000)
-    samples[:10] = 1.0
+    samples = audio.pcm(tone(1, 16_000))
+    samples[:10] = -audio.FULL_SCALE
     assert not audio.is_clipped(samples)

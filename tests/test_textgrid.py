@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 
 from stages import corpus
+from stages.corpus import textgrid as format
 from stages.corpus.utterance import Reading, Word
 from tests.corpora import options, textgrid, write, write_audio
+from tests.rubbish import damaged, read_rubbish
 
 SHORT = """File type = "ooTextFile"
 Object class = "TextGrid"
@@ -65,7 +68,8 @@ def test_adults_are_left_out_and_still_occupy_time(data):
 
 
 def test_children_by_name(data):
-    assert [row.speaker for row in read(data, textgrid(TWO_SPEAKERS), child_names="mot").utterances] == ["anna-MOT"]
+    chosen = {"child_names": "mot", "adult_names": ""}
+    assert [row.speaker for row in read(data, textgrid(TWO_SPEAKERS), **chosen).utterances] == ["anna-MOT"]
     assert not read(data, textgrid(TWO_SPEAKERS), child_names="C").utterances  # the whole name has to match
 
 
@@ -154,3 +158,9 @@ def test_speakers(tmp_path, path, tier, speaker, known):
     write(data / f"train/{path}.TextGrid", textgrid({tier: [(0, 1, "hi")]}))
     (row,) = corpus.read_split(data, "train", options()).utterances
     assert (row.speaker, row.speaker_known) == (speaker, known)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(damaged(textgrid(TWO_SPEAKERS)) | damaged(SHORT))
+def test_rubbish(content):
+    read_rubbish(format, "a.TextGrid", content)

@@ -50,7 +50,7 @@ def test_dask_cluster(recordings):
 
 def test_no_scheduler_there():
     pytest.importorskip("distributed", reason="needs Dask, which is optional")
-    with pytest.raises(UserError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
+    with pytest.raises(UserError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         cut([], dask_scheduler="tcp://127.0.0.1:9")
 
 

@@ -3,10 +3,12 @@
     0.000<TAB>2.680<TAB>from fairest creatures
     \\<TAB>200.0<TAB>4000.0                       (the frequencies of a spectral selection, passed over)
 
-Where the computer writes decimal commas, so does Audacity.
+Where the computer writes decimal commas, so does Audacity. A label says what, not who: the speaker is the folder's.
 """
 
+import codecs
 import re
+from collections import Counter
 from pathlib import Path
 
 from stages.corpus.session import Session, Turn
@@ -20,19 +22,24 @@ LOOKED_AT = 4096  # bytes
 
 
 def is_label_track(path: Path) -> bool:
-    """Whether a text file begins like a label track."""
+    """Whether a text file begins like a label track: at least half of its first lines are labels."""
     try:
         with open(path, "rb") as file:
             head = file.read(LOOKED_AT)
     except OSError:
         return False  # whoever reads it says why
-    first = head.decode("utf-8-sig", errors="replace").split("\n")[0].rstrip("\r")
-    return bool(LABEL.fullmatch(first))
+    utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    lines = head.decode("utf-16" if utf16 else "utf-8-sig", errors="replace").splitlines()
+    if len(head) == LOOKED_AT and len(lines) > 1:
+        lines.pop()  # probably cut off
+    written = [line for line in lines if line.strip() and not line.startswith("\\")]
+    return 0 < len(written) <= 2 * sum(bool(LABEL.fullmatch(line)) for line in written)
 
 
 def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
     """The one session of a label track."""
     turns = []
+    left_out: Counter[str] = Counter()
     for number, line in enumerate(read_text(path, place, reading).split("\n"), start=1):
         if not line.strip() or line.startswith("\\"):
             continue
@@ -42,5 +49,7 @@ def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
             turns.append(Turn("", line, None, None, number, refused=refused))
             continue
         start, end = (float(time.replace(",", ".")) for time in found.group(1, 2))
-        turns.append(Turn("", (found[3] or "").strip(), start, end, number))
-    return [Session((), turns, "audacity")]
+        text = (found[3] or "").strip()
+        left_out["labels without text"] += not text
+        turns.append(Turn("", text, start, end, number))
+    return [Session((), turns, "audacity", left_out=+left_out)]

@@ -42,6 +42,7 @@ class Files:
         self.outside: list[Path] = []  # links that lead out of data/, not followed
         self.paths = sorted(_walk(folder, data, self.outside), key=lambda path: nfc(path.as_posix()))
         self.recordings = [path for path in self.paths if path.suffix.lower() in RECORDING_SUFFIXES]
+        self._shown: dict[Path, str] = {}
         self._by_key = {key(self.shown(path)): path for path in self.paths}
         self._by_name = defaultdict(list)
         for path in self.paths:
@@ -54,7 +55,9 @@ class Files:
 
     def shown(self, path: Path) -> str:
         """The path relative to data/, the same on every machine."""
-        return nfc(path.relative_to(self.data).as_posix())
+        if path not in self._shown:
+            self._shown[path] = nfc(path.relative_to(self.data).as_posix())
+        return self._shown[path]
 
     def named(self, path: Path) -> str:
         """The path inside the split without its extension: what an utterance without an id is called."""

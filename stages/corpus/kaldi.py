@@ -8,8 +8,10 @@ wav.scp may hold commands. They are never run: those that only convert a file ar
 """
 
 import contextlib
+import functools
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from stages.corpus.ages import age_in_months
@@ -39,10 +41,11 @@ def read(folder: Path, files: Files, reading: Reading) -> None:
     }
     place = files.shown(folder / "text")
     transcribed = set()
+    audio_of = functools.cache(lambda recording: _audio(recording, tables["wav.scp"], folder, files))
     for line, id, text in _lines(folder / "text", files, reading):
         transcribed.add(id)
         try:
-            reading.add(_utterance(id, text, line, tables, folder, files, reading))
+            reading.add(_utterance(id, text, line, tables, audio_of, folder, files, reading))
         except Refused as refused:
             reading.refuse(id, place, line, refused.reason, refused.detail)
     for id in tables["segments"]:
@@ -66,11 +69,20 @@ def _table(path: Path, files: Files, reading: Reading) -> dict[str, str]:
     return {id: rest for _, id, rest in _lines(path, files, reading)}
 
 
-def _utterance(id: str, text: str, line: int, tables: dict, folder: Path, files: Files, reading: Reading) -> Utterance:
+def _utterance(
+    id: str,
+    text: str,
+    line: int,
+    tables: dict,
+    audio_of: Callable[[str], tuple[Path, int | None]],
+    folder: Path,
+    files: Files,
+    reading: Reading,
+) -> Utterance:
     file = files.shown(folder / "text")
     place = f"{file}:{line}"
     recording, start, end, channel = _segment(id, tables["segments"])
-    audio, piped_channel = _audio(recording, tables["wav.scp"], folder, files)
+    audio, piped_channel = audio_of(recording)
     speaker = tables["utt2spk"].get(id, "")
     if not speaker:
         reading.warn("unknown speakers are one per recording", place)

@@ -3,11 +3,15 @@
     00:05:04.080 --> 00:05:05.069 align:start
     <v Anna>this<00:05:04.199> will<00:05:04.379> happen
 
-Speakers come from WebVTT's voice tags, or from "ANNA: ..." where at least half of a file's cues begin so. Times within a
-cue are word times, and mean rolling captions, as YouTube makes them: each cue repeats the line before, which is dropped.
+Speakers come from WebVTT's voice tags; in a file without any, from "ANNA: ..." if at least half of the cues begin so,
+and then hold until the next name. Times within a cue are word times.
 
-pysubs2 reads the times and strips the styling of each cue; the cues are told apart here, since pysubs2 takes a cue whose
-time it cannot read for more text of the one before, and loses the voices.
+Rolling captions, as YouTube makes them, show what was said before above what is said now. What a cue repeats of the one
+before is dropped, in files that have times within cues or where at least half of the cues of several rows repeat.
+
+The files are read here and not by pysubs2 (1.8.1): it takes a cue whose time it cannot read for more text of the one
+before, loses voices and what looks like a tag (<unk>), drops minus signs and a number that ends a cue, reads 5.50 as
+5.05 s, and cuts a cue in two at a row with two times in it.
 """
 
 import html
@@ -15,31 +19,42 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
-from pysubs2 import SSAFile
-
+from stages.corpus.files import nfc
 from stages.corpus.session import Session, Turn
 from stages.corpus.text import read_text
 from stages.corpus.utterance import Reading, Refused, Word
 from stages.units import Seconds
 
 SUFFIXES = (".vtt", ".srt")
-VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]{1,100})>")
-SPEAKER = re.compile(r"([A-Z][\w .'-]{0,30}):\s+")
-INLINE_TIME = re.compile(r"<(?:([0-9]{1,3}):)?([0-9]{1,2}):([0-9]{2}\.[0-9]{3})>")
-NO_CUE = re.compile(r"(WEBVTT|NOTE|STYLE|REGION)\b")
-MILLISECONDS = 1000  # in a second
+TIME = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{1,2})[.,]([0-9]{1,3})"
+TIMING = re.compile(rf"\s*{TIME}\s*-->\s*{TIME}(?:\s.*)?")
+ROUGHLY_TIMING = re.compile(
+    r"-->|^\s*[0-9:]{4,12}[.,][0-9]{1,3}\s*[-\u2013\u2014>\u2192 ]{1,6}\s*[0-9:]{4,12}[.,][0-9]"
+)
+INLINE_TIME = re.compile(rf"<{TIME}>")
+ROUGHLY_CUE = re.compile(r"\s*(?:[0-9]+\s*$|[0-9]{1,4}:[0-9])")  # how a paragraph begins that was meant to be a cue
+NO_CUE = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)\b")
+VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]{1,100})>")
+NAME = re.compile(r"^(?:[-\u2013\u2014] ?)?([^\W\d_a-z][\w .'-]{0,30}):(?:[ \t]+|$)", re.MULTILINE)
+DASH = re.compile(r"[-\u2013\u2014]+\s+")  # of a row: somebody else speaks
+# Styling only: other words in angle brackets, as <laugh>, are the transcriber's.
+TAG = re.compile(
+    r"</?(?:c|b|i|u|s|ruby|rt|lang|font|span)(?:[.\s][^<>]*)?>|</v\s*>|<v(?:\.[^\s<>]*)?\s*>", re.IGNORECASE
+)
+OVERRIDE = re.compile(r"\{\\[^{}]*\}")  # {\an8}, of SubStation Alpha
+BREAK = re.compile(r"<br\s?/?>|\\[Nnh]", re.IGNORECASE)
+ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{1,31}[0-9]{0,2});")
+MOST_ROWS = 4  # of a rolling caption
 
 
 @dataclass(frozen=True)
 class Cue:
-    line: int  # of the times
-    start: Seconds | None  # None: the times cannot be read
-    end: Seconds | None
-    voice: str
-    rows: list[str]  # without styling, but with inline times
+    line: int  # of the times, counted from 1
     timing: str  # as it stands
+    rows: list[str]  # without styling, but with voices and inline times
 
 
 def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
@@ -50,89 +65,149 @@ def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
     Refused
         broken-subtitles where there is no cue
     """
-    text = read_text(path, place, reading)
     format = path.suffix.lower()[1:]
-    left_out: Counter[str] = Counter()
-    cues = list(_cues(text.split("\n"), format, left_out))
+    cues = list(_cues(read_text(path, place, reading).split("\n"), format == "vtt", place, reading))
     if not cues:
         raise Refused("broken-subtitles", "it has no line with -->")
-    if any(INLINE_TIME.search(row) for cue in cues for row in cue.rows):
+    left_out: Counter[str] = Counter()
+    if _are_rolling(cues):
         cues = list(_without_repetition(cues, left_out))
-    if not any(cue.voice for cue in cues):
-        cues = _with_speakers(cues)
-    return [Session((), [_turn(cue) for cue in cues], format, left_out=left_out)]
+    turns = [turn for cue, parts in zip(cues, _parts(cues), strict=True) for turn in _turns(cue, parts, place, reading)]
+    left_out["captions without text"] += sum(not turn.text and not turn.refused for turn in turns)
+    return [Session((), turns, format, left_out=+left_out)]
 
 
-def _cues(lines: list[str], format: str, left_out: Counter[str]) -> Iterator[Cue]:
-    """From each line of times to the next, or to an empty line."""
-    number = 0
-    while number < len(lines):
-        line = lines[number]
-        number += 1
-        if "-->" in line:
-            first = number
-            while number < len(lines) and lines[number].strip() and "-->" not in lines[number]:
-                number += 1
-            yield _cue(first, line, lines[first:number], format)
-        elif NO_CUE.match(line):
-            while number < len(lines) and lines[number].strip() and "-->" not in lines[number]:
-                number += 1
-        elif line.strip() and not (number < len(lines) and "-->" in lines[number]):  # that would be the cue's name
-            left_out["text outside of cues"] += 1
+def _cues(lines: list[str], vtt: bool, place: str, reading: Reading) -> Iterator[Cue]:
+    """From each line of times to the next.
+
+    An empty line ends a WebVTT cue. In SubRip it may stand within one, and more text follows; not if that looks like
+    a cue of its own whose times are broken.
+    """
+    heads = [index for index, line in enumerate(lines) if ROUGHLY_TIMING.search(line)]
+    if not heads:
+        return
+    for head, following in pairwise([-1, *heads, len(lines)]):
+        end = following
+        if following < len(lines) and _is_cue_name(lines, following - 1, head, vtt):
+            end -= 1
+        rows, inside = [], head >= 0
+        for first, paragraph in _paragraphs(lines, head + 1, end):
+            if first > head + 1 and (vtt or ROUGHLY_CUE.match(paragraph[0])):
+                inside = False
+            if inside:
+                rows += [row for line in paragraph for row in _unstyled(line)]
+            elif not (vtt and NO_CUE.match(paragraph[0])):
+                reading.warn("text outside of captions, passed over", f"{place}:{first + 1}")
+        if head >= 0:
+            yield Cue(head + 1, lines[head].strip(), rows)
 
 
-def _cue(line: int, timing: str, rows: list[str], format: str) -> Cue:
-    head = "WEBVTT\n\n" if format == "vtt" else "1\n"
-    voice = VOICE.search("\n".join(rows))
-    events = SSAFile.from_string(f"{head}{timing}\n" + "\n".join(rows), format_=format).events
-    name = " ".join(voice[1].split()) if voice else ""
-    if not events:
-        return Cue(line, None, None, name, rows, timing)
-    plain = html.unescape(events[0].plaintext).split("\n")
-    start, end = events[0].start / MILLISECONDS, events[0].end / MILLISECONDS
-    return Cue(line, start, end, name, [re.sub(r"^- ?", "", row.strip()) for row in plain if row.strip()], timing)
+def _is_cue_name(lines: list[str], index: int, head: int, vtt: bool) -> bool:
+    """Whether the line above a line of times names the cue: SubRip numbers them, WebVTT may after an empty line."""
+    if index <= head:
+        return False
+    if not vtt:
+        return lines[index].strip().isdigit()
+    return bool(lines[index].strip()) and (index == 0 or (index - 1 > head and not lines[index - 1].strip()))
+
+
+def _paragraphs(lines: list[str], first: int, end: int) -> Iterator[tuple[int, list[str]]]:
+    """The runs of lines that are not empty, each with the index of its first."""
+    paragraph: list[str] = []
+    for index in range(first, end):
+        if lines[index].strip():
+            paragraph.append(lines[index])
+        elif paragraph:
+            yield index - len(paragraph), paragraph
+            paragraph = []
+    if paragraph:
+        yield end - len(paragraph), paragraph
+
+
+def _unstyled(line: str) -> list[str]:
+    rows = BREAK.sub("\n", OVERRIDE.sub("", TAG.sub("", line))).split("\n")
+    return [" ".join(row.split()) for row in rows if row.strip()]
+
+
+def _are_rolling(cues: list[Cue]) -> bool:
+    if any(INLINE_TIME.search(row) for cue in cues for row in cue.rows):
+        return True
+    of_several = [(before, cue) for before, cue in pairwise(cues) if len(cue.rows) > 1]
+    repeating = sum(before.rows[-1:] == cue.rows[:1] for before, cue in of_several)
+    return repeating > 1 and 2 * repeating >= len(of_several)
 
 
 def _without_repetition(cues: list[Cue], left_out: Counter[str]) -> Iterator[Cue]:
     before: list[str] = []
     for cue in cues:
-        rows = list(cue.rows)
-        plain = [INLINE_TIME.sub("", row) for row in rows]
-        while rows and plain[0] in before:
-            rows.pop(0)
-            plain.pop(0)
-        before = [INLINE_TIME.sub("", row) for row in cue.rows]
-        if rows or not cue.rows:
-            yield replace(cue, rows=rows)
-        else:
+        shown = [INLINE_TIME.sub("", row) for row in cue.rows]
+        said_now = next((index for index, row in enumerate(cue.rows) if INLINE_TIME.search(row)), len(shown))
+        longest = min(len(before), said_now, MOST_ROWS)
+        repeated = next((size for size in range(longest, 0, -1) if shown[:size] == before[-size:]), 0)
+        before = shown
+        if repeated and repeated == len(shown):
             left_out["repeated captions"] += 1
+        else:
+            yield replace(cue, rows=cue.rows[repeated:])
 
 
-def _with_speakers(cues: list[Cue]) -> list[Cue]:
-    named = [SPEAKER.match(" ".join(cue.rows)) for cue in cues]
-    if 2 * sum(map(bool, named)) < len(cues):
-        return cues
-    return [
-        replace(cue, voice=found[1], rows=[" ".join(cue.rows)[found.end() :]]) if found else cue
-        for cue, found in zip(cues, named, strict=True)
-    ]
+def _parts(cues: list[Cue]) -> Iterator[list[tuple[str, str]]]:
+    """What each speaker says in each cue, as (name, rows between newlines)."""
+    texts = ["\n".join(cue.rows) for cue in cues]
+    voices = any(map(VOICE.search, texts))
+    names = not voices and 2 * sum(bool(NAME.match(text)) for text in texts) >= len(texts)
+    name = ""
+    for text in texts:
+        if not voices and not names:
+            yield [("", text)]
+            continue
+        found = list((VOICE if voices else NAME).finditer(text))
+        if voices:
+            name = ""
+        speakers = [name, *(_plain(one[1]) for one in found)]
+        edges = [0, *(edge for one in found for edge in one.span()), len(text)]
+        said = [text[first:last].strip() for first, last in zip(edges[::2], edges[1::2], strict=True)]
+        yield [pair for pair in zip(speakers, said, strict=True) if pair[1]] or [(speakers[-1], "")]
+        name = speakers[-1]
 
 
-def _turn(cue: Cue) -> Turn:
-    text = " ".join(cue.rows)
-    if cue.start is None:
-        return Turn(cue.voice, text, None, None, cue.line, refused=Refused("bad-time", cue.timing.strip()))
-    plain = " ".join(INLINE_TIME.sub(" ", text).split())
-    return Turn(cue.voice, plain, cue.start, cue.end, cue.line, words=tuple(_words(text, cue.start, cue.end)))
+def _turns(cue: Cue, parts: list[tuple[str, str]], place: str, reading: Reading) -> Iterator[Turn]:
+    found = TIMING.fullmatch(cue.timing)
+    for name, said in parts:
+        rows = said.split("\n")
+        if sum(bool(DASH.match(row)) for row in rows) > 1:
+            reading.warn("captions of several speakers in one, taken for one", f"{place}:{cue.line}")
+        said = " ".join(DASH.sub("", row, count=1) if DASH.match(row) else row for row in rows)
+        text = _plain(INLINE_TIME.sub("", said))
+        if not found:
+            refused = Refused("bad-time", f"expected <time> --> <time>: {cue.timing[:80]!r}")
+            yield Turn(name, text, None, None, cue.line, refused=refused)
+            continue
+        start, end = _seconds(found.groups()[:4]), _seconds(found.groups()[4:])
+        words = _words(said, start, end) if len(parts) == 1 else []
+        if any(word.end < word.start for word in words):
+            reading.warn("word times out of order, passed over", f"{place}:{cue.line}")
+            words = []
+        yield Turn(name, text, start, end, cue.line, words=tuple(words))
 
 
-def _words(text: str, start: Seconds, end: Seconds) -> Iterator[Word]:
-    """The words between inline times; none without them."""
-    found = list(INLINE_TIME.finditer(text))
+def _words(said: str, start: Seconds, end: Seconds) -> list[Word]:
+    """What stands between inline times; none without them."""
+    found = list(INLINE_TIME.finditer(said))
     if not found:
-        return
-    times = [start, *(3600 * int(one[1] or 0) + 60 * int(one[2]) + float(one[3]) for one in found), end]
-    edges = [0, *(edge for one in found for edge in one.span()), len(text)]
-    for place, (first, last) in enumerate(zip(edges[::2], edges[1::2], strict=True)):
-        if word := text[first:last].strip():
-            yield Word(times[place], times[place + 1], word)
+        return []
+    times = [start, *(_seconds(one.groups()) for one in found), end]
+    edges = [0, *(edge for one in found for edge in one.span()), len(said)]
+    texts = [_plain(said[first:last]) for first, last in zip(edges[::2], edges[1::2], strict=True)]
+    return [Word(*span, text) for span, text in zip(pairwise(times), texts, strict=True) if text]
+
+
+def _seconds(parts: tuple[str | None, ...]) -> Seconds:
+    """Of hours (or None), minutes, seconds and a decimal fraction."""
+    hours, minutes, seconds, fraction = (part or "0" for part in parts)
+    return (1000 * (3600 * int(hours) + 60 * int(minutes) + int(seconds)) + int(fraction.ljust(3, "0"))) / 1000
+
+
+def _plain(text: str) -> str:
+    """With characters for entities such as &amp;, and single spaces."""
+    return " ".join(nfc(ENTITY.sub(lambda found: html.unescape(found[0]), text)).split())

@@ -104,7 +104,7 @@ class Reading:
             return True
         if role:
             return role.lower() in (wanted.lower() for wanted in options.child_roles)
-        adult = any(re.fullmatch(options.adult_names, name, re.IGNORECASE) for name in names)
+        adult = any(name and re.fullmatch(options.adult_names, name, re.IGNORECASE) for name in names)
         return not adult and any(re.fullmatch(options.child_names, name, re.IGNORECASE) for name in names)
 
     def add(self, utterance: Utterance) -> None:

@@ -43,6 +43,7 @@ PROSODY = re.compile(
 )
 UNCLEAR = frozenset("xxx xx yyy yy www".split())
 MOST_REPEATED = 20
+SPOKEN = (Kind.WORD, Kind.FILLER, Kind.PARTIAL)
 
 
 def tokenize(text: str) -> list[Token]:
@@ -76,8 +77,12 @@ def tokenize(text: str) -> list[Token]:
 
 def _punctuate(tokens: list[Token], mark: str) -> None:
     """Attach a sentence's punctuation to its last word, as it is written elsewhere."""
-    if tokens and tokens[-1].kind in (Kind.WORD, Kind.FILLER, Kind.PARTIAL):
-        tokens[-1] = Token(tokens[-1].kind, tokens[-1].text + mark)
+    for place in range(len(tokens) - 1, -1, -1):
+        if tokens[place].kind in SPOKEN:
+            tokens[place] = Token(tokens[place].kind, tokens[place].text + mark)
+            return
+        if tokens[place].kind is not Kind.NOISE:
+            return  # the last word is one that cannot be written
 
 
 def _words(word: str) -> Iterator[Token]:

@@ -21,7 +21,7 @@ NOISE = """
     breath breathing breathe inhale exhale cough coughing laugh laughs laughing laughter giggle giggles giggling sniff
     sniffs sniffing sniffle sneeze sneezing sigh sighs yawn yawning whisper whispering whispers sing singing cry crying
     scream screaming shout shouting burp hiccup gasp click lipsmack smack throat clearsthroat throatclearing silence sil
-    pause pau nosignal noise noises nosie humannoise microphonenoise micnoise linenoise backgroundnoise background bang
+    pause pau nosignal noise noises nosie humannoise humannosie microphonenoise micnoise linenoise backgroundnoise background bang
     beep tone music hum static typing rustling footsteps door clap clapping crosstalk crosstalknoise backgroundspeech cut
     tap tapping fp filledpause hesitation eehesitation hes bn br bs ln ls ns ct asp blip nsn vocnoise vocalizednoise
 """

@@ -1,0 +1,159 @@
+"""Kaldi directories: tables, segments, and commands that are never run."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages import corpus
+from stages.corpus import kaldi
+from stages.corpus.utterance import Reading
+from tests.corpora import options, write, write_audio
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    return tmp_path / "data"
+
+
+def read(data: Path, **changes) -> Reading:
+    return corpus.read_split(data, "train", options(**changes))
+
+
+def reasons(reading: Reading) -> list[str]:
+    return [refusal.reason for refusal in reading.refusals]
+
+
+def write_kaldi(folder: Path, **tables: str) -> None:
+    for name, text in {"text": "u1 HELLO\n", "wav_scp": "u1 u1.wav\n", "utt2spk": "u1 anna\n", **tables}.items():
+        write(folder / name.replace("_", "."), text)
+
+
+def test_kaldi(data):
+    write_audio(data / "train/u1.wav")
+    write_kaldi(data / "train", spk2age="anna 6\n", spk2gender="anna f\n")
+    (row,) = read(data).utterances
+    assert (row.id, row.text_raw, row.speaker, row.speaker_known, row.age_months, row.gender) == (
+        *("u1", "HELLO", "anna", True),
+        *(72, "f"),
+    )
+    assert (row.source, row.start, row.end, row.file, row.line) == ("train/u1.wav", None, None, "train/text", 1)
+
+
+def test_kaldi_segments(data):
+    write_audio(data / "train/wav/rec.wav")
+    write_kaldi(
+        data / "train/lists",
+        wav_scp="rec wav/rec.wav\n",  # relative to the split, not to the Kaldi directory
+        text="u1 one\nu2 two\nu3 three\nu4 four\n",
+        utt2spk="u1 a\nu2 a\nu3 a\nu4 a\n",
+        segments="u1 rec 0.5 1.5\nu2 rec 2 -1\nu3 rec x 3\nu5 rec 3 4\n",
+    )
+    reading = read(data)
+    assert [(row.id, row.start, row.end) for row in reading.utterances] == [("u1", 0.5, 1.5), ("u2", 2.0, None)]
+    assert reasons(reading) == ["bad-time", "missing-segment"]
+    # u5 has no text, but somebody speaks there
+    assert reading.spans[data / "train/wav/rec.wav"] == [(0.5, 1.5), (2.0, float("inf")), (3.0, 4.0)]
+
+
+def test_kaldi_without_speakers(data):
+    write_audio(data / "train/u1.wav")
+    write_kaldi(data / "train", utt2spk="")
+    reading = read(data)
+    assert (reading.utterances[0].speaker, reading.utterances[0].speaker_known) == ("u1", False)
+    assert list(reading.warnings) == ["unknown speakers are one per recording"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "file"),
+    [
+        ("a b.wav", ("a b.wav", None)),
+        ("flac -c -d -s /x/a.flac |", ("/x/a.flac", None)),
+        ("sph2pipe -f wav -p /x/a.sph |", ("/x/a.sph", None)),
+        ("sph2pipe -f wav -p -c 2 a.sph |", ("a.sph", 2)),
+        ("sph2pipe -c1 a.sph |", ("a.sph", 1)),
+        ("/opt/kaldi/tools/sph2pipe -f wav '/x/a b.sph' |", ("/x/a b.sph", None)),
+        ("sox a.mp3 -t wav -r 16000 -b 16 - |", ("a.mp3", None)),
+        ("sox -t wav a.wav -r 16k -c 1 -t wav - |", ("a.wav", None)),
+    ],
+)
+def test_wav_scp_entry(entry, file):
+    assert kaldi.file_of(entry) == file
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "sox  -r  16000  -b16  -c  1  --null  -t  wav  -  synth  174160s  sine  300-3300  |",
+        "sph2pipe -f wav -p -c 3 a.sph |",
+        "sph2pipe -c |",
+        "sox a.wav -t wav - speed 1.1 |",  # an effect
+        "sox a.wav b.wav |",
+        "cat a.wav; rm -rf / |",
+        "touch owned |",
+        "flac -c -d -s $(touch owned) |",
+        "sph2pipe a.sph | sox - -t wav - |",
+        "flac -c -d -s 'a |",
+        "flac |",
+        "|",
+    ],
+)
+def test_wav_scp_command_is_refused_and_not_run(data, entry):
+    write_kaldi(data / "train", wav_scp=f"u1 {entry}\n")
+    reading = read(data)
+    assert reasons(reading) == ["wav-scp-command"]
+    assert not list(data.rglob("owned")) + list(Path.cwd().glob("owned"))
+
+
+@pytest.mark.parametrize(
+    ("entry", "files", "found"),
+    [
+        ("/other/machine/wav/u1.wav", ["wav/u1.wav"], "train/wav/u1.wav"),
+        ("C:\\corpus\\wav\\u1.wav", ["wav/u1.wav"], "train/wav/u1.wav"),
+        ("/other/anna/u1.wav", ["anna/u1.wav", "ben/u1.wav"], "train/anna/u1.wav"),
+        ("/other/u1.wav", ["anna/u1.wav", "ben/u1.wav"], "ambiguous-audio"),
+        ("/other/u2.wav", ["anna/u1.wav"], "missing-audio"),
+        ("../../../etc/u1.wav", ["u2.wav"], "missing-audio"),
+        ("wav/u1.wav", ["wav/u1.WAV"], "train/wav/u1.WAV"),
+        ("WAVE/u1.wav", ["../WAVE/u1.wav"], "WAVE/u1.wav"),  # speechocean762: relative to the corpus
+    ],
+)
+def test_audio_of_a_moved_corpus(data, entry, files, found):
+    for name in files:
+        write_audio(data / "train" / name)
+    write_kaldi(data / "train/lists", wav_scp=f"u1 {entry}\n")
+    reading = read(data)
+    assert [row.source for row in reading.utterances] + reasons(reading) == [found]
+
+
+def test_channels_and_lengths(data):
+    write_audio(data / "train/rec.wav")
+    write_kaldi(
+        data / "train",
+        wav_scp="rec sph2pipe -f wav -p -c 2 rec.wav |\n",
+        text="u1 one\nu2 two\n",
+        utt2spk="u1 a\nu2 b\n",
+        segments="u1 rec 0 1\nu2 rec 1 2 A\n",
+        reco2dur="rec 2.5\n",
+        utt2dur="u1 1.0\n",
+    )
+    assert [(row.channel, row.stated_seconds) for row in read(data).utterances] == [(2, 2.5), (1, 2.5)]
+
+
+@pytest.mark.parametrize(("stated", "expected"), [("u1 1.5\n", 1.5), ("u1 long\n", None), ("", None)])
+def test_stated_length_without_segments(data, stated, expected):
+    write_audio(data / "train/u1.wav")
+    write_kaldi(data / "train", utt2dur=stated)
+    assert read(data).utterances[0].stated_seconds == expected
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.dictionaries(st.sampled_from(("wav_scp", "text", "utt2spk", "segments", "spk2age")), st.text(max_size=60)))
+def test_rubbish(tables):
+    with TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        write_audio(data / "train/u1.wav")
+        write_kaldi(data / "train", **tables)
+        read(data)

@@ -1,0 +1,212 @@
+"""Tables of utterances, as people and well-known corpora write them."""
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages import corpus
+from stages.corpus.utterance import Reading
+from stages.errors import UserError
+from stages.params import Columns
+from tests.corpora import options, write, write_audio, write_table
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    return tmp_path / "data"
+
+
+def read(data: Path, **changes) -> Reading:
+    return corpus.read_split(data, "train", options(**changes))
+
+
+def reasons(reading: Reading) -> list[str]:
+    return [refusal.reason for refusal in reading.refusals]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metadata.jsonl", '{"file_name": "a.wav", "text": "hi, \\"you\\"", "speaker": "anna", "age": 6.5}\n'),
+        (
+            "metadata.jsonl",
+            '{"audio_path": ".\\/a.wav", "transcript": "hi, \\"you\\"", "child_id": "anna", "age_months": 78}',
+        ),
+        ("metadata.csv", 'file_name,text,speaker,age\na.wav,"hi, ""you""",anna,6.5\n'),
+        ("metadata.csv", '\ufeffpath,sentence,client_id,age\r\na.wav,"hi, ""you""",anna,6.5\r\n'),
+        ("METADATA.TSV", 'Path\tSentence\tSpeaker_ID\tAge\na.wav\thi, "you"\tanna\t6.5\n'),
+        ("metadata.tsv", 'file\ttranscription\tspeaker\tage\na.wav\thi, "you"\tanna\t6.5\n'.encode("utf-16")),
+    ],
+)
+def test_table(data, name, text):
+    write_audio(data / "train/clips/a.wav")
+    write(data / "train/clips" / name, text)
+    (row,) = read(data).utterances
+    assert (row.id, row.text_raw, row.speaker, row.age_months) == ("clips-a", 'hi, "you"', "anna", 78)
+
+
+def test_timed_rows(data):
+    write_audio(data / "train/a.wav")
+    rows = [{"start": 1, "end": 2.5}, {"end": "0.5"}, {"start": 3}]
+    write_table(data / "train", [{"file_name": "a.wav", "text": "x", **times} for times in rows])
+    assert [(row.id, row.start, row.end) for row in read(data).utterances] == [
+        ("a-000000", 0.0, 0.5),
+        ("a-001000", 1.0, 2.5),
+        ("a-003000", 3.0, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{broken", "broken-row"),
+        ('["a.wav", "hi"]', "broken-row"),
+        ('{"file_name": "a.wav", "text": "\\ud83d"}', "broken-row"),  # half of an emoji
+        ('{"text": "hi"}', "no-file-name"),
+        ('{"file_name": "nowhere.wav", "text": "hi"}', "missing-audio"),
+        ('{"file_name": "' + "words " * 99 + '", "text": "a.wav"}', "missing-audio"),  # columns swapped
+        ('{"file_name": "a\\u0000.wav", "text": "hi"}', "missing-audio"),
+        ('{"file_name": "/etc/passwd", "text": "hi"}', "outside-data"),
+        ('{"file_name": "../../secret.wav", "text": "hi"}', "outside-data"),
+        ('{"file_name": "a.wav", "text": "hi", "start": "soon"}', "bad-time"),
+        ('{"file_name": "a.wav", "text": "hi", "start": NaN, "end": 1}', "bad-time"),
+        ('{"file_name": "a.wav", "text": "hi", "start": 0, "end": Infinity}', "bad-time"),
+        ('{"file_name": "a.wav", "text": "hi", "start": 2, "end": 1}', "end-before-start"),
+        ('{"file_name": "a.wav", "text": "hi", "start": 1, "end": 1}', "end-before-start"),
+        ('{"file_name": "a.wav", "text": "hi", "start": -0.05, "end": 1}', "start-before-zero"),
+    ],
+)
+def test_row_is_refused_with_its_line(data, line, reason):
+    write_audio(data / "train/a.wav")
+    write(data / "train/metadata.jsonl", '{"file_name": "a.wav", "text": "good"}\n\n' + line + "\n")
+    reading = read(data)
+    assert [row.text_raw for row in reading.utterances] == ["good"]
+    assert [(row.reason, row.file, row.line) for row in reading.refusals] == [(reason, "train/metadata.jsonl", 3)]
+
+
+def test_unquoted_comma_is_refused(data):
+    write_audio(data / "train/a.wav")
+    write(data / "train/metadata.csv", 'file_name,text\na.wav,yes, please\na.wav,"yes,\nplease"\na.wav,a,b\n')
+    reading = read(data)
+    assert [row.text_raw for row in reading.utterances] == ["yes,\nplease"]
+    assert [(row.reason, row.line) for row in reading.refusals] == [("broken-row", 2), ("broken-row", 5)]
+
+
+def test_table_without_a_text_column(data):
+    write_audio(data / "train/a.wav")
+    write(data / "train/metadata.csv", "file_name;text\na.wav;hi\n")
+    with pytest.raises(
+        UserError, match=r"data/train/metadata.csv has no column file_name .*its columns are file_name;text"
+    ):
+        read(data)
+
+
+# --- the tables of well-known corpora (invented rows)
+
+COMMON_VOICE = """client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tgender\taccents
+c0ffee\tcommon_voice_en_1.mp3\tShe said "no\t2\t0\tteens\tfemale_feminine\t
+"""
+SAMROMUR = """id\tspeaker_id\tfilename\tsentence\tsentence_norm\tgender\tage\tis_valid\tempty\tduration\tstatus
+0000007\t000003\t000003-0000007.flac\tHann f\u00f3r heim.\thann f\u00f3r heim\tfemale\t8\t1.0\t0\t1.0\ttrain
+0000008\t000003\t000003-0000008.flac\tJ\u00e1.\tj\u00e1\tfemale\t8\t0.0\t0\t1.0\ttrain
+0000009\t000004\t000004-0000009.flac\tNei.\tnei\tmale\t9\t1.0\t0\t1.0\ttest
+"""
+
+
+def test_common_voice(data):
+    write_audio(data / "train/clips/common_voice_en_1.mp3", rate=48_000)
+    for name in ("train", "test", "validated", "invalidated", "other"):
+        write(data / f"train/{name}.tsv", COMMON_VOICE)
+    reading = read(data)
+    (row,) = reading.utterances
+    assert (row.text_raw, row.speaker, row.age, row.age_months) == ('She said "no', "c0ffee", "teens", 198)
+    assert len(reading.warnings["a table of another split, passed over"]) == 4
+    (data / "train/train.tsv").unlink()
+    assert read(data).utterances[0].file == "train/validated.tsv"
+
+
+def test_samromur(data):
+    write(data / "train/metadata.tsv", SAMROMUR)
+    write_audio(data / "train/train/000003/000003-0000007.flac")
+    write_audio(data / "train/train/000003/000003-0000008.flac")
+    reading = read(data)
+    (row,) = reading.utterances
+    assert (row.id, row.text_raw, row.speaker, row.age_months) == ("0000007", "Hann f\u00f3r heim.", "000003", 96)
+    assert (row.gender, row.stated_seconds) == ("f", 1.0)
+    assert reasons(reading) == ["marked-invalid"]
+    assert reading.left_out == {"rows of the test split": 1}
+
+
+def test_pasketti(data):
+    row = {"utterance_id": "U_1", "child_id": "C_1", "session_id": "S_1", "audio_path": "audio\\/U_1.flac"}
+    row |= {"audio_duration_sec": 1.0, "age_bucket": "5-7", "orthographic_text": "i like it"}
+    write_audio(data / "train/audio/U_1.flac")
+    write(data / "train/train_word_transcripts.jsonl", json.dumps(row).replace("\\\\/", "\\/") + "\n")
+    write(data / "train/train_phon_transcripts.jsonl", json.dumps({**row, "phonetic": "x"}).replace("orthographic_text", "phonetic_text"))
+    reading = read(data)
+    (found,) = reading.utterances
+    assert reasons(reading) == ["no-text-column"]
+    assert (found.id, found.speaker, found.age, found.age_months) == ("U_1", "C_1", "5-7", 78)
+
+
+def test_nemo(data):
+    write_audio(data / "train/a.wav", 5)
+    rows = [{"audio_filepath": "a.wav", "text": "hi", "duration": 2.0, "offset": 1.0, "speaker": "x"}]
+    rows += [{"audio_filepath": "a.wav", "text": "all", "duration": 5.0, "speaker": "x"}]
+    write(data / "train/manifest.jsonl", "\n".join(map(json.dumps, rows)))
+    found = {row.text_raw: (row.start, row.end, row.stated_seconds) for row in read(data).utterances}
+    assert found == {"hi": (1.0, 3.0, None), "all": (None, None, 5.0)}
+
+
+def test_own_column_names(data):
+    write_audio(data / "train/a.wav")
+    own = {"wavfile": "a.wav", "Was gesagt wurde": "hallo", "Kind": "anna", "Alter": "6", "text": "not this"}
+    write_table(data / "train", [own])
+    names = {"file_name": "wavfile", "text": "was gesagt wurde", "speaker": "Kind", "age": "ALTER"}
+    columns = Columns(**{**dict.fromkeys(Columns.model_fields), **names})
+    (row,) = read(data, columns=columns).utterances
+    assert (row.text_raw, row.speaker, row.age_months) == ("hallo", "anna", 72)
+
+
+def test_table_without_text_is_told(data):
+    write_audio(data / "train/a.wav")
+    write(data / "train/list.jsonl", '{"audio_path": "a.wav", "age_bucket": "unknown"}\n')
+    write(data / "train/questionnaire.csv", "child,answer\n1,yes\n")
+    reading = read(data)
+    assert reasons(reading) == ["no-text-column"]
+    assert list(reading.warnings) == ["a table that names no recordings, passed over"]
+
+
+def test_adults_by_name_and_age(data):
+    rows = [("1", "anna", 6), ("2", "Mother", None), ("3", "carl", 30), ("4", "dora", 18), ("5", "eve", 17.9)]
+    for name, _, _ in rows:
+        write_audio(data / f"train/{name}.wav")
+    write_table(data / "train", [{"file_name": f"{n}.wav", "text": "x", "speaker": s, "age": a} for n, s, a in rows])
+    reading = read(data)
+    assert [row.speaker for row in reading.utterances] == ["anna", "eve"]
+    assert reading.left_out == {"other speakers: Mother": 1, "speakers of 18 years or more": 2}
+    assert len(read(data, everyone_in=["train"]).utterances) == 5
+    assert len(read(data, child_max_age=None).utterances) == 4
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(("metadata.jsonl", "metadata.csv", "metadata.tsv", "x.csv")),
+    st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)),
+    st.sampled_from(
+        (b"", b"file_name,text\na.wav,hi\n", b"file_name\ttext\n", b'{"file_name": "a.wav", "text": "x"}\n')
+    ),
+)
+def test_rubbish(name, content, head):
+    with TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        write_audio(data / "train/a.wav")
+        write(data / "train" / name, head + content)
+        try:
+            read(data)
+        except UserError:
+            pass

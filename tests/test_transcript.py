@@ -1,0 +1,270 @@
+"""Markup of transcripts: what is kept, what is dropped, what is reported, and how the rest is written."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages import transcript
+from stages.transcript import Cleaned, markup
+from stages.transcript.tokens import Kind
+
+
+def clean(text: str, style: str = "verbatim", convention: str = "plain", **own: str) -> Cleaned:
+    return transcript.clean_all([(text, convention)], style, "keep", own.get("own", {}))[0]
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("  a\t b\n\nc ", "a b c"),
+        ("it\u2019s \u201cso\u201d", 'it\'s "so"'),
+        ("cafe\u0301\u00a0\u2009au", "caf\u00e9 au"),
+        (" \n ", ""),
+        ("well-known - yes -- 50% of 3.5, O'Neil!", "well-known - yes -- 50% of 3.5, O'Neil!"),
+        ("15ml of H20 12345", "15ml of H20 12345"),
+    ],
+)
+def test_text_without_markup_stays_as_it_is(raw, text):
+    assert clean(raw) == Cleaned(text)
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *(
+            "<BREATH>",
+            "<SILENCE>",
+            "< Silence>",
+            "<LAUGH>",
+            "<NO_SIGNAL>",
+            "<NO SIGNAL>",
+            "<NOISE>",
+            "<SNIFF>",
+            "<COUGH>",
+        ),
+        *("[NOISE]", "[LAUGHTER]", "(laughs)", "[breath]", "<FP>", "<bn>", "<ns>", "<ls>", "@ns", "%hesitation"),
+        *(
+            "(%HESITATION)",
+            "[begin_noise]",
+            "[end_crosstalk]",
+            "[human_nosie]",
+            "[00:00:01]",
+            "[1:02.5]",
+            "<ee-hesitation>",
+        ),
+    ],
+)
+def test_noises_go(mark):
+    assert clean(f"the {mark} dog") == Cleaned("the dog")
+    assert clean(mark) == Cleaned("")
+    assert clean(f"the{mark}dog").text == ("the dog" if mark[0] in "<[(" else f"the{mark}dog")
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *(
+            "(())",
+            "<INDISCERNIBLE>",
+            "[indiscernible]",
+            "<SIDE_SPEECH>",
+            "<SIDE_ SPEECH>",
+            "<DISCARD>",
+            "[]",
+            "(*)",
+            "()",
+        ),
+        *("<unk>", "<spoken_noise>", "<unin>", "@unk", "/HH AH/", "[inaudible]"),
+    ],
+)
+def test_speech_that_is_not_written(mark):
+    assert clean(f"the {mark} dog") == Cleaned("the dog", unclear=(mark,))
+
+
+@pytest.mark.parametrize(
+    ("mark", "meant", "unclear"),
+    [
+        ("<sied_speech>", "sidespeech", True),
+        ("side_s[eech>", "sidespeech", True),
+        ("<INDISCERNABLE>", "indiscernible", True),
+        ("<NO SIGNA >", "nosignal", False),
+        ("<BREATHE_>", None, False),
+        ("<NO_SIGNAL", None, False),
+        ("BREATH>", None, False),
+    ],
+)
+def test_misspelled_marks(mark, meant, unclear):
+    found = clean(f"hello {mark}")
+    assert (found.text, found.unclear) == ("hello", (mark,) if unclear else ())
+    assert found.readings == (((mark, meant),) if meant else ())
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("hello <xyz>", "<xyz>"),
+        ("hello [Bommer]", "[bommer]"),
+        ("(word) hello", "(word)"),
+        ("hello {thing}", "{thing}"),
+        ("hello @zork", "@zork"),
+        ("hello *", "*"),
+        ("hello <", "<"),
+        ("hello ]", "]"),
+        ("[a name that goes on and on] hello", "[a name that goes on ]"),
+    ],
+)
+def test_unknown_marks_are_reported(text, mark):
+    assert clean(text) == Cleaned("hello", unknown=(mark,))
+
+
+@pytest.mark.parametrize(
+    ("raw", "verbatim", "fluent"),
+    [
+        ("Um, I +UH+ want @um it", "Um, I UH want um it", "I want it"),
+        ("I wan- want the -og dog", "I wan- want the -og dog", "I want the dog"),
+        ("the the dog", "the the dog", "the the dog"),
+        ("(uh) (st-) stop", "uh st- stop", "stop"),
+        ("hmm", "hmm", ""),
+        ("umbrella er ah", "umbrella er ah", "umbrella ah"),
+    ],
+)
+def test_styles(raw, verbatim, fluent):
+    assert clean(raw).text == verbatim
+    assert clean(raw, "fluent").text == fluent
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("*bird* wor* *ld.", "bird wor ld."),
+        ("HELLO> <there", "HELLO there"),
+        ("Speaker 2: hi there", "hi there"),
+        ("I 'M sure WE DO N'T 'cause he 's", "I'M sure WE DON'T 'cause he's"),
+        ("{yeah / yes} no {@ / uh}", "yeah no"),
+        ("((best guess)) ok", "best guess ok"),
+        ("+word+ +two+.", "word two."),
+        ("and/or 1/2", "and/or 1/2"),
+        ("%uh yes", "uh yes"),
+    ],
+)
+def test_words_in_marks(raw, text):
+    assert clean(raw) == Cleaned(text)
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({"<bang>": "noise"}, Cleaned("a [Jello] b", unknown=())),
+        ({"<BANG>": "unclear"}, Cleaned("a [Jello] b", unclear=("bang",))),
+    ],
+)
+def test_own_marks(own, expected):
+    found = clean("a <bang> b", own=own)
+    assert (found.text, found.unclear, found.unknown) == ("a b", expected.unclear, expected.unknown)
+
+
+def test_own_brackets():
+    assert clean("Captain [Jello Smith] here", own={"[]": "word"}) == Cleaned("Captain Jello Smith here")
+    assert clean("[noise] Captain [Jello]", own={"[]": "word"}).text == "Captain Jello"
+    assert clean("+word+", own={"++": "noise"}).text == ""
+    assert clean("<BREATH> a", own={"<breath>": "word"}).text == "BREATH a"
+    assert clean("so ~ what", own={"~": "noise"}) == Cleaned("so what")
+
+
+def test_ogi():
+    assert clean("<bn> a [b] (um hm) c", convention="ogi") == Cleaned("a b c")
+
+
+@pytest.mark.parametrize(
+    ("letter_case", "texts", "expected"),
+    [
+        ("auto", ["WE CALL", "IT bear"], ["WE CALL", "IT bear"]),
+        ("auto", ["WE CALL IT", "BEAR OR McKAY"], ["we call it", "bear or mckay"]),
+        ("auto", ["Anna 123"], ["Anna 123"]),
+        ("auto", ["123"], ["123"]),
+        ("auto", ["<BREATH> <NOISE> hello"], ["hello"]),  # the marks are no letters of the transcript
+        ("keep", ["WE CALL"], ["WE CALL"]),
+        ("lower", ["We Call"], ["we call"]),
+    ],
+)
+def test_letter_case(letter_case, texts, expected):
+    rows = [(text, "plain") for text in texts]
+    assert [row.text for row in transcript.clean_all(rows, "verbatim", letter_case, {})] == expected
+
+
+# --- CHAT
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("&-um (be)cause <I want> [/] I want the goed [: went] +...", "um cause I want I want the goed"),
+        ("hello [=! laughs] , you [* m] ?", "hello, you?"),
+        ("no:o a_lot B_B_C choo+choo .", "noo a lot B B C choo choo."),
+        ("choo@o [x 3] !", "choo choo choo!"),
+        ("<a b> [x 2] c .", "a b a b c."),
+        ("&=laughs . [+ nc]", ""),
+        ("0 .", ""),
+        ("0does he [//] she go (.) there (1.5) ?", "he she go there?"),
+        ("&~fr &+st stop .", "fr- st- stop."),
+        ("&*INV:mhm yes \u201e ok \u2021 .", "yes ok."),
+        ('+" hello +"/.', "hello"),
+        ("a@l b@l word@s:spa wug@c dog@n$n .", "a b word wug dog."),
+        ("\u02c8hel\u2191lo \u23082 there \u23092 .", "hello there."),
+        ("you <oops .", "you oops."),
+        ("(es)cucha , mira !", "cucha, mira!"),
+        ("it's wake-up time [>] . \x15100_200\x15", "it's wake-up time."),
+    ],
+)
+def test_chat(raw, text):
+    assert clean(raw, convention="chat") == Cleaned(text)
+
+
+@pytest.mark.parametrize("mark", ["xxx", "yyy", "www", "xx", "wu\u0259@u"])
+def test_chat_unclear(mark):
+    assert clean(f"I {mark} .", convention="chat").unclear == (mark,)
+
+
+@pytest.mark.parametrize(("raw", "mark"), [("a [weird] b", "[weird]"), ("a % b", "%"), ("a [open", "[open")])
+def test_chat_unknown(raw, mark):
+    assert clean(raw, convention="chat").unknown == (mark,)
+
+
+def test_chat_fluent():
+    assert clean("&-um um <the do> [//] &+ca the cat .", "fluent", "chat").text == "the do the cat."
+
+
+# --- rubbish
+
+CONVENTIONS = ("plain", "ogi", "chat")
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text(), st.sampled_from(CONVENTIONS), st.sampled_from(("verbatim", "fluent")))
+def test_any_text(text, convention, style):
+    found = clean(text, style, convention)
+    assert found.text == " ".join(found.text.split())
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text(st.sampled_from("<>[](){}+*@%/&-ab' .x0:\x15_"), max_size=40), st.sampled_from(CONVENTIONS))
+def test_any_marks(text, convention):
+    clean(text, "verbatim", convention)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text(st.characters(exclude_characters="<>[](){}+*@%/'\u2018\u2019\u201b\u2032")))
+def test_only_marks_are_touched(text):
+    assert clean(text).text == (
+        "" if markup.SPEAKER.match(transcript.normal_form(text)) else transcript.normal_form(text)
+    )
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("part", ["<", "(", "[(", "<a ", "a>", "+", "*", "/a", "{", "&", "<" + 99 * "a", "((a", "a@"])
+def test_hostile_text_takes_no_time(part, convention):
+    clean(part * (100_000 // len(part)), "verbatim", convention)  # seconds would be minutes if it were quadratic
+
+
+def test_every_kind_can_be_named_by_the_user():
+    assert {kind.value for kind in Kind} - {"unknown"} == {"word", "filler", "partial", "noise", "unclear"}
