@@ -5,6 +5,8 @@ joblib runs both. What comes out does not depend on where and by how many it was
 
 import os
 import site
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
@@ -53,7 +55,7 @@ class Pool:
 
 @contextmanager
 def pool(runtime: Runtime) -> Iterator[Pool]:
-    """Workers on the Dask cluster of runtime.dask_scheduler, or runtime.preprocess_workers processes here (0: one a core).
+    """Workers on the cluster of runtime.dask_scheduler, or runtime.preprocess_workers processes here (0: one a core).
 
     Raises
     ------
@@ -65,8 +67,21 @@ def pool(runtime: Runtime) -> Iterator[Pool]:
             workers = stack.enter_context(_cluster(runtime.dask_scheduler))
         else:
             workers = runtime.preprocess_workers or joblib.cpu_count()
+            stack.enter_context(joblib.parallel_config(backend="loky", initializer=_end_with_parent))
         parallel = joblib.Parallel(n_jobs=workers, batch_size=1, return_as="generator", pre_dispatch="all")
         yield Pool(stack.enter_context(parallel), workers)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the stage is gone, however it ended: loky's would wait five minutes for more work."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

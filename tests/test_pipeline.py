@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 ROOT = Path(__file__).parent.parent
 CODE = ("stages", "sample", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
@@ -24,7 +26,7 @@ def call(folder: Path, *command: str, expect: int = 0) -> str:
 
 
 def small_corpus(target: Path) -> None:
-    """A few clips a speaker, and one session with its TextGrid, out of the sample."""
+    """A few clips a speaker out of the sample, in five formats: a table, Kaldi, CHAT, single texts and a TextGrid."""
     for split, speakers, clips in (
         ("train", TRAIN_SPEAKERS, CLIPS_EACH),
         ("test", 2, TEST_CLIPS // 2),
@@ -37,12 +39,53 @@ def small_corpus(target: Path) -> None:
         (target / split / "clips").mkdir(parents=True)
         for row in rows:
             shutil.copyfile(source / row["file_name"], target / split / row["file_name"])
+        if split == "train":
+            for speaker, write_in_format in zip(chosen, (write_kaldi, write_chat, write_texts), strict=False):
+                write_in_format(target / split, speaker, [row for row in rows if row["speaker"] == speaker])
+            rows = [row for row in rows if row["speaker"] not in chosen[:3]]
         (target / split / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     session = sorted((ROOT / "data" / "train" / "sessions").glob("*.TextGrid"))[-1]
     (target / "train" / "sessions").mkdir()
     for path in (session, session.with_suffix(".ogg")):
         shutil.copyfile(path, target / "train" / "sessions" / path.name)
     shutil.copyfile(ROOT / "data" / "train" / "speakers.csv", target / "train" / "speakers.csv")
+
+
+def write_kaldi(folder: Path, speaker: str, rows: list[dict]) -> None:
+    tables = {"text": "", "wav.scp": "", "utt2spk": ""}
+    for row in rows:
+        name = Path(row["file_name"]).stem
+        tables["text"] += f"{name} {row['text'].upper()}\n"
+        tables["wav.scp"] += f"{name} /another/machine/{row['file_name']}\n"
+        tables["utt2spk"] += f"{name} {speaker}\n"
+    for table, text in tables.items():
+        (folder / table).write_text(text)
+
+
+def write_chat(folder: Path, speaker: str, rows: list[dict]) -> None:
+    """The clips one after the other as one recording, with the child's and a mother's lines."""
+    (folder / speaker).mkdir()
+    lines = ["@UTF8", "@Begin", "@Participants:\tCHI Target_Child, MOT Mother"]
+    lines += [f"@ID:\teng|x|{code}|||||{role}|||" for code, role in (("CHI", "Target_Child"), ("MOT", "Mother"))]
+    samples, end = [], 0
+    for index, row in enumerate(rows):
+        start = end
+        samples.append(soundfile.read(folder / row["file_name"])[0])
+        end = start + round(1000 * len(samples[-1]) / soundfile.info(folder / row["file_name"]).samplerate)
+        code = "MOT" if index == 0 else "CHI"
+        lines.append(f"*{code}:\t&=laughs {row['text']} . \x15{start}_{end}\x15")
+        (folder / row["file_name"]).unlink()
+    rate = soundfile.info(ROOT / "data" / "train" / rows[0]["file_name"]).samplerate
+    soundfile.write(folder / speaker / "s.wav", np.concatenate(samples), rate)
+    (folder / speaker / "s.cha").write_text("\n".join([*lines, "@End", ""]))
+
+
+def write_texts(folder: Path, speaker: str, rows: list[dict]) -> None:
+    (folder / speaker).mkdir()
+    for row in rows:
+        audio = folder / row["file_name"]
+        shutil.move(audio, folder / speaker / audio.name)
+        (folder / speaker / audio.name).with_suffix(".txt").write_text(row["text"])
 
 
 def make_repository(folder: Path) -> Path:
@@ -81,6 +124,19 @@ def test_every_clip_is_scored_with_every_model(repository):
         errors = model["substitutions"] + model["deletions"] + model["insertions"]
         assert model["wer"] == pytest.approx(errors / model["words"], abs=1e-6)
     assert len({model["words"] for model in scores.values()}) == 1
+
+
+def test_five_formats_became_one_corpus(repository):
+    card = json.loads((repository / "metrics" / "corpus.json").read_text())
+    clips = {format: 0 for split in ("train", "dev") for format in card[split]["source"]}
+    for split in ("train", "dev"):
+        for format, amount in card[split]["source"].items():
+            clips[format] += amount["clips"]
+    session = clips.pop("textgrid")
+    assert session > 5
+    assert clips == {"kaldi": CLIPS_EACH, "chat": CLIPS_EACH - 1, "text": CLIPS_EACH, "table": CLIPS_EACH}
+    assert card["train"]["left_out"] == 1  # the mother
+    assert "train.clips" in call(repository, "dvc", "metrics", "show", "metrics/corpus.json")
 
 
 def test_wer_json_is_fit_for_dvc(repository):

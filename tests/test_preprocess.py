@@ -1,9 +1,12 @@
 """The stage as a whole: what it writes, what it refuses, and that it writes the same again."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +106,7 @@ def test_session_is_cut(project):
     child = [
         (1, 2, "one"),
         (2.04, 3, "two"),
-        (5, 6, "<SILENCE>"),
+        (5, 6, "quiet"),
         (6.2, 7, "nothing"),
         (9, 10.4, "last"),
         (9.5, 10.6, "x"),
@@ -118,7 +121,7 @@ def test_session_is_cut(project):
     assert {text: clip.duration for text, clip in found.items()} == {
         "one": 1.14,  # "two" begins 0.04 s after it
         "two": 1.02,  # and somebody else 0.02 s after that
-        "<SILENCE>": 1.1,  # overlapped at its start
+        "quiet": 1.1,  # overlapped at its start
         "last": 1.1,  # trimmed to the recording, which ends with it
     }
     split = "train" if "eve" in {clip.speaker for clip in clips("train").values()} else "dev"
@@ -218,12 +221,43 @@ def test_folder_of_shared_audio_is_no_evaluation_set(project, capsys):
     for split, speakers in SPEAKERS.items():
         rows = []
         for speaker in speakers:
-            write_audio(project / f"data/WAVE/{speaker}.WAV")
+            write_audio(project / f"data/WAVE/{speaker}.WAV", seed=ord(speaker[0]))
             rows.append({"file_name": f"../WAVE/{speaker}.WAV", "text": "hi", "speaker": speaker})
         write_table(project / "data" / split, rows)
     preprocess.main()
     assert "data/WAVE holds no transcripts, so it is no evaluation set (4 recordings)" in capsys.readouterr().out
     assert not Path("processed_data/WAVE").exists()
+
+
+def test_killed_run_never_looks_complete(project):
+    write_corpus(project / "data", {"train": [f"child{number}" for number in range(60)], "test": ["dora"]}, 5)
+    environment = os.environ | {"PYTHONPATH": str(PARAMS.parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "stages.preprocess"], cwd=project, env=environment, start_new_session=True
+    )
+    try:
+        while process.poll() is None and not list(project.glob("processed_data/train/*.tar")):
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        assert not list(project.rglob("manifest.jsonl"))
+        assert ended(process.pid), "workers outlive a killed stage"
+    finally:
+        if not ended(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+    preprocess.main()
+    assert sum(len(clips(split)) for split in ("train", "dev")) == 300
+
+
+def ended(group: int) -> bool:
+    """Whether all processes of a group end within ten seconds."""
+    for _ in range(100):
+        listed = subprocess.run(["ps", "-eo", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+        rows = [line.split() for line in listed.splitlines()]
+        if not any(pgid == str(group) and not stat.startswith("Z") for pgid, stat in rows):  # Z: only not yet buried
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def test_without_torch():

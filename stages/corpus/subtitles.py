@@ -31,9 +31,8 @@ from stages.units import Seconds
 SUFFIXES = (".vtt", ".srt")
 TIME = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{1,2})[.,]([0-9]{1,3})"
 TIMING = re.compile(rf"\s*{TIME}\s*-->\s*{TIME}(?:\s.*)?")
-ROUGHLY_TIMING = re.compile(
-    r"-->|^\s*[0-9:]{4,12}[.,][0-9]{1,3}\s*[-\u2013\u2014>\u2192 ]{1,6}\s*[0-9:]{4,12}[.,][0-9]"
-)
+# Damaged arrows as well: such a line is no text.
+ROUGHLY_TIMING = re.compile(r"-->|^[0-9:]{4,12}[.,][0-9]{1,3}[-\u2013\u2014\u2192>\s]{1,9}[0-9:]{4,12}[.,][0-9]")
 INLINE_TIME = re.compile(rf"<{TIME}>")
 ROUGHLY_CUE = re.compile(r"\s*(?:[0-9]+\s*$|[0-9]{1,4}:[0-9])")  # how a paragraph begins that was meant to be a cue
 NO_CUE = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)\b")
@@ -83,7 +82,7 @@ def _cues(lines: list[str], vtt: bool, place: str, reading: Reading) -> Iterator
     An empty line ends a WebVTT cue. In SubRip it may stand within one, and more text follows; not if that looks like
     a cue of its own whose times are broken.
     """
-    heads = [index for index, line in enumerate(lines) if ROUGHLY_TIMING.search(line)]
+    heads = [index for index, line in enumerate(lines) if ROUGHLY_TIMING.search(line.lstrip())]
     if not heads:
         return
     for head, following in pairwise([-1, *heads, len(lines)]):
@@ -91,7 +90,7 @@ def _cues(lines: list[str], vtt: bool, place: str, reading: Reading) -> Iterator
         if following < len(lines) and _is_cue_name(lines, following - 1, head, vtt):
             end -= 1
         rows, inside = [], head >= 0
-        for first, paragraph in _paragraphs(lines, head + 1, end):
+        for first, paragraph in _paragraphs(lines, head + 1, end, vtt):
             if first > head + 1 and (vtt or ROUGHLY_CUE.match(paragraph[0])):
                 inside = False
             if inside:
@@ -111,17 +110,19 @@ def _is_cue_name(lines: list[str], index: int, head: int, vtt: bool) -> bool:
     return bool(lines[index].strip()) and (index == 0 or (index - 1 > head and not lines[index - 1].strip()))
 
 
-def _paragraphs(lines: list[str], first: int, end: int) -> Iterator[tuple[int, list[str]]]:
-    """The runs of lines that are not empty, each with the index of its first."""
+def _paragraphs(lines: list[str], first: int, end: int, vtt: bool) -> Iterator[tuple[int, list[str]]]:
+    """The runs of lines that are not empty, each with the index of its first.
+
+    In WebVTT, a line of spaces is not empty: YouTube's captions often begin with one.
+    """
     paragraph: list[str] = []
-    for index in range(first, end):
-        if lines[index].strip():
+    for index in range(first, end + 1):
+        if index < end and (lines[index] if vtt else lines[index].strip()):
             paragraph.append(lines[index])
-        elif paragraph:
-            yield index - len(paragraph), paragraph
+        else:
+            if any(line.strip() for line in paragraph):
+                yield index - len(paragraph), paragraph
             paragraph = []
-    if paragraph:
-        yield end - len(paragraph), paragraph
 
 
 def _unstyled(line: str) -> list[str]:
