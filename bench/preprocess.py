@@ -6,8 +6,8 @@
 
 The input is a Kaldi directory: sessions of a hundred utterances of 2 s (16 kHz mono WAV), speech-shaped noise. Both
 cut every utterance out and write it as 16-bit FLAC, in a process of its own whose whole time counts. Ours is the stage
-as `dvc repro` runs it: it also reads and cleans transcripts, checks audio, compares contents, packs shards and draws the
-corpus card. lhotse's is load_kaldi_data_dir, trim_to_supervisions and save_audios.
+as `dvc repro` runs it: it also reads and cleans transcripts, checks audio, compares contents, packs shards and draws
+the corpus card. lhotse's is load_kaldi_data_dir, trim_to_supervisions and save_audios.
 """
 
 import argparse
@@ -58,9 +58,8 @@ def measured(clips: int) -> dict:
         write_corpus(project / "data" / "test", UTTERANCES, session="t", seed=DISTINCT)
         write_params(project)
         ours, our_memory = timed([sys.executable, "-m", "stages.preprocess"], project)
-        written = sum(
-            1 for split in ("train", "dev") for _ in open(project / "processed_data" / split / "manifest.jsonl")
-        )
+        manifests = [project / "processed_data" / split / "manifest.jsonl" for split in ("train", "dev")]
+        written = sum(path.read_text().count("\n") for path in manifests)
         if written != clips:
             raise SystemExit(f"ours wrote {written} clips of {clips}")
         shutil.rmtree(project / "processed_data")
@@ -142,9 +141,7 @@ def run_lhotse(project: Path) -> None:
 
     recordings, supervisions, _ = load_kaldi_data_dir(project / "data" / "train", SAMPLE_RATE)
     cuts = CutSet.from_manifests(recordings=recordings, supervisions=supervisions)
-    cuts.trim_to_supervisions(keep_overlapping=False).save_audios(
-        project / "lhotse", format="flac", progress_bar=False
-    )
+    cuts.trim_to_supervisions(keep_overlapping=False).save_audios(project / "lhotse", format="flac", progress_bar=False)
 
 
 if __name__ == "__main__":

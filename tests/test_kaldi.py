@@ -77,6 +77,8 @@ def test_kaldi_without_speakers(data):
         ("/opt/kaldi/tools/sph2pipe -f wav '/x/a b.sph' |", ("/x/a b.sph", None)),
         ("sox a.mp3 -t wav -r 16000 -b 16 - |", ("a.mp3", None)),
         ("sox -t wav a.wav -r 16k -c 1 -t wav - |", ("a.wav", None)),
+        ("ffmpeg -v 8 -i a.m4a -f wav -ar 16000 -acodec pcm_s16le -|", ("a.m4a", None)),
+        ("ffmpeg -nostdin -i 'a b.mp4' -vn -ac 1 -f wav pipe:1 |", ("a b.mp4", None)),
     ],
 )
 def test_wav_scp_entry(entry, file):
@@ -91,6 +93,12 @@ def test_wav_scp_entry(entry, file):
         "sph2pipe -c |",
         "sox a.wav -t wav - speed 1.1 |",  # an effect
         "sox a.wav b.wav |",
+        "ffmpeg -ss 10 -i a.mp4 -f wav - |",  # a part of it
+        "ffmpeg -i a.mp4 -af atempo=2 -f wav - |",
+        "ffmpeg -i a.mp4 -i b.mp4 -f wav - |",
+        "ffmpeg -i a.mp4 b.wav |",
+        "ffmpeg -i a.mp4 |",
+        "ffmpeg - -i |",
         "cat a.wav; rm -rf / |",
         "touch owned |",
         "flac -c -d -s $(touch owned) |",
@@ -142,7 +150,61 @@ def test_channels_and_lengths(data):
     assert [(row.channel, row.stated_seconds) for row in read(data).utterances] == [(2, 2.5), (1, 2.5)]
 
 
-@pytest.mark.parametrize(("stated", "expected"), [("u1 1.5\n", 1.5), ("u1 long\n", None), ("", None)])
+@pytest.mark.parametrize(
+    ("column", "channels"),
+    [
+        (("0", "1"), [1, 2]),  # as Kaldi's extract-segments counts
+        (("1", "2"), [1, 2]),
+        (("a", "B"), [1, 2]),
+        (("1", ""), [1, None]),
+        (("7", "both"), [None, None]),
+    ],
+)
+def test_channels_of_segments(data, column, channels):
+    write_audio(data / "train/rec.wav")
+    segments = "".join(f"u{number} rec {number} {number + 1} {name}\n" for number, name in enumerate(column))
+    write_kaldi(data / "train", wav_scp="rec rec.wav\n", text="u0 one\nu1 two\n", segments=segments)
+    assert [row.channel for row in read(data).utterances] == channels
+
+
+@pytest.mark.parametrize(
+    ("tables", "age", "months"),
+    [
+        ({"spk2age": "anna 6\n"}, "6", 72),
+        ({"spk2grade": "anna 3\n"}, "grade 3", 108),
+        ({"spk2age": "anna 6\n", "spk2grade": "anna 3\n"}, "6", 72),
+        ({"spk2age": "anna NA\n", "spk2grade": "anna K\n"}, "grade K", 72),
+        ({"spk2age": "anna NA\n"}, None, None),
+    ],
+)
+def test_age_or_grade(data, tables, age, months):
+    write_audio(data / "train/u1.wav")
+    write_kaldi(data / "train", **tables)
+    reading = read(data)
+    assert [(row.age, row.age_months) for row in reading.utterances] == [(age, months)]
+    assert not reading.warnings
+
+
+def test_two_entries_for_one_id_are_told(data):
+    write_audio(data / "train/u1.wav")
+    write_kaldi(data / "train", utt2spk="u1 anna\nu1 anna\nu1 ben\n")
+    reading = read(data)
+    assert reading.utterances[0].speaker == "anna"
+    assert dict(reading.warnings) == {
+        "a Kaldi table has two entries for one id, the first is taken": ["train/utt2spk:3"]
+    }
+
+
+def test_byte_order_mark_and_dos_line_ends(data):
+    write_audio(data / "train/u1.wav")
+    write_kaldi(data / "train", text="\ufeffu1 HELLO YOU\r\n", wav_scp="\ufeffu1 u1.wav\r\n", utt2spk="u1 anna\r\n")
+    (row,) = read(data).utterances
+    assert (row.id, row.text_raw, row.speaker) == ("u1", "HELLO YOU", "anna")
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"), [("u1 1.5\n", 1.5), ("u1 long\n", None), ("u1 inf\n", None), ("", None)]
+)
 def test_stated_length_without_segments(data, stated, expected):
     write_audio(data / "train/u1.wav")
     write_kaldi(data / "train", utt2dur=stated)

@@ -158,6 +158,7 @@ def test_broken_times_are_refused_and_spoil_no_other_cue(data, timing, reason, g
         ("a.srt", cues("five\n6").strip(), ["five 6"], []),
         ("a.srt", cues("one", "two").replace("\n\n", "\n"), ["one", "two"], []),
         ("a.vtt", HEAD + "00:01.000 --> 00:02.000\n5\n00:02.000 --> 00:03.000\n6", ["5", "6"], []),
+        ("a.vtt", HEAD + "00:01.000 --> 00:02.000\n \nfive\n00:02.000 --> 00:03.000\nsix", ["five", "six"], []),
         ("a.vtt", HEAD + "00:01.000 --> 00:02.000\none\nNOTE is text\n\nNOTE\nis none", ["one NOTE is text"], []),
     ],
 )
@@ -172,7 +173,7 @@ def test_what_belongs_to_a_cue(data, name, content, expected, strays):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("<i>one</i> <b>t</b>wo", "one two"),
+        ("<i>one</i> <B>t</B>wo", "one two"),
         ("{\\an8}<c.colorCCCCCC.x>one</c> <font color='red'>two</font>", "one two"),
         ("<lang en>one</lang>\\Ntwo<br/>three", "one two three"),
         ("Q&amp;A &lt;3 &#233; e&#769; AT&T", "Q&A <3 \u00e9 \u00e9 AT&T"),
@@ -363,6 +364,7 @@ def test_stm_channels(data, channels, expected):
 def test_stm_of_several_recordings(data):
     write_audio(data / "train/tom/b.wav")
     content = "b A Tom 1 2 two\na 1 Anna 1 2 one\nc 1 Eva 1 2 three\nc 1 gap 2 3 IGNORE_TIME_SEGMENT_IN_SCORING\n"
+    write_audio(data / "train/all.wav")  # named as the file, which is about others
     found = read(data, "../all.stm", content)
     assert [(row.source, row.text_raw, row.channel) for row in found.utterances] == [
         ("train/anna/a.wav", "one", None),
@@ -428,6 +430,7 @@ def test_broken_labels(data, label, reason, number):
         (b"\\\t1\t2\n", False),
         (b"the cat sat on 2 mats", False),
         (b"2 3 4", False),
+        (b"1\t2nd", False),
         (b"the cat\nsat\n1\t2\tmats", False),
         (b"\xff\xfe0", False),
         (bytes(range(256)) * 40, False),
@@ -512,6 +515,7 @@ def test_ctm_alternatives(data):
     content = "a 1 * * <ALT_BEGIN>\n{}a 1 * * <ALT>\n{}a 1 * * <ALT>\n{}a 1 * * <ALT_END>\n{}"
     content = content.format(*(ctm("a", [one]) for one in (WORDS[0], WORDS[1], (0.6, 0.3, "@"), WORDS[3])))
     assert spoken(read(data, "words.ctm", content)) == ["one four"]
+    assert spoken(read(data, "words.ctm", content.replace("one", "@"))) == ["four"]
     found = read(data, "words.ctm", content.replace("a 1 * * <ALT_END>\n", ""))
     assert spoken(found) == ["one"]
     assert found.warnings == {

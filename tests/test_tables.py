@@ -39,6 +39,7 @@ def reasons(reading: Reading) -> list[str]:
         ("metadata.csv", 'file_name,text,speaker,age\na.wav,"hi, ""you""",anna,6.5\n'),
         ("metadata.csv", '\ufeffpath,sentence,client_id,age\r\na.wav,"hi, ""you""",anna,6.5\r\n'),
         ("METADATA.TSV", 'Path\tSentence\tSpeaker_ID\tAge\na.wav\thi, "you"\tanna\t6.5\n'),
+        ("metadata.csv", ',file_name,text,speaker,age\n0,a.wav,"hi, ""you""",anna,6.5\n'),  # with a data frame's index
         ("metadata.tsv", 'file\ttranscription\tspeaker\tage\na.wav\thi, "you"\tanna\t6.5\n'.encode("utf-16")),
     ],
 )
@@ -96,6 +97,45 @@ def test_unquoted_comma_is_refused(data):
     assert [(row.reason, row.line) for row in reading.refusals] == [("broken-row", 2), ("broken-row", 5)]
 
 
+@pytest.mark.parametrize(
+    ("lines", "refused", "texts"),
+    [
+        (["b.wav,yes, please", "a.wav,good"], [2], ["good"]),
+        (['b.wav,"never closed', "a.wav,good"], [2], ["good"]),  # and not one transcript of two lines
+        (["a.wav,good", 'b.wav,"never closed'], [3], ["good"]),
+        (['b.wav,"yes" she said', 'a.wav,"good, good"'], [2], ["good, good"]),
+        (['a.wav,she said "yes"'], [], ['she said "yes"']),
+        (["a.wav"], [], [""]),  # found to be empty later
+        (["", " , ", "a.wav,good"], [], ["good"]),
+        (["b.wav," + "x" * 200_000, "a.wav,good"], [2], ["good"]),
+    ],
+)
+def test_damage_stays_in_its_row(data, lines, refused, texts):
+    write_audio(data / "train/a.wav")
+    write_audio(data / "train/b.wav")
+    write(data / "train/metadata.csv", "\n".join(["file_name,text", *lines]) + "\n")
+    reading = read(data)
+    assert [row.text_raw for row in reading.utterances] == texts
+    assert [(row.reason, row.line) for row in reading.refusals] == [("broken-row", line) for line in refused]
+
+
+def test_columns_of_later_rows(data):
+    write_audio(data / "train/a.wav")
+    write_audio(data / "train/b.wav")
+    write(data / "train/x.jsonl", '{"file_name": "a.wav"}\n{"file_name": "b.wav", "text": "hi"}\n')
+    reading = read(data)
+    assert [(row.source, row.text_raw) for row in reading.utterances] == [("train/a.wav", ""), ("train/b.wav", "hi")]
+    assert not reading.refusals
+
+
+@pytest.mark.parametrize("content", ["child,remark\n1,shy, tired\n2,none\n", 'child,remark\n1,"shy\n2,none\n'])
+def test_broken_rows_of_what_is_no_table_of_utterances(data, content):
+    write(data / "train/notes.csv", content)
+    reading = read(data)
+    assert list(reading.warnings) == ["a table that names no recordings, passed over"]
+    assert not reading.refusals
+
+
 def test_table_without_a_text_column(data):
     write_audio(data / "train/a.wav")
     write(data / "train/metadata.csv", "file_name;text\na.wav;hi\n")
@@ -146,7 +186,10 @@ def test_pasketti(data):
     row |= {"audio_duration_sec": 1.0, "age_bucket": "5-7", "orthographic_text": "i like it"}
     write_audio(data / "train/audio/U_1.flac")
     write(data / "train/train_word_transcripts.jsonl", json.dumps(row).replace("\\\\/", "\\/") + "\n")
-    write(data / "train/train_phon_transcripts.jsonl", json.dumps({**row, "phonetic": "x"}).replace("orthographic_text", "phonetic_text"))
+    write(
+        data / "train/train_phon_transcripts.jsonl",
+        json.dumps({**row, "phonetic": "x"}).replace("orthographic_text", "phonetic_text"),
+    )
     reading = read(data)
     (found,) = reading.utterances
     assert reasons(reading) == ["no-text-column"]
@@ -160,6 +203,72 @@ def test_nemo(data):
     write(data / "train/manifest.jsonl", "\n".join(map(json.dumps, rows)))
     found = {row.text_raw: (row.start, row.end, row.stated_seconds) for row in read(data).utterances}
     assert found == {"hi": (1.0, 3.0, None), "all": (None, None, 5.0)}
+
+
+def test_nemo_names_files_of_another_machine(data):
+    write_audio(data / "train/wav/a.wav")
+    write(data / "train/manifest.jsonl", '{"audio_filepath": "/corpora/x/wav/a.wav", "text": "hi", "duration": 1.0}\n')
+    assert [row.source for row in read(data).utterances] == ["train/wav/a.wav"]
+
+
+def test_two_releases_of_common_voice(data):
+    for release in ("one", "two"):
+        write_audio(data / f"train/{release}/clips/common_voice_en_1.mp3", rate=48_000)
+        write(data / f"train/{release}/train.tsv", COMMON_VOICE)
+    reading = read(data)
+    assert [row.source.split("/")[1] for row in reading.utterances] == ["one", "two"]
+    assert not reading.refusals
+
+
+@pytest.mark.parametrize(
+    ("row", "split"),
+    [
+        ({"split": "train"}, None),
+        ({"set": "Training"}, None),
+        ({"split": "everything"}, None),
+        ({"partition": "validation"}, "dev"),
+        ({"set": "Evaluation"}, "test"),
+        ({"status": "approved", "partition": "test"}, "test"),  # not every status is a split
+    ],
+)
+def test_rows_of_another_split(data, row, split):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "text": "hi", **row}])
+    reading = read(data)
+    assert reading.left_out == ({f"rows of the {split} split": 1} if split else {})
+    assert len(reading.utterances) == (0 if split else 1)
+
+
+@pytest.mark.parametrize("stated", ["soon", "nan", "inf"])
+def test_unreadable_length_does_not_cost_the_row(data, stated):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "text": "hi", "duration": stated}])
+    reading = read(data)
+    assert [row.stated_seconds for row in reading.utterances] == [None]
+    assert reading.warnings["a duration that is no number of seconds, passed over"] == ["train/metadata.jsonl:1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "months"),
+    [
+        ("alter", {"alter": "6", "age_months": 90}, 72),  # the user's column goes first
+        ("alter", {"age_months": 90}, 90),  # another table
+        ("age_months", {"age_months": 75, "age": "9"}, 75),
+        ("grade", {"grade": 3, "age": "9"}, 108),
+    ],
+)
+def test_own_age_column(data, name, row, months):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "text": "hi", **row}])
+    columns = Columns(**{**dict.fromkeys(Columns.model_fields), "age": name})
+    assert [row.age_months for row in read(data, columns=columns).utterances] == [months]
+
+
+def test_own_column_in_another_unicode_form(data):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "\u00c4u\u00dferung": "hallo"}])
+    columns = Columns(**{**dict.fromkeys(Columns.model_fields), "text": "A\u0308u\u00dferung"})
+    assert [row.text_raw for row in read(data, columns=columns).utterances] == ["hallo"]
 
 
 def test_own_column_names(data):

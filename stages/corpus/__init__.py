@@ -100,8 +100,8 @@ def read_split(data: Path, split: str, options: Preprocess) -> Reading:
         table.read(path, files, reading)
     dealt_with = {path for tree in TREES for path in tree.read_all(files, reading)}
     for format in SESSIONS:
-        for path in files.paths:
-            if path.suffix.lower() in format.SUFFIXES and path not in dealt_with and _is_session(format, path):
+        for path in files.with_suffix(*format.SUFFIXES):
+            if path not in dealt_with and _is_session(format, path):
                 dealt_with.add(path)
                 _read_sessions(format, path, files, reading)
     for path in sidecar.transcripts(files):

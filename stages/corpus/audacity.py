@@ -30,8 +30,6 @@ def is_label_track(path: Path) -> bool:
         return False  # whoever reads it says why
     utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     lines = head.decode("utf-16" if utf16 else "utf-8-sig", errors="replace").splitlines()
-    if len(head) == LOOKED_AT and len(lines) > 1:
-        lines.pop()  # probably cut off
     written = [line for line in lines if line.strip() and not line.startswith("\\")]
     return 0 < len(written) <= 2 * sum(bool(LABEL.fullmatch(line)) for line in written)
 

@@ -28,9 +28,9 @@ def read_all(files: Files, reading: Reading) -> set[Path]:
     recordings = {path.stem.lower(): path for path in files.recordings if _is_one(path)}
     if not recordings:
         return set()
-    tables = {path.name.lower(): path for path in files.paths if path.suffix.lower() == ".tbl"}
+    tables = {path.name.lower(): path for path in files.with_suffix(".tbl")}
     ages = _ages(tables.get("speaker.tbl"), files, reading)
-    spoken = {path.stem.lower(): (path, None) for path in files.paths if _is_transcript(path)}
+    spoken = {path.stem.lower(): (path, None) for path in files.with_suffix(".trn") if _is_transcript(path)}
     said = _table(tables.get("transcrp.tbl"), files, reading)
     missing = len((said.keys() | spoken.keys()) - recordings.keys())
     if missing:
@@ -54,8 +54,7 @@ def _is_one(path: Path) -> bool:
 
 
 def _is_transcript(path: Path) -> bool:
-    in_place = path.suffix.lower() == ".trn" and path.parent.name.lower() == "trans"
-    return in_place and bool(NAME.fullmatch(path.stem))
+    return path.parent.name.lower() == "trans" and bool(NAME.fullmatch(path.stem))
 
 
 def _table(path: Path | None, files: Files, reading: Reading) -> dict[str, tuple[Path, str, int]]:

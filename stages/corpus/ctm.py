@@ -26,12 +26,11 @@ def read(files: Files, reading: Reading) -> None:
     """Give the utterances that have no word times those of the split's CTM files."""
     words: dict[str, list[Word]] = defaultdict(list)
     places: dict[str, str] = {}  # where the first word of each recording or utterance stands
-    for path in files.paths:
-        if path.suffix.lower() == SUFFIX:
-            place = files.shown(path)
-            for name, word, line in _words(read_text(path, place, reading), place, reading):
-                words[name].append(word)
-                places.setdefault(name, f"{place}:{line}")
+    for path in files.with_suffix(SUFFIX):
+        place = files.shown(path)
+        for name, word, line in _words(read_text(path, place, reading), place, reading):
+            words[name].append(word)
+            places.setdefault(name, f"{place}:{line}")
     if not words:
         return
     for found in words.values():

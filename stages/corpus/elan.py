@@ -1,8 +1,8 @@
 """ELAN annotations (.eaf): time-aligned tiers, and tiers that refer to them.
 
-Top-level tiers hold the transcript, a tier a speaker (PARTICIPANT, else the tier's name); dependent tiers (glosses, vcm@CHI)
-are left out, unless preprocess.tiers names them, and a dependent tier of words gives word times. MEDIA_URL is usually a
-path on another machine: only its last part is believed.
+Top-level tiers hold the transcript, a tier a speaker (PARTICIPANT, else the tier's name). Dependent tiers (glosses,
+vcm@CHI) are left out, unless preprocess.tiers names them, and a dependent tier of words gives word times. MEDIA_URL is
+usually a path on another machine: only its last part is believed.
 
 The document is read from the tree that defusedxml has checked. pympi-ling, the library of the field, opens the file a
 second time with the plain parser, fails on files without a schema location and, with a KeyError, on nested dependent
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
-from xml.etree.ElementTree import Element  # noqa: S405 (types only)
+from xml.etree.ElementTree import Element
 
 from stages import video
 from stages.corpus import xml

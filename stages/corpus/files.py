@@ -1,6 +1,7 @@
 """Finding files, tolerant of what corpora go through: Unicode forms, extensions in capitals, moved folders."""
 
 import os
+import posixpath
 import re
 import unicodedata
 from collections import defaultdict
@@ -21,13 +22,15 @@ PAPERS = frozenset("readme license licence copying copyright changelog citation"
 
 def nfc(text: str) -> str:
     """One Unicode form for what macOS (NFD) and everybody else (NFC) may write differently; always encodable."""
+    if text.isascii():  # most are, and it saves a third of the time that a large table takes
+        return text
     return unicodedata.normalize("NFC", text).encode("utf-8", "backslashreplace").decode()  # file names may be Latin-1
 
 
-def key(path: str | PurePosixPath) -> str:
+def key(path: str) -> str:
     """A path as it is compared: NFC, forward slashes, extension in lower case."""
-    pure = PurePosixPath(nfc(str(path).replace("\\", "/")))
-    return str(pure.with_suffix(pure.suffix.lower())) if pure.suffix else str(pure)
+    bare, suffix = posixpath.splitext(posixpath.normpath(nfc(path.replace("\\", "/"))))
+    return bare + suffix.lower()
 
 
 class Files:
@@ -41,17 +44,31 @@ class Files:
         self.data = data
         self.outside: list[Path] = []  # links that lead out of data/, not followed
         self.paths = sorted(_walk(folder, data, self.outside), key=lambda path: nfc(path.as_posix()))
-        self.recordings = [path for path in self.paths if path.suffix.lower() in RECORDING_SUFFIXES]
         self._shown: dict[Path, str] = {}
-        self._by_key = {key(self.shown(path)): path for path in self.paths}
-        self._by_name = defaultdict(list)
+        self._relative: dict[Path, str] = {}  # folders, to data/
+        self._by_ending: dict[str, dict[str, list[Path]]] = {}  # of a file name that stands in several folders
+        self._by_suffix = defaultdict(list)
+        self._by_key, self._by_name = {}, defaultdict(list)
         for path in self.paths:
+            self._by_suffix[path.suffix.lower()].append(path)
+            self._by_key[key(self.shown(path))] = path
             self._by_name[key(path.name)].append(path)
-        self._by_stem = defaultdict(list)
-        self._by_bare_stem = defaultdict(list)
+        self.recordings = self.with_suffix(*RECORDING_SUFFIXES)
+        self._by_stem, self._by_bare_stem = defaultdict(list), defaultdict(list)
         for path in self.recordings:
-            self._by_stem[key(path.parent.as_posix()), nfc(path.stem).lower()].append(path)
-            self._by_bare_stem[nfc(path.stem).lower()].append(path)
+            stem = nfc(path.stem).lower()
+            self._by_stem[self._folder(path), stem].append(path)
+            self._by_bare_stem[stem].append(path)
+
+    def with_suffix(self, *suffixes: str) -> list[Path]:
+        """The files with one of these extensions, whatever its case, in order."""
+        if len(suffixes) == 1:
+            return self._by_suffix.get(suffixes[0], [])
+        return sorted((path for suffix in suffixes for path in self._by_suffix.get(suffix, [])), key=self.shown)
+
+    def _folder(self, path: Path) -> str:
+        """The folder of a file, as it is compared."""
+        return self.shown(path).rpartition("/")[0]
 
     def shown(self, path: Path) -> str:
         """The path relative to data/, the same on every machine."""
@@ -61,12 +78,12 @@ class Files:
 
     def named(self, path: Path) -> str:
         """The path inside the split without its extension: what an utterance without an id is called."""
-        inside = path.relative_to(self.folder if path.is_relative_to(self.folder) else self.data)
-        return nfc(inside.with_suffix("").as_posix()).replace("/", "-")
+        inside = self.shown(path).removeprefix(self.shown(self.folder) + "/")
+        return posixpath.splitext(inside)[0].replace("/", "-")
 
     def recordings_beside(self, path: Path) -> list[Path]:
-        """The recordings of the same stem in the same folder; of a.labels.txt also a.wav, if there is no a.labels.wav."""
-        folder, stem = key(path.parent.as_posix()), nfc(path.stem).lower()
+        """The recordings of the same stem in the same folder; of a.labels.txt a.wav, unless a.labels.wav is there."""
+        folder, stem = self._folder(path), nfc(path.stem).lower()
         found = self._by_stem.get((folder, stem)) or self._by_stem.get((folder, stem.partition(".")[0]), [])
         return [one for one in found if nfc(one.stem) == nfc(path.stem)] or found
 
@@ -122,14 +139,14 @@ class Files:
         """
         wanted = PurePosixPath(name.strip().replace("\\", "/"))
         absolute = wanted.is_absolute() or str(wanted)[1:3] == ":/"
-        for folder in (base, self.folder, self.data):
-            relative = ".." if absolute else os.path.relpath(folder / wanted, self.data)
+        for folder in dict.fromkeys((base, self.folder, self.data)):
+            relative = ".." if absolute else self._from_data(folder, wanted)
             if relative == ".." or relative.startswith("../"):
                 if folder == base and not foreign:
                     raise Refused("outside-data", f"{name} is not inside data/; write paths relative to this file")
             elif found := self._inside(relative):
                 return found
-        return self._by_end(key(wanted))
+        return self._by_end(key(str(wanted)))
 
     def _inside(self, relative: str) -> Path | None:
         if found := self._by_key.get(key(relative)):
@@ -138,19 +155,36 @@ class Files:
         # Unlike Path.is_file, os.path.isfile bears any string.
         return path if os.path.isfile(path) and is_inside(path, self.data) else None
 
+    def _from_data(self, folder: Path, wanted: PurePosixPath) -> str:
+        """The path of what `folder` calls `wanted`, relative to data/; it may begin with .. and so lead out of it."""
+        if folder not in self._relative:
+            self._relative[folder] = os.path.relpath(folder, self.data)
+        return os.path.normpath(os.path.join(self._relative[folder], wanted))
+
     def _by_end(self, wanted: str) -> Path:
-        parts = PurePosixPath(wanted).parts
-        found = self._by_name[key(parts[-1])] if parts else []
-        agreeing = [_common_end(PurePosixPath(key(self.shown(path))).parts, parts) for path in found]
-        longest = max(agreeing, default=0)
-        best = [path for path, length in zip(found, agreeing, strict=True) if length == longest]
-        if not best:
+        parts = wanted.split("/")
+        found = self._by_name.get(parts[-1], [])
+        if len(found) > 1:
+            endings = self._endings(parts[-1], found)
+            tails = ("/".join(parts[place:]) for place in range(len(parts)))
+            found = next((endings[tail] for tail in tails if tail in endings), [])
+        if not found:
             raise Refused("missing-audio", f"{wanted} is not in data/")
-        if len(best) > 1:
+        if len(found) > 1:
             raise Refused(
-                "ambiguous-audio", f"{wanted} fits {len(best)} files, {' and '.join(map(self.shown, best[:2]))}"
+                "ambiguous-audio", f"{wanted} fits {len(found)} files, {' and '.join(map(self.shown, found[:2]))}"
             )
-        return best[0]
+        return found[0]
+
+    def _endings(self, name: str, found: list[Path]) -> dict[str, list[Path]]:
+        """The files of one name under every end of their paths, made once: every folder may have its audio.wav."""
+        if name not in self._by_ending:
+            endings = self._by_ending[name] = defaultdict(list)
+            for path in found:
+                parts = key(self.shown(path)).split("/")
+                for place in range(len(parts)):
+                    endings["/".join(parts[place:])].append(path)
+        return self._by_ending[name]
 
 
 def _only(found: list[Path], missing: str) -> Path:
@@ -159,15 +193,6 @@ def _only(found: list[Path], missing: str) -> Path:
     if len(found) > 1:
         raise Refused("ambiguous-audio", f"it fits {' and '.join(nfc(one.name) for one in found)}")
     return found[0]
-
-
-def _common_end(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    length = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
-        if a != b:
-            break
-        length += 1
-    return length
 
 
 # What DVC links to, in whatever folder its cache is: files/md5/<2>/<30 hexadecimal digits>.

@@ -1,4 +1,4 @@
-"""Kaldi directories: wav.scp, text, utt2spk and, where given, segments, spk2age, spk2gender, utt2dur, reco2dur.
+"""Kaldi directories: wav.scp, text, utt2spk; segments, spk2age, spk2grade, spk2gender, utt2dur, reco2dur if there.
 
     text      000010011 WE CALL IT BEAR               utt2spk   000010011 0001
     wav.scp   000010011 wav/000010011.flac            segments  utterance recording 1.25 3.5
@@ -9,6 +9,7 @@ wav.scp may hold commands. They are never run: those that only convert a file ar
 
 import contextlib
 import functools
+import math
 import re
 import shlex
 from collections.abc import Callable
@@ -16,15 +17,19 @@ from pathlib import Path
 
 from stages.corpus.ages import age_in_months
 from stages.corpus.files import Files
-from stages.corpus.speakers import gender_of
+from stages.corpus.speakers import age_of, gender_of
 from stages.corpus.text import read_text
 from stages.corpus.utterance import Reading, Refused, Utterance
 from stages.units import Seconds
 
 # Options that only set the form of the output and are followed by a value.
 SPH2PIPE_VALUES = ("-f",)
-CHANNELS = {"1": 1, "a": 1, "2": 2, "b": 2}
 SOX_VALUES = ("-t", "-r", "-b", "-c", "-e")
+FFMPEG_VALUES = ("-v", "-loglevel", "-f", "-ar", "-ac", "-acodec", "-c:a", "-codec:a", "-threads")
+FFMPEG_FLAGS = ("-i", "-vn", "-nostdin", "-hide_banner")
+# The fifth column of segments: Kaldi's documentation counts from 0, others from 1.
+CHANNELS = {"1": 1, "2": 2, "a": 1, "b": 2}
+CHANNELS_FROM_0 = {"0": 1, "1": 2}
 
 
 def folders(files: Files) -> list[Path]:
@@ -37,8 +42,9 @@ def read(folder: Path, files: Files, reading: Reading) -> None:
     """Add the utterances of one Kaldi directory."""
     tables = {
         name: _table(folder / name, files, reading)
-        for name in ("wav.scp", "segments", "utt2spk", "spk2age", "spk2gender", "utt2dur", "reco2dur")
+        for name in ("wav.scp", "segments", "utt2spk", "spk2age", "spk2grade", "spk2gender", "utt2dur", "reco2dur")
     }
+    tables["channels"] = _channel_names(tables["segments"])
     place = files.shown(folder / "text")
     transcribed = set()
     audio_of = functools.cache(lambda recording: _audio(recording, tables["wav.scp"], folder, files))
@@ -66,7 +72,11 @@ def _lines(path: Path, files: Files, reading: Reading) -> list[tuple[int, str, s
 
 
 def _table(path: Path, files: Files, reading: Reading) -> dict[str, str]:
-    return {id: rest for _, id, rest in _lines(path, files, reading)}
+    table: dict[str, str] = {}
+    for line, id, rest in _lines(path, files, reading):
+        if table.setdefault(id, rest) != rest:
+            reading.warn("a Kaldi table has two entries for one id, the first is taken", f"{files.shown(path)}:{line}")
+    return table
 
 
 def _utterance(
@@ -81,9 +91,10 @@ def _utterance(
 ) -> Utterance:
     file = files.shown(folder / "text")
     place = f"{file}:{line}"
-    recording, start, end, channel = _segment(id, tables["segments"])
+    recording, start, end, channel = _segment(id, tables)
     audio, piped_channel = audio_of(recording)
     speaker = tables["utt2spk"].get(id, "")
+    age = age_of({"age": tables["spk2age"].get(speaker), "grade": tables["spk2grade"].get(speaker)})
     if not speaker:
         reading.warn("unknown speakers are one per recording", place)
     return Utterance(
@@ -95,8 +106,8 @@ def _utterance(
         speaker_known=bool(speaker),
         start=start,
         end=end,
-        age=tables["spk2age"].get(speaker) or None,
-        age_months=age_in_months(tables["spk2age"].get(speaker, ""), place, reading),
+        age=age or None,
+        age_months=age_in_months(age, place, reading),
         gender=gender_of(tables["spk2gender"].get(speaker, "")),
         file=file,
         line=line,
@@ -106,8 +117,14 @@ def _utterance(
     )
 
 
-def _segment(id: str, segments: dict[str, str]) -> tuple[str, Seconds | None, Seconds | None, int | None]:
+def _channel_names(segments: dict[str, str]) -> dict[str, int]:
+    used = {words[3] for row in segments.values() if len(words := row.split()) > 3}
+    return CHANNELS_FROM_0 if "0" in used else CHANNELS
+
+
+def _segment(id: str, tables: dict) -> tuple[str, Seconds | None, Seconds | None, int | None]:
     """The recording, start, end and channel of an utterance."""
+    segments = tables["segments"]
     if not segments:
         return id, None, None, None
     if id not in segments:
@@ -117,7 +134,7 @@ def _segment(id: str, segments: dict[str, str]) -> tuple[str, Seconds | None, Se
         times = float(start), float(end)
     except ValueError:
         raise Refused("bad-time", f"segments has {segments[id]!r}, expected: recording start end") from None
-    channel = CHANNELS.get(more[0].lower()) if more else None
+    channel = tables["channels"].get(more[0].lower()) if more else None
     return recording, times[0], None if times[1] == -1 else times[1], channel  # Kaldi's -1 is the recording's end
 
 
@@ -132,15 +149,16 @@ def _stated_seconds(recording: str, tables: dict) -> Seconds | None:
     """How long a recording is, according to reco2dur or, without segments, utt2dur."""
     stated = tables["reco2dur"].get(recording) or (None if tables["segments"] else tables["utt2dur"].get(recording))
     try:
-        return None if stated is None else float(stated)
+        seconds = math.nan if stated is None else float(stated)
     except ValueError:
         return None
+    return seconds if math.isfinite(seconds) else None
 
 
 def _occupy(id: str, tables: dict, folder: Path, files: Files, reading: Reading) -> None:
     """Somebody speaks in this segment, though nobody wrote down what."""
     with contextlib.suppress(Refused):  # it has no text: there is no utterance to refuse
-        recording, start, end, _ = _segment(id, tables["segments"])
+        recording, start, end, _ = _segment(id, tables)
         if start is not None:
             reading.occupy(_audio(recording, tables["wav.scp"], folder, files)[0], start, end)
 
@@ -151,7 +169,7 @@ def file_of(entry: str) -> tuple[str, int | None]:
     Raises
     ------
     Refused
-        The entry is a command that does more than convert one file, or none of flac, sph2pipe and sox.
+        The entry is a command that does more than convert one file, or none of flac, sph2pipe, sox and ffmpeg.
     """
     entry = entry.strip()
     if not entry.endswith("|"):
@@ -165,22 +183,31 @@ def file_of(entry: str) -> tuple[str, int | None]:
     except ValueError:
         raise refused from None
     channel = None
-    match Path(program).name:
-        case "flac":
-            known = all(word in ("-c", "-d", "-s", "-cd", "-dc", "-cds", "-dcs") for word in words[:-1])
-            found = words[-1:] if known else []
-        case "sph2pipe":
-            channel, words = _channel(words)
-            found = _positional(words, SPH2PIPE_VALUES, flags=("-p",))
-        case "sox":
-            found = _positional(words, SOX_VALUES, flags=("-G", "-D"))
-            # Anything after the output is an effect and would change what is heard.
-            found = found[:1] if len(found) == 2 and found[1] == "-" else []
-        case _:
-            found = []
+    if Path(program).name == "sph2pipe":
+        channel, words = _channel(words)
+    found = _inputs(Path(program).name, words)
     if len(found) != 1 or found[0].startswith("-"):
         raise refused
     return found[0], channel
+
+
+def _inputs(program: str, words: list[str]) -> list[str]:
+    """The files that a command converts to standard output; [] where it does anything else."""
+    match program:
+        case "flac":
+            known = all(word in ("-c", "-d", "-s", "-cd", "-dc", "-cds", "-dcs") for word in words[:-1])
+            return words[-1:] if known else []
+        case "sph2pipe":
+            return _positional(words, SPH2PIPE_VALUES, flags=("-p",))
+        case "sox":
+            found = _positional(words, SOX_VALUES, flags=("-G", "-D"))
+            # Anything after the output is an effect and would change what is heard.
+            return found[:1] if found[1:] == ["-"] else []
+        case "ffmpeg":
+            found = _positional(words, FFMPEG_VALUES, FFMPEG_FLAGS)
+            one_input = words.count("-i") == 1 and words[words.index("-i") + 1 :][:1] == found[:1]
+            return found[:1] if one_input and found[1:] in (["-"], ["pipe:1"]) else []
+    return []
 
 
 def _channel(words: list[str]) -> tuple[int | None, list[str]]:

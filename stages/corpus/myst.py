@@ -19,9 +19,9 @@ NAME = re.compile(r"myst_([0-9]{6})_.+", re.IGNORECASE)
 def read_all(files: Files, reading: Reading) -> set[Path]:
     """Add what of the corpus there is in a split; returns the files that have been read."""
     taken = set()
-    for path in files.paths:
+    for path in files.with_suffix(".trn"):
         named = NAME.fullmatch(path.stem)
-        if not named or path.suffix.lower() != ".trn":
+        if not named:
             continue
         taken.add(path)
         try:

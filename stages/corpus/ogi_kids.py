@@ -32,7 +32,7 @@ def read_all(files: Files, reading: Reading) -> set[Path]:
     recordings = [path for path in files.recordings if _kind(path)]
     if not recordings:
         return set()
-    documents = {path for path in files.paths if path.suffix.lower() in (".txt", ".map") and _is_document(path)}
+    documents = {path for path in files.with_suffix(".txt", ".map") if _is_document(path)}
     prompts = _prompts(documents, files, reading)
     verified = _verified(documents, files, reading)
     spoken = {path.stem.lower(): path for path in documents if "spontaneous" in _parts(path)}

@@ -20,7 +20,8 @@ from stages.units import Seconds
 NOBODY_IN_PARTICULAR = re.compile(
     r"|(target[ _-]?)?chi(ld)?\d*|kid\d*|boy|girl|student|pupil|sib\d?|sis\d?|bro\d?|mot|fat|inv|exp|adult|interviewee"
     r"|(spk|speaker|participant|par|voice|channel)[ _-]?\d*|[a-d]|unknown"
-    r"|tier[ _-]?\d*|tokens?|phrases?|utterances?|utts?|transcri(pt(ion)?s?|be[dr]?)|default|text|ort(hography)?|speech|words?|labels?",
+    r"|tier[ _-]?\d*|tokens?|phrases?|utterances?|utts?|transcri(pt(ion)?s?|be[dr]?)|default|text|ort(hography)?"
+    r"|speech|words?|labels?",
     re.IGNORECASE,
 )
 # Of these, the ones by which the child that a recording is about is meant: the folder's name is theirs.
@@ -96,7 +97,7 @@ def _utterance(
     if turn.refused:
         raise turn.refused
     place = files.shown(path) + (f":{turn.line}" if turn.line else "")
-    speaker, known = speaker_of(turn, path, files)
+    speaker, known = speaker_of(turn, path, audio, files)
     if not known:
         reading.warn("unknown speakers are one per recording", place)
     return Utterance(
@@ -120,15 +121,16 @@ def _utterance(
     )
 
 
-def speaker_of(turn: Turn, path: Path, files: Files) -> tuple[str, bool]:
+def speaker_of(turn: Turn, path: Path, audio: Path, files: Files) -> tuple[str, bool]:
     """Who speaks, named the same in every recording of theirs, and whether that is known.
 
-    A proper name is taken as it is. CHI, spk1 or "utterances" mean somebody else in every recording: in a folder of
-    its own (as CHILDES and most home-made corpora have one for each child) they are the folder's child, else unknown.
+    A proper name is taken as it is. CHI, spk1 or "utterances" mean somebody else in every recording: in a folder of its
+    own (as CHILDES and most home-made corpora have one for each child) they are the folder's child, else unknown and
+    called after the recording.
     """
     name = nfc(turn.name or turn.label).strip()
     if not NOBODY_IN_PARTICULAR.fullmatch(name):
         return name, True
     folder = "" if path.parent == files.folder else nfc(path.parent.relative_to(files.folder).as_posix())
-    owner = folder.replace("/", "-") or files.named(path)
+    owner = folder.replace("/", "-") or files.named(audio)
     return (owner if MAIN_SPEAKER.fullmatch(name) else f"{owner}-{name}"), bool(folder)

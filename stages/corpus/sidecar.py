@@ -1,4 +1,4 @@
-"""Recordings with a text of the same stem: anna/0001.wav and anna/0001.txt (or .trn, .lab), the words of the whole file.
+"""Recordings with a text of the same stem: anna/0001.wav and anna/0001.txt (or .trn, .lab), the words of all of it.
 
 The speaker is the folder that holds them.
 """
@@ -16,8 +16,8 @@ SUFFIXES = (".trn", ".txt", ".lab")
 
 def transcripts(files: Files) -> list[Path]:
     """In the order of SUFFIXES: where a recording has several, the first is read."""
-    found = [path for path in files.paths if path.suffix.lower() in SUFFIXES and path.stem.lower() not in PAPERS]
-    return sorted(found, key=lambda path: SUFFIXES.index(path.suffix.lower()))
+    found = [path for suffix in SUFFIXES for path in files.with_suffix(suffix)]
+    return [path for path in found if path.stem.lower() not in PAPERS]
 
 
 def read(path: Path, files: Files, reading: Reading) -> None:

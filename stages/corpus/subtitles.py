@@ -107,7 +107,7 @@ def _is_cue_name(lines: list[str], index: int, head: int, vtt: bool) -> bool:
         return False
     if not vtt:
         return lines[index].strip().isdigit()
-    return bool(lines[index].strip()) and (index == 0 or (index - 1 > head and not lines[index - 1].strip()))
+    return bool(lines[index].strip()) and (index == 0 or (index - 1 > head and not lines[index - 1]))
 
 
 def _paragraphs(lines: list[str], first: int, end: int, vtt: bool) -> Iterator[tuple[int, list[str]]]:

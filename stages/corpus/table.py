@@ -3,15 +3,16 @@
     file_name,text,speaker,age,gender
     clips/0001.wav,we call it bear,anna,6,f
 
-With start and end (seconds) a row is a stretch of a longer recording. Hugging Face's audiofolder, Common Voice, Samrómur,
-Pasketti and NeMo call the columns differently, and people differently again: preprocess.columns.
+With start and end (seconds) a row is a stretch of a longer recording. Hugging Face's audiofolder, Common Voice,
+Samrómur, Pasketti and NeMo call the columns differently, and people differently again: preprocess.columns.
 """
 
-from itertools import chain
+import math
+from itertools import chain, islice
 from pathlib import Path
 
 from stages.corpus.ages import age_in_months
-from stages.corpus.files import Files
+from stages.corpus.files import Files, nfc
 from stages.corpus.speakers import SPEAKER_COLUMNS, age_of, cell, gender_of
 from stages.corpus.text import read_rows
 from stages.corpus.utterance import Reading, Refused, Utterance
@@ -22,6 +23,7 @@ from stages.units import Seconds
 SUFFIXES = (".jsonl", ".csv", ".tsv")
 SPEAKER_LISTS = ("speakers.csv", "speakers.tsv")
 METADATA = "metadata"  # a table by this name has to be one of utterances
+FIRST_ROWS = 20  # tell which columns there are: a line of JSON has only those that hold something
 
 # The first of each row is the name in the documentation; the others are what common corpora call it.
 KNOWN = {
@@ -44,7 +46,7 @@ KNOWN = {
     "end": ("end", "end_time"),
 }
 DURATION = ("duration", "audio_duration_sec")  # of the row's stretch, or of the whole recording
-SPLIT = ("split", "status", "partition")
+SPLIT = ("split", "status", "partition", "set")
 SPLITS = {"train": "train", "training": "train", "test": "test", "eval": "test", "evaluation": "test"}
 SPLITS |= dict.fromkeys(("dev", "development", "valid", "validation", "val"), "dev")
 
@@ -55,7 +57,7 @@ EVERYTHING = "validated"
 
 def tables(files: Files, reading: Reading) -> list[Path]:
     """The tables of a split, without those whose name says that they are another split's."""
-    found = [path for path in files.paths if path.suffix.lower() in SUFFIXES and path.name.lower() not in SPEAKER_LISTS]
+    found = [path for path in files.with_suffix(*SUFFIXES) if path.name.lower() not in SPEAKER_LISTS]
     stems = {(path.parent, path.stem.lower()) for path in found}
     kept = []
     for path in found:
@@ -78,14 +80,18 @@ def read(path: Path, files: Files, reading: Reading) -> None:
         A metadata file has no column for the file or for the text.
     """
     place = files.shown(path)
+    before = len(reading.refusals)
     rows = read_rows(path, place, reading)
-    first = next(rows, None)
-    if first is None:
+    first = list(islice(rows, FIRST_ROWS))
+    if not first:
         return
-    columns = {field: _names(field, first[1], reading.options.columns) for field in KNOWN}
-    if not _is_table(path, place, first[1], columns, reading):
+    present = set().union(*(row for _, row in first))
+    columns = {field: _names(field, present, reading.options.columns) for field in KNOWN}
+    if missing := [field for field in ("file_name", "text") if present.isdisjoint(columns[field])]:
+        del reading.refusals[before:]  # broken rows of what is no table of utterances
+        _pass_over(path, place, present, missing, reading)
         return
-    for line, row in chain([first], rows):
+    for line, row in chain(first, rows):
         try:
             if not _of_another_split(row, reading):
                 reading.add(_utterance(row, columns, path, line, files, reading))
@@ -94,33 +100,37 @@ def read(path: Path, files: Files, reading: Reading) -> None:
             reading.refuse(id, place, line, refused.reason, refused.detail)
 
 
-def _names(field: str, row: dict, own: Columns) -> tuple[str, ...]:
-    """What a field's column may be called in a table with such rows."""
-    name = getattr(own, field)
-    return (name.lower(),) if name is not None and name.lower() in row else KNOWN[field]
+def _names(field: str, present: set[str], own: Columns) -> tuple[str, ...]:
+    """What a field's column may be called in a table with these columns."""
+    name = _own_name(field, own)
+    return (name,) if name and name in present else KNOWN[field]
 
 
-def _is_table(path: Path, place: str, row: dict, columns: dict, reading: Reading) -> bool:
-    missing = [field for field in ("file_name", "text") if not row.keys() & set(columns[field])]
-    if not missing:
-        return True
+def _own_name(field: str, own: Columns) -> str:
+    """The user's name of a column as read_rows writes it; "" where the user names none."""
+    return nfc(getattr(own, field) or "").strip().lower()
+
+
+def _pass_over(path: Path, place: str, present: set[str], missing: list[str], reading: Reading) -> None:
+    """Say why a table is not read."""
+    columns = ", ".join(sorted(present))
     if path.stem.lower() == METADATA:
         names = KNOWN[missing[0]]
         raise UserError(
-            f"data/{place} has no column {names[0]} (or {', '.join(names[1:])}); its columns are"
-            f" {', '.join(sorted(row))}. Rename one, or name it in preprocess.columns.{missing[0]}"
+            f"data/{place} has no column {names[0]} (or {', '.join(names[1:])}); its columns are {columns}."
+            f" Rename one, or name it in preprocess.columns.{missing[0]}"
         )
     if missing == ["text"]:
-        detail = f"it names recordings and has no text; its columns are {', '.join(sorted(row))}"
+        detail = f"it names recordings and has no text; its columns are {columns}"
         reading.refuse(path.stem, place, None, "no-text-column", detail)
     else:
         reading.warn("a table that names no recordings, passed over", place)
-    return False
 
 
 def _of_another_split(row: dict, reading: Reading) -> bool:
     """Whether the row says that it belongs elsewhere: such tables come whole with every part of their corpus."""
-    theirs = SPLITS.get(cell(row, SPLIT).lower(), reading.split)
+    named = (cell(row, [column]).lower() for column in SPLIT)
+    theirs = next((SPLITS[name] for name in named if name in SPLITS), reading.split)
     if theirs == reading.split or reading.split not in SPLITS.values():
         return False
     reading.left_out[f"rows of the {theirs} split"] += 1
@@ -132,13 +142,12 @@ def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, re
     if not name:
         raise Refused("no-file-name", "the row names no recording")
     _check_valid(row)
-    audio = files.resolve(name, path.parent, foreign=False)
-    start, end, stated = _times(row, columns)
-    derived_id = files.named(audio) if start is None else f"{files.named(audio)}-{1000 * start:06.0f}"
+    audio = _recording(name, row, path.parent, files)
     place = f"{files.shown(path)}:{line}"
-    own_age = reading.options.columns.age
+    start, end = _times(row, columns)
+    derived_id = files.named(audio) if start is None else f"{files.named(audio)}-{1000 * start:06.0f}"
     speaker = cell(row, columns["speaker"])
-    age = age_of(row, [own_age.lower()]) if own_age and own_age.lower() in row else age_of(row)
+    age = _age(row, reading.options.columns)
     if not speaker:
         reading.warn("unknown speakers are one per recording", place)
     return Utterance(
@@ -156,7 +165,7 @@ def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, re
         file=files.shown(path),
         line=line,
         format="table",
-        stated_seconds=stated,
+        stated_seconds=_stated_seconds(row, place, reading) if start is None else None,
     )
 
 
@@ -167,15 +176,45 @@ def _check_valid(row: dict) -> None:
         raise Refused("marked-invalid", f"the corpus says is_valid {valid or 'nothing'}, empty {empty or 'nothing'}")
 
 
-def _times(row: dict, columns: dict) -> tuple[Seconds | None, Seconds | None, Seconds | None]:
-    """Start and end, if the row is a stretch of a recording, and else how long the recording is said to be."""
+def _recording(name: str, row: dict, folder: Path, files: Files) -> Path:
+    foreign = "audio_filepath" in row  # NeMo's manifests name files by their absolute paths, of whatever machine
+    try:
+        return files.resolve(name, folder, foreign=foreign)
+    except Refused as refused:
+        if refused.reason != "ambiguous-audio":
+            raise
+    # Two releases of Common Voice have the same names, each in the folder clips beside its tables.
+    return files.resolve(f"clips/{name}", folder, foreign=foreign)
+
+
+def _age(row: dict, own: Columns) -> str:
+    name = _own_name("age", own)
+    if not name or name not in row:
+        return age_of(row)
+    return age_of({name: row[name]}, () if name == "grade" else (name,))
+
+
+def _times(row: dict, columns: dict) -> tuple[Seconds | None, Seconds | None]:
+    """Start and end, if the row is a stretch of a recording."""
     start, end = _seconds(row, columns["start"]), _seconds(row, columns["end"])
-    duration = _seconds(row, DURATION)
     if start is None and end is None:
-        return None, None, duration
-    if start is not None and end is None and duration is not None:  # as NeMo writes it
-        return start, start + duration, None
-    return start or 0.0, end, None
+        return None, None
+    if start is not None and end is None:  # as NeMo writes it
+        duration = _seconds(row, DURATION)
+        return start, None if duration is None else start + duration
+    return start or 0.0, end
+
+
+def _stated_seconds(row: dict, place: str, reading: Reading) -> Seconds | None:
+    """How long the recording is said to be. What cannot be read is no reason to refuse the row."""
+    try:
+        seconds = _seconds(row, DURATION)
+    except Refused:
+        seconds = math.nan
+    if seconds is None or math.isfinite(seconds):
+        return seconds
+    reading.warn("a duration that is no number of seconds, passed over", place)
+    return None
 
 
 def _seconds(row: dict, names: tuple[str, ...]) -> Seconds | None:

@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 from stages.audio import LFS_POINTER
@@ -82,19 +83,37 @@ def _json_rows(text: str, suffix: str, place: str) -> Iterator[tuple[int, dict |
 
 
 def _cell_rows(text: str, suffix: str, place: str) -> Iterator[tuple[int, dict | Refused]]:
-    lines = (line + "\n" for line in text.split("\n"))
+    header = None
+    for line, cells in _cells(text.split("\n"), suffix):
+        if isinstance(cells, Refused):
+            yield line, cells
+        elif not any(cell.strip() for cell in cells):
+            continue
+        elif header is None:
+            header = cells
+        elif len(cells) > len(header):  # most often a comma in an unquoted transcript
+            yield line, Refused("broken-row", f"{len(cells)} cells where the header has {len(header)}")
+        else:
+            yield line, dict(zip_longest(header, cells, fillvalue=""))
+
+
+def _cells(lines: list[str], suffix: str) -> Iterator[tuple[int, list[str] | Refused]]:
+    """(line number, cells) of each row. After a row that cannot be read, reading goes on in the next line.
+
+    Lenient reading would make one row of all that follows a quotation mark that is never closed.
+    """
     if suffix == ".tsv":  # as Common Voice writes it: quotes are ordinary characters
-        rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+        style = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
     else:
-        rows = csv.reader(lines)
-    try:
-        header = next(rows, [])
-        line = rows.line_num + 1  # a quoted cell may go over several lines
-        for cells in rows:
-            if len(cells) > len(header):  # most often a comma in an unquoted transcript
-                yield line, Refused("broken-row", f"{len(cells)} cells where the header has {len(header)}")
-            elif any(cell.strip() for cell in cells):
-                yield line, dict(zip(header, cells, strict=False))
-            line = rows.line_num + 1
-    except csv.Error as error:
-        raise UserError(f"data/{place}, line {rows.line_num}: {error}") from None
+        style = {"strict": True}
+    begin = 0  # the row's first line; a quoted cell may go over several
+    while begin < len(lines):
+        first = begin
+        rows = csv.reader((lines[place] + "\n" for place in range(first, len(lines))), **style)
+        try:
+            for cells in rows:
+                yield begin + 1, cells
+                begin = first + rows.line_num
+        except csv.Error as error:
+            yield begin + 1, Refused("broken-row", f"{error}; in a quoted cell, quotation marks are doubled")
+            begin += 1

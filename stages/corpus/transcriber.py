@@ -9,7 +9,7 @@ A turn of several speakers says with <Who nb="1"/> whose words follow. Events st
 
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree.ElementTree import Element  # noqa: S405 (types only)
+from xml.etree.ElementTree import Element
 
 from stages.corpus import xml
 from stages.corpus.session import Session, Turn
