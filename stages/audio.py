@@ -140,9 +140,9 @@ def _at_16k(blocks: Iterator[np.ndarray], rate: int, channels: int, channel: str
             peaks = np.maximum(peaks, _peaks(block))
             yield block.sum(axis=1) if channel == "mix" else block[:, channel - 1]
 
-    samples = np.frombuffer(_gathered(_resampled(mono(), rate)), np.float32)
+    gathered = _gathered(_resampled(mono(), rate))
     heard = int((peaks >= SILENCE).sum()) if channel == "mix" else 1
-    return pcm(samples, 1 / max(1, heard))
+    return _pcm_in_place(gathered, 1 / max(1, heard))
 
 
 def _loudest(blocks: Iterator[np.ndarray], rate: int, channels: int) -> np.ndarray:
@@ -156,7 +156,7 @@ def _loudest(blocks: Iterator[np.ndarray], rate: int, channels: int) -> np.ndarr
             line += resampler.take(block[:, lane]).tobytes()
     lane = int(energies.argmax())
     lines[lane] += resamplers[lane].end().tobytes()
-    return pcm(np.frombuffer(lines[lane], np.float32))
+    return _pcm_in_place(lines[lane], 1.0)
 
 
 class _Resampler:
@@ -197,13 +197,20 @@ def _peaks(block: np.ndarray) -> np.ndarray:
     return peaks
 
 
-def pcm(samples: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """Float samples, times `scale`, as int16 of the same shape; what is louder than full scale is cut off."""
-    scaled = np.empty(samples.shape, np.int16)
-    for start in range(0, len(samples), BLOCK):  # a whole session would be held three times over
-        part = samples[start : start + BLOCK] * np.float32(scale * FULL_SCALE)
-        scaled[start : start + BLOCK] = np.clip(np.rint(part, out=part), -FULL_SCALE, FULL_SCALE - 1)
-    return scaled
+def _pcm_in_place(gathered: bytearray, scale: float) -> np.ndarray:
+    """Float samples, times `scale`, as int16; the memory is used again, since a second copy of a session is a lot."""
+    samples, scaled = np.frombuffer(gathered, np.float32), np.frombuffer(gathered, np.int16)
+    count = len(samples)
+    for start in range(0, count, BLOCK):  # what is written lies before what is still to be read
+        scaled[start : start + BLOCK][: count - start] = pcm(samples[start : start + BLOCK] * np.float32(scale))
+    del samples, scaled
+    del gathered[2 * count :]
+    return np.frombuffer(gathered, np.int16)
+
+
+def pcm(samples: np.ndarray) -> np.ndarray:
+    """Float samples as int16 of the same shape; what is louder than full scale is cut off."""
+    return np.clip(np.rint(samples * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 def fit(start: Seconds, end: Seconds | None, duration: Seconds) -> tuple[Seconds, Seconds]:
