@@ -3,6 +3,7 @@
 joblib runs both. What comes out does not depend on where and by how many it was made.
 """
 
+import functools
 import os
 import site
 import threading
@@ -67,17 +68,17 @@ def pool(runtime: Runtime) -> Iterator[Pool]:
             workers = stack.enter_context(_cluster(runtime.dask_scheduler))
         else:
             workers = runtime.preprocess_workers or joblib.cpu_count()
-            stack.enter_context(joblib.parallel_config(backend="loky", initializer=_end_with_parent))
+            end_too = functools.partial(_end_with, os.getpid())
+            stack.enter_context(joblib.parallel_config(backend="loky", initializer=end_too))
         parallel = joblib.Parallel(n_jobs=workers, batch_size=1, return_as="generator", pre_dispatch="all")
         yield Pool(stack.enter_context(parallel), workers)
 
 
-def _end_with_parent() -> None:
-    """End this worker when the stage is gone, however it ended: loky's would wait five minutes for more work."""
-    parent = os.getppid()
+def _end_with(stage: int) -> None:
+    """End this worker when the stage, its parent process, is gone, however: loky's would wait five minutes for work."""
 
     def watch() -> None:
-        while os.getppid() == parent:
+        while os.getppid() == stage:
             time.sleep(1)
         os._exit(1)
 

@@ -52,7 +52,7 @@ def test_numbers_as_dvc_writes_them(tmp_path, written):
         ("learning_rate: 0.003", "learning_rate: .nan", r"train_lora.learning_rate: expected a finite number"),
         ("    - q_proj", "    - qproj", r"train_lora.target_modules.0: expected 'q_proj', 'k_proj'"),
         ("audio_context: utterance", "audio_context: own", r"expected 'utterance' or 'window', got 'own'"),
-        ("textgrid_tiers: .*", "textgrid_tiers: '('", r"textgrid_tiers: expected a regular expression \(missing \)"),
+        ("tiers: null", "tiers: '('", r"preprocess.tiers: expected a regular expression \(missing \)"),
         ("max_refused: 0.2", "max_refused: 20", r"preprocess.max_refused: expected less than or equal to 1"),
         ("seed: 1", "seed: 1\nsed: 2", r"sed: unknown key"),
         ("seed: 1", "seed: 1\nseed: 2", r"key 'seed' stands twice"),

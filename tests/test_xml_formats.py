@@ -130,7 +130,11 @@ def test_elan_references_in_a_circle(data):
     ("old", "new", "reason"),
     [
         ("", "", None),
-        ('MEDIA_URL="file:///C:/Users/x/session%201.wav"', 'MEDIA_URL="gone.wav" RELATIVE_MEDIA_URL="./session 1.wav"', None),
+        (
+            'MEDIA_URL="file:///C:/Users/x/session%201.wav"',
+            'MEDIA_URL="gone.wav" RELATIVE_MEDIA_URL="./session 1.wav"',
+            None,
+        ),
         ('session%201.wav" ', 'session%201.wav" TIME_ORIGIN="1200" ', "media-offset"),
         ("session%201", "elsewhere", "missing-audio"),
         ("ANNOTATION_DOCUMENT", "HTML", "broken-elan"),

@@ -19,7 +19,7 @@ from stages.corpus.utterance import Reading, Refused
 
 NAME = re.compile(r"([fm][a-z]{3})([0-9][a-z0-9]{2})[12]", re.IGNORECASE)
 ROW = re.compile(r"([fm][a-z]{3}[0-9][a-z0-9]{2}[12])\s+(.*)", re.IGNORECASE)
-SPEAKER = re.compile(r"([fm][a-z]{3})\s+\S+\s+([0-9]{1,2})/([0-9]{1,2})\b", re.IGNORECASE)
+SPEAKER = re.compile(r"([fm][a-z]{3})\s+\S+\s+([0-9]{1,2}|NA)/([0-9]{1,2}|NA)\b", re.IGNORECASE)
 GENDERS = {"f": "female", "m": "male"}
 
 
@@ -40,7 +40,7 @@ def read_all(files: Files, reading: Reading) -> set[Path]:
         if path is None:
             continue  # counted as untranscribed
         try:
-            text = words_in(path, files, reading) if text is None else text
+            text = _without_id(words_in(path, files, reading), id) if text is None else text
             more = {"id": audio.stem, "line": line, "age": ages.get(id[:4], ""), "gender": GENDERS[id[0]]}
             reading.add(whole_recording(audio, path, text, f"cmu-{id[:4]}", files, reading, format="cmu-kids", **more))
         except Refused as refused:
@@ -57,6 +57,12 @@ def _is_transcript(path: Path) -> bool:
     return path.parent.name.lower() == "trans" and bool(NAME.fullmatch(path.stem))
 
 
+def _without_id(text: str, id: str) -> str:
+    """The words of a .trn file; some copies of the corpus begin them with the utterance's id, as the table does."""
+    named = ROW.fullmatch(text)
+    return named[2] if named and named[1].lower() == id else text
+
+
 def _table(path: Path | None, files: Files, reading: Reading) -> dict[str, tuple[Path, str, int]]:
     """The transcripts of transcrp.tbl: the file, the text and its line, by utterance."""
     if path is None:
@@ -67,8 +73,14 @@ def _table(path: Path | None, files: Files, reading: Reading) -> dict[str, tuple
 
 
 def _ages(path: Path | None, files: Files, reading: Reading) -> dict[str, str]:
-    """The age in years of each speaker; NA is left out."""
+    """The age in years of each speaker, or else the grade; "" where both are NA."""
     if path is None:
         return {}
     rows = map(SPEAKER.match, read_text(path, files.shown(path), reading).split("\n"))
-    return {row[1].lower(): row[3] for row in rows if row}
+    return {row[1].lower(): _age(row[2], row[3]) for row in rows if row}
+
+
+def _age(grade: str, age: str) -> str:
+    if age.isdecimal():
+        return age
+    return f"grade {grade}" if grade.isdecimal() else ""

@@ -19,7 +19,7 @@ from stages.corpus.sidecar import whole_recording, words_in
 from stages.corpus.text import read_text
 from stages.corpus.utterance import Reading, Refused
 
-NAME = re.compile(r"ks[0-9a-z]{4,6}", re.IGNORECASE)
+NAME = re.compile(r"ks[0-9a-z]{3,6}", re.IGNORECASE)
 PROMPT = re.compile(r"(\S{2})\s+\"?(.*?)\"?")
 VERIFIED = re.compile(r"(\S+?)(?:\.wav)?\s+([1-4])", re.IGNORECASE)
 DOCUMENTS = ("docs", "labels", "misc", "trans", "verify")  # folders beside speech/

@@ -21,9 +21,10 @@ NOISE = """
     breath breathing breathe inhale exhale cough coughing laugh laughs laughing laughter giggle giggles giggling sniff
     sniffs sniffing sniffle sneeze sneezing sigh sighs yawn yawning whisper whispering whispers sing singing cry crying
     scream screaming shout shouting burp hiccup gasp click lipsmack smack throat clearsthroat throatclearing silence sil
-    pause pau nosignal noise noises nosie humannoise humannosie microphonenoise micnoise linenoise backgroundnoise background bang
-    beep tone music hum static typing rustling footsteps door clap clapping crosstalk crosstalknoise backgroundspeech cut
-    tap tapping fp filledpause hesitation eehesitation hes bn br bs ln ls ns ct asp blip nsn vocnoise vocalizednoise
+    pause pau nosignal noise noises nosie humannoise humannosie microphonenoise micnoise linenoise backgroundnoise
+    background bang beep tone music hum static typing rustling footsteps door clap clapping crosstalk crosstalknoise
+    backgroundspeech cut tap tapping fp filledpause hesitation eehesitation hes bn br bs ln ls ns ct asp blip nsn
+    vocnoise vocalizednoise
 """
 UNCLEAR = """
     indiscernible unintelligible inaudible unclear unk unknown oov spokennoise spn xxx xx yyy yy www sidespeech discard
@@ -179,9 +180,9 @@ def _with_clitics(tokens: list[Token]) -> list[Token]:
     joined: list[Token] = []
     for token in tokens:
         before = joined[-1] if joined else None
-        if before and token.kind is before.kind is Kind.WORD and before.text[-1:].isalpha():
-            if CLITIC.fullmatch(token.text.rstrip(PUNCTUATION)):
-                joined[-1] = Token(Kind.WORD, before.text + token.text)
-                continue
-        joined.append(token)
+        after_word = before and token.kind is before.kind is Kind.WORD and before.text[-1:].isalpha()
+        if after_word and CLITIC.fullmatch(token.text.rstrip(PUNCTUATION)):
+            joined[-1] = Token(Kind.WORD, before.text + token.text)
+        else:
+            joined.append(token)
     return joined
