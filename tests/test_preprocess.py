@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages import audio, preprocess
+from stages import audio, preprocess, video
 from stages.shards import Clip, read_audio, read_manifest
 from tests.corpora import noise, textgrid, write, write_audio, write_corpus, write_table
 
@@ -215,6 +215,112 @@ def test_nothing_left(project):
     write(project / "data/adults/metadata.jsonl", '{"file_name": "gone.wav", "text": "hi"}')
     set_params(project, "max_refused: 0.2", "max_refused: 1.0")
     assert "1 of 1 utterances of the adults set are refused (missing-audio 1)" in stopped()
+
+
+def test_unknown_marks_stop_the_run_and_are_named(project):
+    write_corpus(project / "data", SPEAKERS)
+    for split, speakers in SPEAKERS.items():
+        for speaker in speakers:
+            write_audio(project / f"data/{split}/{speaker}/marked.wav", seed=ord(speaker[0]) + 100)
+            write(project / f"data/{split}/{speaker}/marked.txt", "the [whirr] cat <THUMP> sat")
+    message = stopped()
+    assert "are refused (unknown-markup 3)" in message
+    assert "markup (say what it is in preprocess.markup): <thump> 3, [whirr] 3;" in message
+    assert not list(project.rglob("manifest.jsonl"))
+    set_params(project, "markup: {}", 'markup: {"<thump>": noise, "[whirr]": noise}')
+    preprocess.main()
+    marked = clips("test")["dora-marked"]
+    assert (marked.text, marked.text_raw) == ("the cat sat", "the [whirr] cat <THUMP> sat")
+
+
+def test_filters_spare_evaluation_sets(project):
+    write_corpus(project / "data", SPEAKERS)  # of four words each, in a second
+    for split, speaker in (("train", "anna"), ("test", "dora")):
+        write_audio(project / f"data/{split}/{speaker}/short.wav", seed=len(split) + 200)
+        write(project / f"data/{split}/{speaker}/short.txt", "yes")
+    set_params(project, "min_words: 1", "min_words: 3")
+    preprocess.main()
+    assert [(row["file"], row["reason"]) for row in rejected()] == [("train/anna/short.txt", "too-few-words")]
+    assert clips("test")["dora-short"].text == "yes"
+
+
+@pytest.mark.parametrize("text", ["", "   ", "<NOISE>"])
+def test_nothing_said_is_refused_everywhere(project, text):
+    write_corpus(project / "data", SPEAKERS)
+    for split, speaker in (("train", "anna"), ("test", "dora")):
+        write_audio(project / f"data/{split}/{speaker}/nothing.wav", seed=len(split) + 200)
+        write(project / f"data/{split}/{speaker}/nothing.txt", text)
+    preprocess.main()
+    assert [(row["split"], row["reason"]) for row in rejected()] == [("test", "empty-text"), ("train", "empty-text")]
+
+
+def test_unintelligible_speech_is_refused_and_stops_nothing(project):
+    write_corpus(project / "data", SPEAKERS)
+    for number in range(9):
+        write_audio(project / f"data/train/anna/x{number}.wav", seed=300 + number)
+        write(project / f"data/train/anna/x{number}.txt", "the (()) cat")
+    preprocess.main()
+    assert [row["reason"] for row in rejected()] == ["unintelligible"] * 9
+
+
+def test_shared_audio_stops_the_run_unless_allowed(project, capsys):
+    write_corpus(project / "data", SPEAKERS)
+    samples, rate = soundfile.read(project / "data/train/anna/0.wav", dtype="int16")
+    soundfile.write(project / "data/test/dora/again.flac", samples, rate)
+    write(project / "data/test/dora/again.txt", "words 0 of anna")
+    message = stopped()
+    assert "test share the audio of 1 clip(s): train/anna/0.wav (anna-0) = test/dora/again.flac (dora-again)" in message
+    assert not list(project.rglob("manifest.jsonl"))
+    set_params(project, "allow_shared_audio: false", "allow_shared_audio: true")
+    preprocess.main()
+    assert "share the audio of 1 clip(s)" in capsys.readouterr().out
+    assert "dora-again" in clips("test")
+
+
+def test_shared_speaker_is_allowed(project, capsys):
+    write_corpus(project / "data", {"train": ["anna", "ben"], "test": ["ben"]})
+    set_params(project, "allow_shared_speakers: false", "allow_shared_speakers: true")
+    preprocess.main()
+    assert "share 1 speaker(s): ben" in capsys.readouterr().out
+    assert len(clips("test")) == 2
+
+
+def test_ages_of_the_speaker_list_leave_adults_out(project, capsys):
+    write_corpus(project / "data", {**SPEAKERS, "adult": []})
+    for speaker in ("gail", "hal"):
+        for split in ("train", "adult"):
+            write_audio(project / f"data/{split}/{speaker}/{split}.wav", seed=ord(speaker[0]) + 50 * (split == "train"))
+            write(project / f"data/{split}/{speaker}/{split}.txt", "said so")
+            write(project / f"data/{split}/speakers.csv", "speaker,age\ngail,41\nhal,6;06\n")
+    set_params(project, "allow_shared_speakers: false", "allow_shared_speakers: true")
+    preprocess.main()
+    told = capsys.readouterr().out
+    assert "train: left out: " in told
+    assert "adult: left out: " not in told
+    children = [clip for split in ("train", "dev") for clip in clips(split).values() if clip.speaker in ("gail", "hal")]
+    assert [(clip.speaker, clip.age, clip.age_months) for clip in children] == [("hal", "6;06", 78)]
+    assert {clip.speaker for clip in clips("adult").values()} == {"gail", "hal"}
+
+
+def test_video_without_its_package_is_told_before_anything_is_written(project, monkeypatch):
+    write_corpus(project / "data", SPEAKERS)
+    write(project / "data/train/anna/film.M4A", b"anything")
+    write(project / "data/train/anna/film.txt", "hello")
+    monkeypatch.setattr(video, "installed", lambda: False)
+    message = stopped()
+    assert "data/train/anna/film.M4A" in message
+    assert "pip install av" in message
+    assert not Path("processed_data").exists()
+
+
+def test_same_utterance_twice_is_kept_once(project):
+    write_corpus(project / "data", SPEAKERS)
+    table = project / "data/train/metadata.jsonl"
+    write(table, table.read_bytes() + table.read_bytes().splitlines(keepends=True)[0])
+    preprocess.main()
+    (row,) = rejected()
+    assert (row["id"], row["file"], row["reason"]) == ("anna-0", "train/metadata.jsonl", "duplicate")
+    assert row["line"] in (1, 7)
 
 
 def test_folder_of_shared_audio_is_no_evaluation_set(project, capsys):
