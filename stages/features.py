@@ -48,15 +48,18 @@ def pad_to(features: np.ndarray, frames: int) -> np.ndarray:
     return np.pad(features, ((0, 0), (0, missing)), constant_values=features.max() - LOG_MEL_RANGE)
 
 
-def batch(spectrograms: list[np.ndarray], extractor: WhisperFeatureExtractor, audio_context: str) -> torch.Tensor:
+def batch(
+    spectrograms: list[np.ndarray], extractor: WhisperFeatureExtractor, audio_context: str, least: int = 0
+) -> torch.Tensor:
     """Pad clips to one shape (clips, mel_bins, frames): the longest of them, or the model's whole window.
 
     Parameters
     ----------
     audio_context : "utterance" or "window"
+    least : frames to pad to at least
     """
     limit = frames = extractor.nb_max_frames  # 3000 for the published Whisper models
     if audio_context == "utterance":
-        longest = max(features.shape[1] for features in spectrograms)
+        longest = max(least, *(features.shape[1] for features in spectrograms))
         frames = min(math.ceil(longest / FRAME_MULTIPLE) * FRAME_MULTIPLE, limit)
     return torch.from_numpy(np.stack([pad_to(features, frames) for features in spectrograms]))

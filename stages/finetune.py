@@ -1,8 +1,10 @@
 """Train with Transformers' Seq2SeqTrainer and keep the checkpoint that is best on dev. Test data is never seen here.
 
-Both strategies run through here; they differ only in which parameters learn (stages/strategies.py).
+Both strategies run through here; they differ only in which parameters learn (stages/strategies.py). Where several
+processes train together, each runs this, and the first one writes.
 """
 
+import contextlib
 import csv
 import math
 import shutil
@@ -10,23 +12,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from datasets import Dataset
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from pydantic import BaseModel
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
-    Seq2SeqTrainer,
     Seq2SeqTrainingArguments,
     WhisperForConditionalGeneration,
     WhisperProcessor,
     set_seed,
 )
 
-from stages import checkpoints, cost, dataset, hardware, model, scoring, strategies
+from stages import checkpoints, cost, dataset, failures, hardware, model, objective, scoring, strategies
+from stages.batching import Batches
+from stages.digest import folder_sha256
+from stages.mirror import Mirror
 from stages.params import Params
 from stages.shards import PROCESSED
+from stages.trainer import Keeper, SpeechTrainer
+from stages.units import FRAMES_PER_SECOND
 
 CURVE_COLUMNS = {"step": "step", "epoch": "epoch", "loss": "train_loss", "eval_loss": "dev_loss", "eval_wer": "dev_wer"}
+DEV_SECONDS = 240.0  # decoded at once: fixed, since what a clip is batched with can change a word
+OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}  # as the trainer calls them
 
 
 def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[WhisperForConditionalGeneration], object]):
@@ -40,97 +49,201 @@ def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[Whi
     strategy : that stage's section of the parameters
     choose : decides which of the base model's parameters learn; returns the model to train
     """
+    process = PartialState(cpu=hardware.choose_device(settings.runtime.device).type == "cpu")
     set_seed(settings.seed)
-    train = settings.train
-    relevant = [settings.seed, settings.language, train.model_dump(), strategy.model_dump()]
-    folder = checkpoints.run_folder(stage, relevant, [model.BASE_FOLDER, PROCESSED / "train", PROCESSED / "dev"])
-    with cost.measured(stage) as figures:
-        base = model.load_whisper(model.BASE_FOLDER)
-        model.set_language(base, settings.language)
-        if train.audio_context == "utterance":
-            model.encode_at_own_length(base)
-        tuned = choose(base)
-        learning, total = strategies.parameter_counts(tuned)
-        print(f"{stage}: {learning:,} of {total:,} parameters learn ({learning / total:.2%})")
-        trainer = make_trainer(tuned, settings, strategy.learning_rate, folder)
-        trainer.train(resume_from_checkpoint=checkpoints.latest(folder))
-        figures |= {"trained_parameters": learning, "trained_share": round(learning / total, 6)}
-    tuned_folder = model.MODELS[stage.removeprefix("train_")]
-    model.save_tuned(tuned, tuned_folder, train.audio_context, train.spare_seconds)
-    write_curve(Path("metrics") / f"{stage}.csv", trainer.state.log_history)
-    shutil.rmtree(folder)
+    hardware.allow_tf32(settings.train.precision)
+    relevant = [settings.seed, settings.language, settings.train.model_dump(), strategy.model_dump()]
+    digests = {path.name: folder_sha256(path) for path in (model.BASE_FOLDER, PROCESSED / "train", PROCESSED / "dev")}
+    folder = checkpoints.run_folder(stage, relevant, digests.values())
+    with contextlib.ExitStack() as stack:
+        if process.is_main_process:
+            stack.enter_context(checkpoints.held(folder))
+            figures = stack.enter_context(cost.measured(stage))
+        stack.enter_context(failures.told(stage, settings, folder))
+        mirror = open_mirror(settings, folder) if process.is_main_process else None
+        keeper = Keeper(folder, settings.runtime.checkpoint_minutes, mirror)
+        tuned = choose(prepared_base(settings))
+        trainer = make_trainer(tuned, settings, strategy.learning_rate, keeper, digests)
+        announce(stage, tuned, trainer)
+        resume(trainer, folder)
+        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
+        if process.is_main_process:
+            figures |= cost_figures(tuned, trainer)
+            save(stage, settings, tuned, trainer, weights)
+            if mirror:
+                mirror.remove()
+            shutil.rmtree(folder)
+        process.wait_for_everyone()
 
 
-def make_trainer(tuned, settings: Params, learning_rate: float, folder: Path) -> Seq2SeqTrainer:
-    """Set up the trainer: data, batches by length, early stopping and best checkpoint by dev WER."""
+def prepared_base(settings: Params) -> WhisperForConditionalGeneration:
+    """The base model, set up to be trained in params.yaml's language and audio context."""
+    base = model.load_whisper(model.BASE_FOLDER)
+    model.set_language(base, settings.language)
+    if settings.train.audio_context == "utterance":
+        model.encode_at_own_length(base)
+    objective.learn_by_token(base)
+    return base
+
+
+def open_mirror(settings: Params, folder: Path) -> Mirror | None:
+    """The second place of a run's checkpoints, if one is named; what it has and this machine lacks is fetched."""
+    if not settings.runtime.checkpoint_mirror:
+        return None
+    mirror = Mirror(settings.runtime.checkpoint_mirror, f"{folder.parent.name}/{folder.name}")
+    mirror.fetch(folder)
+    return mirror
+
+
+def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, digests: dict[str, str]):
+    """Set up the trainer: data, batches by seconds, early stopping and best checkpoint by dev WER.
+
+    Parameters
+    ----------
+    digests : of the contents of processed_data/train and dev, by name
+    """
+    if settings.runtime.gradient_checkpointing:
+        tuned.gradient_checkpointing_enable({"use_reentrant": False})
     processor = model.load_processor(model.BASE_FOLDER)
-    whisper, train = model.whisper_of(tuned), settings.train
+    whisper, train, runtime = model.whisper_of(tuned), settings.train, settings.runtime
     prompt, positions = model.prompt_tokens(whisper, settings.language), whisper.config.max_target_positions
     labels = dataset.Labels(processor, prompt, positions)
-    splits = {
-        name: dataset.speech_dataset(PROCESSED / name, labels, train.spare_seconds, folder / "features")
-        for name in ("train", "dev")
-    }
-    return Seq2SeqTrainer(
+    cache, window = checkpoints.root() / "features", processor.feature_extractor.nb_max_frames
+    clips = {}
+    for name in ("train", "dev"):
+        table = dataset.speech_table(
+            PROCESSED / name, digests[name], labels, train.spare_seconds, cache, runtime.data_workers
+        )
+        clips[name] = dataset.Clips(table, train.augment, settings.seed)
+    batches = make_batches(clips["train"], settings, window)
+    arguments = training_arguments(settings, learning_rate, clips, batches, positions, keeper.folder)
+    return SpeechTrainer(
         model=tuned,
-        args=training_arguments(settings, learning_rate, splits, positions, folder),
+        args=arguments,
         data_collator=dataset.Collator(processor, train.audio_context, len(prompt)),
-        train_dataset=splits["train"],
-        eval_dataset=splits["dev"],
+        train_dataset=clips["train"],
+        eval_dataset=clips["dev"],
         compute_metrics=word_error_rate(processor, settings.language),
         callbacks=[EarlyStoppingCallback(early_stopping_patience=train.patience)],
+        batches=batches,
+        keeper=keeper,
+    )
+
+
+def make_batches(clips: dataset.Clips, settings: Params, window: int) -> Batches:
+    """The training batches, and this process's parts of them."""
+    train, process = settings.train, PartialState()
+    return Batches(
+        lengths=clips.table["length"][:],
+        window=window,
+        batch_frames=round(train.batch_seconds * FRAMES_PER_SECOND),
+        window_share=1.0 if train.audio_context == "window" else train.window_share,
+        speeds=train.augment.speeds,
+        seed=settings.seed,
+        parts=math.ceil(train.batch_seconds / (settings.runtime.device_seconds * process.num_processes)),
+        devices=process.num_processes,
+        device=process.process_index,
     )
 
 
 def training_arguments(
-    settings: Params, learning_rate: float, splits: dict[str, Dataset], positions: int, folder: Path
+    settings: Params,
+    learning_rate: float,
+    clips: dict[str, dataset.Clips],
+    batches: Batches,
+    positions: int,
+    folder: Path,
 ) -> Seq2SeqTrainingArguments:
     """Translate params.yaml into the trainer's options; everything is said, nothing is left to its defaults' mood."""
-    train = settings.train
-    device = hardware.choose_device(settings.runtime.device)
+    train, runtime = settings.train, settings.runtime
+    device = hardware.choose_device(runtime.device)
     precision = hardware.choose_precision(train.precision, device)
-    steps = math.ceil(math.ceil(len(splits["train"]) / train.batch_size) / train.gradient_accumulation)
-    interval = max(1, steps // train.evaluations_per_epoch)
+    interval = max(1, batches.steps // train.evaluations_per_epoch)
+    longest = batches.window if train.audio_context == "window" else clips["dev"].table[0]["length"]
+    together = max(1, round(DEV_SECONDS * FRAMES_PER_SECOND) // longest)
     arguments = Seq2SeqTrainingArguments(
         output_dir=str(folder),
         seed=settings.seed,
         num_train_epochs=train.epochs,
-        per_device_train_batch_size=train.batch_size,
-        per_device_eval_batch_size=4 * train.batch_size,
-        gradient_accumulation_steps=train.gradient_accumulation,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
+        per_device_eval_batch_size=min(together, len(clips["dev"])),
+        gradient_accumulation_steps=batches.parts,
+        average_tokens_across_devices=True,
+        ddp_find_unused_parameters=False,
         remove_unused_columns=False,
-        dataloader_num_workers=settings.runtime.data_workers,
+        dataloader_num_workers=runtime.data_workers,
+        dataloader_pin_memory=device.type == "cuda",
         learning_rate=learning_rate,
         lr_scheduler_type="linear",
-        warmup_steps=round(train.warmup_share * steps * train.epochs),
+        warmup_steps=round(train.warmup_share * batches.steps * train.epochs),
         weight_decay=train.weight_decay,
         max_grad_norm=train.max_grad_norm,
+        optim=OPTIMIZERS[train.optimizer],
         eval_strategy="steps",
         save_strategy="steps",
         logging_strategy="steps",
         eval_steps=interval,
         save_steps=interval,
         logging_steps=interval,
-        save_total_limit=1,  # the best one is kept besides
+        logging_nan_inf_filter=False,  # a loss that is no number ends the training
+        save_total_limit=None,  # Keeper removes the old ones, once the new one is safe
         load_best_model_at_end=True,
         metric_for_best_model="wer",
         greater_is_better=False,
         restore_callback_states_from_checkpoint=True,
         predict_with_generate=True,
         # Twice the longest transcript stops a model that repeats itself.
-        generation_max_length=min(positions, 2 * max(map(len, splits["dev"]["tokens"]))),
+        generation_max_length=min(positions, 2 * max(map(len, clips["dev"].table["tokens"]))),
         generation_num_beams=1,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
+        torch_compile=runtime.compile,
         use_cpu=device.type == "cpu",
-        dataloader_pin_memory=device.type == "cuda",
         report_to="none",
     )
     # The trainer would otherwise spread each batch over all GPUs with DataParallel, unasked.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
+
+
+def announce(stage: str, tuned, trainer: SpeechTrainer) -> None:
+    """Say what is going to be trained, and how."""
+    learning, total = strategies.parameter_counts(tuned)
+    batches = trainer.batches
+    if trainer.is_world_process_zero():
+        print(f"{stage}: {learning:,} of {total:,} parameters learn ({learning / total:.2%})")
+        print(
+            f"{stage}: {len(trainer.train_dataset)} clips, {batches.steps} steps an epoch; each batch in "
+            f"{batches.devices * batches.parts} part(s) on {batches.devices} {trainer.args.device.type} device(s)"
+        )
+
+
+def resume(trainer: SpeechTrainer, folder: Path) -> None:
+    """Train to the end from the newest checkpoint, if there is one; the trainer's model then has its best weights."""
+    found = [checkpoints.latest(folder)] if trainer.is_world_process_zero() else [None]
+    newest = broadcast_object_list(found)[0]  # the others may not see it yet on a shared disk
+    if newest and trainer.is_world_process_zero():
+        print(f"{folder.parent.name}: goes on from step {checkpoints.step_of(newest)}")
+    trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+
+
+def save(stage: str, settings: Params, tuned, trainer: SpeechTrainer, weights: dict | None) -> None:
+    """Write the tuned model and its learning curve."""
+    folder = model.MODELS[stage.removeprefix("train_")]
+    model.save_tuned(tuned, folder, settings.train.audio_context, settings.train.spare_seconds, weights=weights)
+    write_curve(Path("metrics") / f"{stage}.csv", trainer.state.log_history)
+
+
+def cost_figures(tuned, trainer: SpeechTrainer) -> dict[str, float]:
+    """What metrics/cost.json says of a training besides its duration and memory."""
+    learning, total = strategies.parameter_counts(tuned)
+    clips, seconds = trainer.state.epoch * len(trainer.train_dataset), trainer.progress.seconds
+    return {
+        "trained_parameters": learning,
+        "trained_share": round(learning / total, 6),
+        "processes": trainer.args.world_size,
+        "training_seconds": round(seconds, 1),  # without evaluation on dev
+        "clips_per_second": round(clips / max(seconds, 1e-3), 2),
+    }
 
 
 def word_error_rate(processor: WhisperProcessor, language: str) -> Callable[[EvalPrediction], dict[str, float]]:

@@ -88,9 +88,6 @@ def load_whisper(folder: Path) -> WhisperForConditionalGeneration:
     odd = sorted([*report["missing_keys"], *report["unexpected_keys"]])
     if odd:
         raise UserError(f"{folder}: weights and config.json do not match: {', '.join(odd[:5])} ({len(odd)} in all)")
-    # transformers would otherwise leave the loss undivided under gradient accumulation: Whisper's forward takes
-    # **kwargs but ignores num_items_in_batch (https://github.com/huggingface/transformers/pull/46068).
-    model.accepts_loss_kwargs = False
     return model
 
 
@@ -218,10 +215,22 @@ def encode_at_own_length(model: WhisperForConditionalGeneration) -> None:
     model.generate = generate_at_own_length
 
 
-def save_tuned(model, folder: Path, audio_context: str, spare_seconds: float, base_folder: Path = BASE_FOLDER) -> None:
-    """Write a stock PEFT adapter or Transformers checkpoint with everything needed to decode with it."""
+def save_tuned(
+    model,
+    folder: Path,
+    audio_context: str,
+    spare_seconds: float,
+    base_folder: Path = BASE_FOLDER,
+    weights: dict[str, torch.Tensor] | None = None,
+) -> None:
+    """Write a stock PEFT adapter or Transformers checkpoint with everything needed to decode with it.
+
+    Parameters
+    ----------
+    weights : of the whole model, where it is itself but a shard of it (FSDP)
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder)
+    model.save_pretrained(folder, state_dict=weights)
     whisper_of(model).generation_config.save_pretrained(folder)
     load_processor(base_folder).save_pretrained(folder)
     if (base_folder / NORMALIZER_FILE).is_file():

@@ -80,19 +80,32 @@ class Preprocess(_Section):
     shard_megabytes: PositiveCount
 
 
+class Augment(_Section):
+    """What is changed in a training clip each time it is drawn; stages/augmentation.py says how."""
+
+    time_masks: Count
+    time_mask_share: Share
+    frequency_masks: Count
+    frequency_mask_bins: Count
+    speeds: Annotated[list[Annotated[Finite, Field(ge=0.5, le=2)]], Field(min_length=1)]
+    vtlp: Annotated[Finite, Field(ge=0, le=0.5)]
+
+
 class Train(_Section):
     """What both strategies share."""
 
     epochs: PositiveCount
-    batch_size: PositiveCount
-    gradient_accumulation: PositiveCount
+    batch_seconds: Positive
     warmup_share: Share
     weight_decay: NonNegative
     max_grad_norm: Positive
+    optimizer: Literal["adamw", "adamw_8bit"]
     evaluations_per_epoch: PositiveCount
     patience: PositiveCount
     audio_context: Literal["utterance", "window"]
     spare_seconds: NonNegative
+    window_share: Share
+    augment: Augment
     precision: Literal["auto", "fp32", "bf16", "fp16"]
 
 
@@ -124,6 +137,13 @@ class Runtime(_Section):
     """How the work is run, not what comes out of it: no stage lists it, so changing it reruns nothing."""
 
     device: Literal["auto", "cpu", "cuda", "mps"]
+    processes: PositiveCount | None
+    accelerate_config: Annotated[str, Field(min_length=1)] | None
+    device_seconds: Positive
+    gradient_checkpointing: bool
+    compile: bool
+    checkpoint_minutes: NonNegative
+    checkpoint_mirror: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://.+")] | None
     data_workers: Count
     preprocess_workers: Count
     dask_scheduler: Annotated[str, Field(pattern=r"^(tcp|tls)://")] | None

@@ -3,7 +3,7 @@
 Reads processed_data/ and models/base; writes models/lora (a stock PEFT adapter) and metrics/train_lora.csv.
 """
 
-from stages import finetune, params, strategies
+from stages import finetune, launch, params, strategies
 from stages.errors import told_plainly
 
 
@@ -11,7 +11,8 @@ from stages.errors import told_plainly
 def main() -> None:
     settings = params.load()
     strategy = settings.train_lora
-    finetune.run("train_lora", settings, strategy, lambda base: strategies.add_lora(base, strategy))
+    if not launch.spread("stages.train_lora", settings.runtime):
+        finetune.run("train_lora", settings, strategy, lambda base: strategies.add_lora(base, strategy))
 
 
 if __name__ == "__main__":

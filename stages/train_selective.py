@@ -4,7 +4,7 @@ Reads processed_data/ and models/base; writes models/selective (a stock Transfor
 metrics/train_selective.csv.
 """
 
-from stages import finetune, params, strategies
+from stages import finetune, launch, params, strategies
 from stages.errors import told_plainly
 
 
@@ -12,7 +12,8 @@ from stages.errors import told_plainly
 def main() -> None:
     settings = params.load()
     strategy = settings.train_selective
-    finetune.run("train_selective", settings, strategy, lambda base: strategies.unfreeze_layers(base, strategy))
+    if not launch.spread("stages.train_selective", settings.runtime):
+        finetune.run("train_selective", settings, strategy, lambda base: strategies.unfreeze_layers(base, strategy))
 
 
 if __name__ == "__main__":

@@ -3,3 +3,4 @@
 Seconds = float
 
 SAMPLE_RATE = 16_000  # Hz: of every clip, and what Whisper hears
+FRAMES_PER_SECOND = 100  # of a log-mel spectrogram: Whisper takes one every 10 ms

@@ -6,15 +6,13 @@ joblib runs both. What comes out does not depend on where and by how many it was
 import functools
 import os
 import site
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 
 import joblib
 
-from stages import cutting
+from stages import cutting, lifeline
 from stages.errors import UserError
 from stages.params import Preprocess, Runtime
 
@@ -68,21 +66,10 @@ def pool(runtime: Runtime) -> Iterator[Pool]:
             workers = stack.enter_context(_cluster(runtime.dask_scheduler))
         else:
             workers = runtime.preprocess_workers or joblib.cpu_count()
-            end_too = functools.partial(_end_with, os.getpid())
+            end_too = functools.partial(lifeline.end_with, os.getpid())  # loky's would wait five minutes for work
             stack.enter_context(joblib.parallel_config(backend="loky", initializer=end_too))
         parallel = joblib.Parallel(n_jobs=workers, batch_size=1, return_as="generator", pre_dispatch="all")
         yield Pool(stack.enter_context(parallel), workers)
-
-
-def _end_with(stage: int) -> None:
-    """End this worker when the stage, its parent process, is gone, however: loky's would wait five minutes for work."""
-
-    def watch() -> None:
-        while os.getppid() == stage:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Batches, gradients and whole training runs, on a tiny model and clips of noise."""
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import torch
 from safetensors.torch import load_file
 from transformers import Seq2SeqTrainer, TrainerCallback, WhisperProcessor
 
-from stages import checkpoints, dataset, finetune, model, params, shards, strategies
+from stages import checkpoints, dataset, features, finetune, model, objective, params, shards, strategies
+from stages.batching import Draw
+from stages.digest import folder_sha256
 from stages.errors import UserError
+from stages.trainer import Keeper, SpeechTrainer
 from tests.checkpoints import SAMPLE, tiny_checkpoint, tiny_model
 from tests.corpora import write_clip
 
@@ -53,26 +57,35 @@ def workspace(prepared, tmp_path, monkeypatch) -> Path:
     return root
 
 
-def settings(**train) -> params.Params:
+def settings(runtime: dict | None = None, **train) -> params.Params:
     values = params.load(ROOT / "params.yaml").model_dump()
-    values["train"] |= {"epochs": 2, "batch_size": 4, "precision": "fp32"} | train
+    values["train"] |= {"epochs": 2, "batch_seconds": 9.0, "precision": "fp32"} | train
+    values["train"]["augment"] |= {"time_masks": 1, "frequency_masks": 1, "speeds": [0.9, 1.0, 1.1], "vtlp": 0.1}
     values["train_lora"] |= {"rank": 2, "alpha": 4}
     values["train_selective"] |= {"encoder_layers": 1, "decoder_layers": 2}
-    values["runtime"]["device"] = "cpu"
+    values["runtime"] |= {"device": "cpu", "data_workers": 0} | (runtime or {})
     return params.Params.model_validate(values)
 
 
 PROMPT = [token(name) for name in ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")]
 
 
-def rows(folder: Path, cache: Path, most_tokens: int = 128) -> dataset.Dataset:
-    return dataset.speech_dataset(folder, dataset.Labels(PROCESSOR, PROMPT, most_tokens), 0.5, cache)
+OFF = params.load(ROOT / "params.yaml").train.augment
+
+
+def clips(folder: Path, cache: Path, most_tokens: int = 128, augment: params.Augment = OFF) -> dataset.Clips:
+    labels = dataset.Labels(PROCESSOR, PROMPT, most_tokens)
+    return dataset.Clips(dataset.speech_table(folder, folder_sha256(folder), labels, 0.5, cache), augment, seed=1)
 
 
 @pytest.fixture
-def batch(workspace, tmp_path) -> dict[str, torch.Tensor]:
-    table = rows(Path("processed_data/dev"), tmp_path / "cache")
-    return dataset.Collator(PROCESSOR, "utterance", 4)(list(table))
+def dev(workspace, tmp_path) -> dataset.Clips:
+    return clips(Path("processed_data/dev"), tmp_path / "cache")
+
+
+@pytest.fixture
+def batch(dev) -> dict[str, torch.Tensor]:
+    return dataset.Collator(PROCESSOR, "utterance", 4)([dev[index] for index in range(len(dev))])
 
 
 def test_decoder_is_started_once_and_given_the_prompt(batch):
@@ -81,36 +94,70 @@ def test_decoder_is_started_once_and_given_the_prompt(batch):
         assert inputs.count(PROMPT[0]) == 1
 
 
-def test_labels_are_the_next_tokens_with_the_end_and_without_the_prompt(batch, workspace):
+def test_labels_are_the_next_tokens_with_the_end_and_without_the_prompt(batch):
     end = token("<|endoftext|>")
-    texts = [clip.text for clip in shards.read_manifest(Path("processed_data/dev"))]
-    for inputs, labels, text in zip(batch["decoder_input_ids"], batch["labels"], texts, strict=True):
+    rows = sorted(shards.read_manifest(Path("processed_data/dev")), key=lambda clip: -clip.duration)
+    assert len(rows) == len(batch["labels"])
+    for inputs, labels, row in zip(batch["decoder_input_ids"], batch["labels"], rows, strict=True):
         assert labels[:3].tolist() == [-100] * 3
         learnt = labels[labels != -100].tolist()
         assert learnt[-1] == end  # or the model never learns to stop; end and padding are the same token
         assert learnt.count(end) == 1
-        assert PROCESSOR.tokenizer.decode(learnt[:-1]) == " " + text
+        assert PROCESSOR.tokenizer.decode(learnt[:-1]) == " " + row.text
         assert inputs[4 : 3 + len(learnt)].tolist() == learnt[:-1]
 
 
-def test_batches_are_as_long_as_their_longest_clip(workspace, tmp_path):
-    table = rows(Path("processed_data/dev"), tmp_path / "cache")
-    for context, frames in (("utterance", -(-max(table["length"]) // 32) * 32), ("window", 1000)):
-        features = dataset.Collator(PROCESSOR, context, 4)(list(table))["input_features"]
-        assert features.shape == (4, 80, frames)
+def test_batches_are_as_long_as_their_longest_clip_or_as_their_bucket(dev):
+    longest = -(-max(dev.table["length"]) // 32) * 32
+    rows = [dev[index] for index in range(len(dev))]
+    for context, frames in (("utterance", longest), ("window", 1000)):
+        assert dataset.Collator(PROCESSOR, context, 4)(rows)["input_features"].shape == (4, 80, frames)
+    rows = [dev[Draw(index, 0, longest + 32)] for index in range(len(dev))]
+    assert dataset.Collator(PROCESSOR, "utterance", 4)(rows)["input_features"].shape == (4, 80, longest + 32)
+
+
+def test_a_stand_in_is_not_learnt_from(dev):
+    batch = dataset.Collator(PROCESSOR, "utterance", 4)([dev[Draw(0, 0, 320, counts=False)]])
+    assert (batch["labels"] == -100).all()
+
+
+def test_table_holds_the_features(dev):
+    row = max(shards.read_manifest(Path("processed_data/dev")), key=lambda clip: clip.duration)
+    expected = features.log_mel(PROCESSOR.feature_extractor, shards.read_audio(Path("processed_data/dev"), row), 0.5)
+    np.testing.assert_allclose(dev[0]["log_mel"], expected, atol=1e-3)
+    assert dev.table[0]["speech"] == round(100 * row.duration)
+    assert dev.table["length"] == sorted(dev.table["length"], reverse=True)
+
+
+def test_table_is_reused_and_the_old_one_of_other_clips_removed(dev, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(features, "log_mel", None)  # computed again, it would fail
+        again = clips(Path("processed_data/dev"), tmp_path / "cache")
+    assert again.table[:] == dev.table[:]
+    write_split(Path("processed_data/other/dev"), 2, seed=9)
+    clips(Path("processed_data/other/dev"), tmp_path / "cache")
+    assert len([path for path in (tmp_path / "cache" / "dev").iterdir() if path.is_dir()]) == 1
+
+
+def test_augmentation_depends_on_seed_epoch_and_clip_alone(dev, tmp_path):
+    chosen = settings().train.augment
+    augmented = clips(Path("processed_data/dev"), tmp_path / "cache", augment=chosen)
+    first, again, later = (augmented[Draw(1, epoch, 320)]["log_mel"] for epoch in (0, 0, 1))
+    assert np.array_equal(first, again)
+    assert first.shape != later.shape or not np.array_equal(first, later)
+    assert np.array_equal(augmented[1]["log_mel"], dev[1]["log_mel"])  # dev clips are heard as they are
 
 
 def test_clip_longer_than_the_window_is_refused(workspace, tmp_path):
     write_split(tmp_path / "long", 1, seed=3, seconds=10.1)
     with pytest.raises(UserError, match=r"clip0 lasts 10.1 s and the model hears 10 s"):
-        rows(tmp_path / "long", tmp_path / "cache")
+        clips(tmp_path / "long", tmp_path / "cache")
 
 
-def test_transcript_of_too_many_tokens_is_named_and_left_out(workspace, tmp_path, capsys):
-    table = rows(Path("processed_data/dev"), tmp_path / "all")
-    tokens = [len(ids) for ids in table["tokens"]]
+def test_transcript_of_too_many_tokens_is_named_and_left_out(dev, tmp_path, capsys):
+    tokens = [len(ids) for ids in dev.table["tokens"]]
     most = max(tokens) - 1
-    table = rows(Path("processed_data/dev"), tmp_path / "some", most)
+    table = clips(Path("processed_data/dev"), tmp_path / "some", most).table
     assert len(table) == sum(count <= most for count in tokens)
     assert f"of over {most} tokens: clip" in capsys.readouterr().out
 
@@ -124,32 +171,50 @@ class GradientNorms(TrainerCallback):
             self.norms.append((logs["grad_norm"], logs["loss"]))
 
 
-def first_step(root: Path, batch_size: int, accumulation: int, adapter: bool) -> tuple[float, float]:
-    """Gradient norm and loss of the first optimizer step over the same 8 clips."""
-    torch.manual_seed(0)
-    whisper = model.load_whisper(Path("models/base"))
-    model.encode_at_own_length(whisper)
-    chosen = settings(batch_size=batch_size, gradient_accumulation=accumulation, audio_context="window")
-    tuned = strategies.add_lora(whisper, chosen.train_lora) if adapter else whisper
-    tables = {"train": rows(Path("processed_data/train"), root / "cache").select(range(8))}
-    tables["dev"] = tables["train"]
-    arguments = finetune.training_arguments(chosen, 1e-3, tables, 128, root / "run")
-    arguments.max_steps, arguments.eval_strategy, arguments.save_strategy = 1, "no", "no"
-    arguments.logging_steps = 1
+def trainer_of(chosen: params.Params, folder: Path, tuned=None) -> SpeechTrainer:
+    tuned = tuned or finetune.prepared_base(chosen)
+    digests = {name: folder_sha256(Path("processed_data") / name) for name in ("train", "dev")}
+    return finetune.make_trainer(tuned, chosen, 1e-3, Keeper(folder, 10.0), digests)
+
+
+def first_step(folder: Path, device_seconds: float, adapter: bool) -> tuple[float, float]:
+    """Gradient norm and loss of the first optimizer step, its batch cut into parts of so many seconds."""
+    chosen = settings({"device_seconds": device_seconds}, batch_seconds=20.0)
+    base = finetune.prepared_base(chosen)
+    tuned = strategies.add_lora(base, chosen.train_lora) if adapter else base
+    trainer = trainer_of(chosen, folder, tuned)
+    trainer.args.max_steps, trainer.args.logging_steps = 1, 1
     norms = GradientNorms()
-    collator = dataset.Collator(PROCESSOR, "window", 4)
-    Seq2SeqTrainer(tuned, arguments, collator, tables["train"], callbacks=[norms]).train()
+    trainer.add_callback(norms)
+    trainer.train()
     return norms.norms[0]
 
 
 @pytest.mark.parametrize("adapter", [False, True])
-def test_accumulated_gradients_are_those_of_one_batch(workspace, adapter):
-    """transformers multiplies Whisper's gradients by the accumulation steps unless told not to."""
-    whole = first_step(workspace / "a", 8, 1, adapter)
-    for batch_size, accumulation in ((4, 2), (2, 4)):
-        parts = first_step(workspace / "b", batch_size, accumulation, adapter)
-        # Not exactly equal: each part's loss is a mean over its own number of tokens.
-        assert parts == pytest.approx(whole, rel=0.1)
+def test_parts_of_a_batch_have_its_gradients_and_loss(workspace, adapter):
+    """Left to itself, transformers multiplies Whisper's gradients by the number of parts."""
+    whole = first_step(workspace / "a", 20.0, adapter)
+    for device_seconds in (10.0, 5.0, 1.0):
+        assert first_step(workspace / "b", device_seconds, adapter) == pytest.approx(whole, rel=1e-4)
+
+
+def test_loss_is_that_of_the_stock_model(workspace, batch):
+    stock, own = model.load_whisper(Path("models/base")), model.load_whisper(Path("models/base"))
+    model.encode_at_own_length(stock)
+    model.encode_at_own_length(own)
+    objective.learn_by_token(own)
+    expected = stock(**batch).loss
+    torch.testing.assert_close(own(**batch).loss, expected)
+    tokens = (batch["labels"] != -100).sum()
+    torch.testing.assert_close(own(**batch, num_items_in_batch=2 * tokens).loss, expected / 2)
+    expected.backward()
+    own(**batch).loss.backward()
+    for (name, one), other in zip(stock.named_parameters(), own.parameters(), strict=True):
+        assert (one.grad is None) == (other.grad is None)
+        if one.grad is not None:
+            torch.testing.assert_close(other.grad, one.grad, msg=name, atol=1e-5, rtol=1e-4)
+    without = {key: value for key, value in batch.items() if key != "labels"}
+    assert torch.equal(own(**without).logits, stock(**without).logits)
 
 
 def run(stage: str, chosen: params.Params) -> dict[str, bytes]:
@@ -166,10 +231,10 @@ def test_training_is_reproducible_and_leaves_no_checkpoints(workspace):
     chosen = settings()
     first = run("train_selective", chosen)
     assert first == run("train_selective", chosen)
-    assert list(Path("checkpoints").glob("*/*")) == []
+    assert list(Path("checkpoints/train_selective").iterdir()) == []
     curve = Path("metrics/train_selective.csv").read_text().splitlines()
     assert curve[0] == "step,epoch,train_loss,dev_loss,dev_wer"
-    assert [line.split(",")[0] for line in curve[1:]] == ["4", "8"]
+    assert [line.split(",")[0] for line in curve[1:]] == ["5", "10"]
     before, after = load_file("models/base/model.safetensors"), load_file("models/selective/model.safetensors")
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed
@@ -179,22 +244,129 @@ def test_training_is_reproducible_and_leaves_no_checkpoints(workspace):
     )
 
 
-def test_killed_run_goes_on_and_ends_the_same(workspace, monkeypatch):
+def test_folder_is_kept_for_one_run(workspace):
+    folder = checkpoints.run_folder("train_lora", [1], [])
+    with checkpoints.held(folder), pytest.raises(UserError, match="is already running"), checkpoints.held(folder):
+        pass
+    with checkpoints.held(folder):  # free again
+        pass
+
+
+def test_only_committed_checkpoints_count_and_others_are_removed(tmp_path):
+    for step in (5, 10, 15):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}" / "model.safetensors").write_bytes(b"weights")
+    checkpoints.commit(tmp_path / "checkpoint-5")
+    checkpoints.commit(tmp_path / "checkpoint-10")
+    (tmp_path / "checkpoint-10" / "model.safetensors").write_bytes(b"weig")
+    assert checkpoints.latest(tmp_path) == tmp_path / "checkpoint-5"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-5"]
+
+
+def diverging(monkeypatch, step: int) -> None:
+    """Make the loss of one step not a number."""
+    learn = Seq2SeqTrainer.training_step
+
+    def training_step(trainer, *args, **kwargs):
+        loss = learn(trainer, *args, **kwargs)
+        return loss * float("nan") if trainer.state.global_step == step else loss
+
+    monkeypatch.setattr(Seq2SeqTrainer, "training_step", training_step)
+
+
+def failing(monkeypatch, step: int, error: Exception) -> None:
+    """Raise an error in one step."""
+    learn = Seq2SeqTrainer.training_step
+
+    def training_step(trainer, *args, **kwargs):
+        if trainer.state.global_step == step:
+            raise error
+        return learn(trainer, *args, **kwargs)
+
+    monkeypatch.setattr(Seq2SeqTrainer, "training_step", training_step)
+
+
+def kept() -> list[str]:
+    return sorted(path.name for path in Path("checkpoints/train_lora").glob("*/checkpoint-*"))
+
+
+def test_loss_that_is_no_number_ends_training_and_keeps_the_last_good_checkpoint(workspace, monkeypatch):
+    with monkeypatch.context() as patch:
+        diverging(patch, step=7)
+        with pytest.raises(
+            UserError, match=r"after step 10 the loss .* Lower train_lora.learning_rate .* of step 5, is"
+        ):
+            run("train_lora", settings())
+    assert kept() == ["checkpoint-5"]
     expected = run("train_lora", settings())
+    assert expected["metrics/train_lora.csv"].count(b"\n") == 3
+
+
+def test_weights_that_are_no_numbers_are_not_kept(workspace, monkeypatch):
     save = Seq2SeqTrainer._save_checkpoint
 
-    def save_and_die(trainer, *args, **kwargs):
+    def spoil_and_save(trainer, *args, **kwargs):
+        if trainer.state.global_step == 10:
+            next(p for p in trainer.model.parameters() if p.requires_grad).data[0] = float("inf")
         save(trainer, *args, **kwargs)
-        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Seq2SeqTrainer, "_save_checkpoint", spoil_and_save)
+    with pytest.raises(UserError, match="no longer numbers"):
+        run("train_lora", settings())
+    folder = next(Path("checkpoints/train_lora").iterdir())
+    assert checkpoints.latest(folder) == folder / "checkpoint-5"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried"),
+        MemoryError(),
+        RuntimeError("can't allocate memory: 9 bytes"),
+    ],
+)
+def test_out_of_memory_names_what_to_lower(workspace, monkeypatch, error):
+    failing(monkeypatch, 7, error)
+    with pytest.raises(UserError, match=r"Lower runtime.device_seconds, now 120, to 60.* of step 5, is kept"):
+        run("train_lora", settings())
+    assert kept() == ["checkpoint-5"]
+
+
+def test_other_errors_are_not_taken_for_lack_of_memory(workspace, monkeypatch):
+    failing(monkeypatch, 0, RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError, match="mat1"):
+        run("train_lora", settings())
+
+
+def test_full_disk_is_told_and_the_last_good_checkpoint_kept(workspace, monkeypatch):
+    """The limit on a file's size makes the system refuse the second checkpoint's bytes as a full disk would."""
+    save = Seq2SeqTrainer._save_checkpoint
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def save_without_room(trainer, *args, **kwargs):
+        if trainer.state.global_step == 10:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+        save(trainer, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Seq2SeqTrainer, "_save_checkpoint", save_and_die)
-        with pytest.raises(KeyboardInterrupt):
-            run("train_lora", settings())
-    folder = next(Path("checkpoints/train_lora").iterdir())
-    assert checkpoints.latest(folder) == str(folder / "checkpoint-4")
-    (folder / "checkpoint-8").mkdir()  # as a kill while saving leaves it
-    assert run("train_lora", settings()) == expected
+        patch.setattr(Seq2SeqTrainer, "_save_checkpoint", save_without_room)
+        try:
+            with pytest.raises(UserError, match=r"the disk is full .* of step 5, is kept"):
+                run("train_lora", settings())
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert kept() == ["checkpoint-5"]
+    run("train_lora", settings())
+
+
+@pytest.mark.parametrize("shared", ["device_seconds", "gradient_checkpointing"])
+def test_how_it_is_run_does_not_change_what_is_learnt(workspace, shared):
+    value = {"device_seconds": 3.0, "gradient_checkpointing": True}[shared]
+    curves = []
+    for runtime in ({}, {shared: value}):
+        run("train_selective", settings(runtime))
+        curves.append(np.loadtxt("metrics/train_selective.csv", delimiter=",", skiprows=1))
+    np.testing.assert_allclose(curves[0], curves[1], atol=2e-5)
 
 
 def test_best_checkpoint_on_dev_is_kept(workspace, monkeypatch):
@@ -218,14 +390,26 @@ def test_best_checkpoint_on_dev_is_kept(workspace, monkeypatch):
 
 def test_dev_metric_compares_each_clip_with_its_own_words(workspace, tmp_path, monkeypatch):
     """The trainer shuffles the dev set by length; a model that answers perfectly has a WER of 0 all the same."""
-    chosen = settings(batch_size=1)  # evaluated in several batches
+    monkeypatch.setattr(finetune, "DEV_SECONDS", 5.0)  # evaluated in several batches
+    chosen = settings()
     shutil.rmtree("processed_data/dev")
     write_split(Path("processed_data/dev"), 20, seed=4)
-    whisper = model.load_whisper(Path("models/base"))
-    model.encode_at_own_length(whisper)
-    trainer = finetune.make_trainer(whisper, chosen, 1e-3, tmp_path / "run")
+    whisper = finetune.prepared_base(chosen)
+    trainer = trainer_of(chosen, tmp_path / "run", whisper)
     monkeypatch.setattr(whisper, "generate", lambda labels, **_: labels.where(labels != -100, token("<|endoftext|>")))
     assert trainer.evaluate()["eval_wer"] == 0
+
+
+def test_dev_loss_is_that_of_all_its_tokens(workspace, dev, tmp_path, monkeypatch):
+    """However the dev set is batched."""
+    monkeypatch.setattr(finetune, "DEV_SECONDS", 5.0)
+    trainer = trainer_of(settings(audio_context="window"), tmp_path / "run")
+    assert trainer.args.per_device_eval_batch_size < len(dev)
+    batch = dataset.Collator(PROCESSOR, "window", 4)([dev[index] for index in range(len(dev))])
+    with torch.no_grad():
+        expected = model.load_whisper(Path("models/base"))(**batch).loss
+    trainer.evaluate()
+    assert trainer.state.log_history[-1]["eval_loss"] == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_early_stopping(workspace, monkeypatch):
@@ -236,13 +420,14 @@ def test_early_stopping(workspace, monkeypatch):
 
 
 def test_changed_settings_or_data_get_another_folder(workspace):
-    inputs = [Path("models/base"), Path("processed_data/train")]
-    folder = checkpoints.run_folder("train_lora", [1], inputs)
-    assert folder == checkpoints.run_folder("train_lora", [1], inputs)
-    assert folder != checkpoints.run_folder("train_lora", [2], inputs)
+    digests = [folder_sha256(Path("models/base")), folder_sha256(Path("processed_data/train"))]
+    folder = checkpoints.run_folder("train_lora", [1], digests)
+    assert folder == checkpoints.run_folder("train_lora", [1], digests)
+    assert folder != checkpoints.run_folder("train_lora", [2], digests)
     shard = Path("processed_data/train/shard-00000.tar")
     shard.write_bytes(shard.read_bytes()[:-1] + b"x")
-    assert folder != checkpoints.run_folder("train_lora", [1], inputs)
+    assert folder_sha256(Path("processed_data/train")) != digests[1]
+    assert folder != checkpoints.run_folder("train_lora", [1], ["another"])
 
 
 def test_tiny_model_matches_the_sample_tokenizer():

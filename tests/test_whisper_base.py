@@ -20,7 +20,7 @@ def checkpoint(tmp_path_factory) -> Path:
 def settings() -> params.Params:
     """The real profile, cut to one step."""
     values = params.load(ROOT / "profiles" / "whisper-base.yaml").model_dump()
-    values["train"] |= {"epochs": 1, "batch_size": 2, "evaluations_per_epoch": 1}
+    values["train"] |= {"epochs": 1, "batch_seconds": 5.0, "evaluations_per_epoch": 1}
     values["runtime"] |= {"device": "cpu", "data_workers": 0}
     return params.Params.model_validate(values)
 

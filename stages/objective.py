@@ -1,0 +1,37 @@
+"""What training minimises: cross entropy a token, over all tokens of a batch, however the batch is split."""
+
+import functools
+
+import torch
+from torch.nn import functional
+from transformers import WhisperForConditionalGeneration
+from transformers.modeling_outputs import Seq2SeqLMOutput
+
+IGNORED = -100  # label that adds nothing to the loss (PyTorch's cross entropy)
+
+
+def learn_by_token(model: WhisperForConditionalGeneration) -> None:
+    """Make forward(labels=...) return the loss alone, computed where there is a label; in place.
+
+    Whisper's own forward projects padding and prompt onto the vocabulary as well, which for short utterances is more
+    than half of all positions, and ignores the `num_items_in_batch` that the trainer gives it, so that the parts of
+    an accumulated or distributed batch count by part instead of by token
+    (https://github.com/huggingface/transformers/pull/46068). Without labels, forward and generate are untouched.
+    """
+    forward = model.forward
+
+    @functools.wraps(forward)
+    def forward_with_loss(input_features=None, labels=None, num_items_in_batch=None, decoder_input_ids=None, **kwargs):
+        if labels is None:
+            return forward(input_features=input_features, decoder_input_ids=decoder_input_ids, **kwargs)
+        kwargs["use_cache"] = False  # training does not continue a text
+        states = model.model(input_features, decoder_input_ids=decoder_input_ids, **kwargs).last_hidden_state
+        labels = labels.reshape(-1)
+        labelled = labels.ne(IGNORED).nonzero().squeeze(1)
+        logits = model.proj_out(states.flatten(0, 1).index_select(0, labelled))
+        total = functional.cross_entropy(logits.float(), labels.index_select(0, labelled), reduction="sum")
+        tokens = num_items_in_batch if num_items_in_batch is not None else labelled.numel()
+        return Seq2SeqLMOutput(loss=total / torch.as_tensor(tokens, device=total.device).clamp(min=1))
+
+    model.forward = forward_with_loss
+    model.accepts_loss_kwargs = True

@@ -1,0 +1,111 @@
+"""Batches by seconds: every clip once an epoch, few shapes, the same batches on any number of devices."""
+
+import numpy as np
+import pytest
+
+from stages.batching import Batches, bucket_lengths
+
+WINDOW = 3000
+LENGTHS = np.random.default_rng(0).gamma(4.0, 100.0, 500).clip(50, WINDOW).astype(int).tolist()
+
+
+def batches(lengths=LENGTHS, seconds: float = 60.0, share: float = 0.0, speeds=(1.0,), **kwargs) -> Batches:
+    return Batches(lengths, WINDOW, round(100 * seconds), share, speeds, seed=1, **kwargs)
+
+
+def drawn(sampler: Batches, epoch: int) -> list:
+    sampler.epoch = epoch
+    return list(sampler)
+
+
+def test_bucket_lengths_are_few_and_end_with_the_window():
+    lengths = bucket_lengths(WINDOW)
+    assert lengths[0] == 32
+    assert lengths[-1] == WINDOW
+    assert len(lengths) < 50
+    assert all(length % 32 == 0 for length in lengths[:-1])
+    assert lengths == sorted(set(lengths))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+@pytest.mark.parametrize(("parts", "devices"), [(1, 1), (3, 1), (2, 4)])
+def test_every_clip_is_learnt_from_once_an_epoch(share, parts, devices):
+    learnt = []
+    for device in range(devices):
+        sampler = batches(share=share, parts=parts, devices=devices, device=device)
+        parts_drawn = drawn(sampler, 0)
+        assert len(parts_drawn) == len(sampler)
+        learnt += [draw.clip for part in parts_drawn for draw in part if draw.counts]
+    assert sorted(learnt) == list(range(len(LENGTHS)))
+
+
+def test_no_clip_is_cut_and_no_batch_is_longer_than_asked():
+    for part in drawn(batches(), 0):
+        frames = part[0].frames
+        assert all(LENGTHS[draw.clip] <= draw.frames == frames for draw in part)
+        assert len(part) == 1 or len(part) * frames <= 6000
+
+
+def test_a_clip_longer_than_a_batch_comes_alone():
+    assert [len(part) for part in drawn(batches([2900, 2800], seconds=20.0), 0)] == [1, 1]
+
+
+def test_little_is_padded():
+    heard = sum(LENGTHS)
+    padded = sum(len(part) * part[0].frames for part in drawn(batches(), 0))
+    assert padded < 1.15 * heard
+
+
+def test_epochs_have_the_same_number_of_batches_in_another_order():
+    for share in (0.0, 0.1):
+        sampler = batches(share=share)
+        epochs = [drawn(sampler, epoch) for epoch in range(4)]
+        assert {len(epoch) for epoch in epochs} == {sampler.steps}
+        clips = [[draw.clip for part in epoch for draw in part] for epoch in epochs]
+        assert clips[0] != clips[1]
+        assert clips[0] == [draw.clip for part in drawn(sampler, 0) for draw in part]
+
+
+@pytest.mark.parametrize(("parts", "devices"), [(4, 1), (2, 2), (1, 4), (1, 7)])
+@pytest.mark.parametrize("speeds", [[1.0], [0.8, 1.25]])
+def test_devices_and_parts_do_not_change_the_batches(parts, devices, speeds):
+    whole = [sorted((draw.clip, draw.speed, draw.frames) for draw in part) for part in drawn(batches(speeds=speeds), 2)]
+    samplers = [batches(speeds=speeds, parts=parts, devices=devices, device=device) for device in range(devices)]
+    shared = [drawn(sampler, 2) for sampler in samplers]
+    for step, expected in enumerate(whole):
+        pieces = [part for drawn_there in shared for part in drawn_there[step * parts : (step + 1) * parts]]
+        together = sorted((draw.clip, draw.speed, draw.frames) for part in pieces for draw in part if draw.counts)
+        assert together == expected
+        assert len({part[0].frames for part in pieces}) == 1
+        sizes = [sum(draw.counts for draw in part) for part in pieces]
+        assert max(sizes) - min(sizes) <= 1
+        assert all(pieces)  # no device is left without work: the others would wait for it for ever
+
+
+def test_share_of_clips_at_the_window():
+    for epoch in range(3):
+        at_window = [d for part in drawn(batches(share=0.1), epoch) for d in part if d.frames == WINDOW]
+        assert len(at_window) == pytest.approx(50, abs=3)  # leftovers of an epoch may join them
+    sampler = batches(share=0.1)
+    sets = [{d.clip for part in drawn(sampler, epoch) for d in part if d.frames == WINDOW} for epoch in (0, 1)]
+    assert sets[0] != sets[1]
+
+
+def test_nothing_is_drawn_after_the_end():
+    assert list(batches(ended=True)) == []
+
+
+def test_batches_hold_their_clips_at_the_speed_drawn():
+    sampler = batches(speeds=[0.9, 1.0, 1.1])
+    speeds = set()
+    for part in drawn(sampler, 0):
+        for draw in part:
+            speeds.add(draw.speed)
+            assert LENGTHS[draw.clip] / draw.speed <= draw.frames <= WINDOW
+    assert speeds == {0.9, 1.0, 1.1}
+    assert not np.array_equal(sampler.drawn_speeds(0), sampler.drawn_speeds(1))
+    assert len(drawn(sampler, 0)) == len(drawn(sampler, 1)) == sampler.steps
+
+
+def test_a_clip_that_would_outgrow_the_window_keeps_its_speed():
+    assert {draw.speed for part in drawn(batches([2900], speeds=[0.9]), 0) for draw in part} == {1.0}

@@ -1,0 +1,164 @@
+"""Checkpoints at a second place: whole or not at all, and never the end of a training."""
+
+import json
+import threading
+from pathlib import Path
+
+import fsspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from stages import checkpoints
+from stages.errors import UserError
+from stages.mirror import Mirror
+
+
+def checkpoint(folder: Path, step: int) -> Path:
+    path = folder / f"checkpoint-{step}"
+    (path / "inner").mkdir(parents=True)
+    (path / "model.safetensors").write_bytes(b"weights" * step)
+    (path / "inner" / "rng_state.pth").write_bytes(b"state")
+    checkpoints.commit(path)
+    return path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(params=["memory", "file"])
+def url(request, tmp_path) -> str:
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
+    return "memory://bucket/prefix" if request.param == "memory" else f"file://{tmp_path}/remote"
+
+
+@pytest.fixture
+def local(tmp_path) -> Path:
+    return tmp_path / "local"
+
+
+@pytest.fixture
+def other(tmp_path) -> Path:
+    (tmp_path / "other").mkdir()
+    return tmp_path / "other"
+
+
+def send(url: str, *kept: Path) -> None:
+    mirror = Mirror(url, "train_lora/abc")
+    mirror.send(list(kept))
+    mirror.close()
+
+
+def test_another_machine_gets_what_was_sent(url, local, other):
+    send(url, checkpoint(local, 5), checkpoint(local, 10))
+    Mirror(url, "train_lora/abc").fetch(other)
+    assert contents(other) == contents(local)
+    assert checkpoints.latest(other) == other / "checkpoint-10"
+
+
+def test_nothing_there_is_no_error(url, other):
+    Mirror(url, "train_lora/never").fetch(other)
+    assert list(other.iterdir()) == []
+
+
+def test_what_is_no_longer_kept_is_removed_there(url, local, other):
+    first, second = checkpoint(local, 5), checkpoint(local, 10)
+    send(url, first)
+    send(url, second)
+    Mirror(url, "train_lora/abc").fetch(other)
+    assert [path.name for path in other.iterdir()] == ["checkpoint-10"]
+
+
+def test_all_is_removed_after_success(url, local, other):
+    mirror = Mirror(url, "train_lora/abc")
+    mirror.send([checkpoint(local, 5)])
+    mirror.remove()
+    Mirror(url, "train_lora/abc").fetch(other)
+    assert list(other.iterdir()) == []
+
+
+def test_an_interrupted_upload_does_not_count_and_is_made_good(url, local, other, monkeypatch, capsys):
+    path = checkpoint(local, 5)
+    mirror = Mirror(url, "train_lora/abc")
+    put = mirror._files.put_file
+
+    def put_one(source, target):
+        if source.endswith("model.safetensors"):
+            raise OSError("connection reset")
+        put(source, target)
+
+    monkeypatch.setattr(mirror._files, "put_file", put_one)
+    mirror.send([path])
+    mirror.close()
+    told = capsys.readouterr().out
+    assert "checkpoint not mirrored (connection reset); training goes on" in told
+    assert told.count("\n") == 1
+    monkeypatch.undo()
+    Mirror(url, "train_lora/abc").fetch(other)
+    assert list(other.iterdir()) == []
+    send(url, path)
+    Mirror(url, "train_lora/abc").fetch(other)
+    assert checkpoints.latest(other) == other / "checkpoint-5"
+
+
+def test_damage_there_is_said_and_not_used(url, local, other, capsys):
+    send(url, checkpoint(local, 5))
+    files, root = fsspec.core.url_to_fs(url)
+    files.pipe_file(f"{root}/train_lora/abc/checkpoint-5/model.safetensors", b"wei")
+    Mirror(url, "train_lora/abc").fetch(other)
+    assert "checkpoint-5 is damaged and not used" in capsys.readouterr().out
+    assert list(other.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/evil"])
+def test_nothing_is_written_outside(url, local, other, name):
+    send(url, checkpoint(local, 5))
+    files, root = fsspec.core.url_to_fs(url)
+    listing = json.dumps({"files": {name: 5}}).encode()
+    files.pipe_file(f"{root}/train_lora/abc/checkpoint-5/{checkpoints.COMPLETE}", listing)
+    with pytest.raises(UserError, match="outside of it"):
+        Mirror(url, "train_lora/abc").fetch(other)
+
+
+def test_training_does_not_wait_and_only_the_newest_request_does(local, monkeypatch):
+    MemoryFileSystem.store.clear()
+    paths = [checkpoint(local, step) for step in (5, 10, 15)]
+    mirror = Mirror("memory://bucket", "train_lora/abc")
+    go, sent = threading.Event(), []
+
+    def slow(wanted):
+        sent.append([path.name for path in wanted])
+        go.wait(10)
+
+    monkeypatch.setattr(mirror, "_send", slow)
+    mirror.send([paths[0]])
+    while not sent:
+        pass
+    mirror.send([paths[1]])
+    mirror.send([paths[2]])
+    assert mirror.is_sending(paths[0])
+    assert not mirror.is_sending(paths[2])
+    go.set()
+    mirror.close()
+    assert sent == [["checkpoint-5"], ["checkpoint-15"]]
+    assert not mirror.is_sending(paths[0])
+
+
+def test_unreachable_place_is_told_at_the_start(other, monkeypatch):
+    mirror = Mirror("memory://bucket", "train_lora/abc")
+
+    def fail(*_, **__):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(mirror._files, "ls", fail)
+    with pytest.raises(
+        UserError, match=r"runtime.checkpoint_mirror: memory://bucket/train_lora/abc .*no route to host"
+    ):
+        mirror.fetch(other)
+
+
+@pytest.mark.parametrize("url", ["gopher://bucket", "abfs://bucket"])
+def test_unknown_kinds_are_told(url):
+    with pytest.raises(UserError, match=r"runtime\.checkpoint_mirror"):
+        Mirror(url, "train_lora/abc")
