@@ -6,7 +6,6 @@ processes train together, each runs this, and the first one writes.
 
 import contextlib
 import csv
-import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,24 +17,31 @@ from pydantic import BaseModel
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
-    Seq2SeqTrainingArguments,
     WhisperForConditionalGeneration,
     WhisperProcessor,
     set_seed,
 )
 
-from stages import checkpoints, cost, dataset, failures, hardware, model, objective, scoring, strategies
-from stages.batching import Batches
+from stages import (
+    checkpoints,
+    cost,
+    dataset,
+    failures,
+    feature_table,
+    hardware,
+    model,
+    objective,
+    scoring,
+    strategies,
+    trainer_options,
+)
 from stages.digest import folder_sha256
 from stages.mirror import Mirror
 from stages.params import Params
 from stages.shards import PROCESSED
 from stages.trainer import Keeper, SpeechTrainer
-from stages.units import FRAMES_PER_SECOND
 
 CURVE_COLUMNS = {"step": "step", "epoch": "epoch", "loss": "train_loss", "eval_loss": "dev_loss", "eval_wer": "dev_wer"}
-DEV_SECONDS = 240.0  # decoded at once: fixed, since what a clip is batched with can change a word
-OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}  # as the trainer calls them
 
 
 def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[WhisperForConditionalGeneration], object]):
@@ -107,19 +113,20 @@ def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, 
     processor = model.load_processor(model.BASE_FOLDER)
     whisper, train, runtime = model.whisper_of(tuned), settings.train, settings.runtime
     prompt, positions = model.prompt_tokens(whisper, settings.language), whisper.config.max_target_positions
-    labels = dataset.Labels(processor, prompt, positions)
+    labels = feature_table.Labels(processor, prompt, positions)
     cache, window = checkpoints.root() / "features", processor.feature_extractor.nb_max_frames
     clips = {}
     for name in ("train", "dev"):
-        table = dataset.speech_table(
+        table = feature_table.speech_table(
             PROCESSED / name, digests[name], labels, train.spare_seconds, cache, runtime.data_workers
         )
         clips[name] = dataset.Clips(table, train.augment, settings.seed)
-    batches = make_batches(clips["train"], settings, window)
-    arguments = training_arguments(settings, learning_rate, clips, batches, positions, keeper.folder)
+    batches = trainer_options.make_batches(clips["train"].table["length"][:], settings, window)
     return SpeechTrainer(
         model=tuned,
-        args=arguments,
+        args=trainer_options.training_arguments(
+            settings, learning_rate, batches, clips["dev"], positions, keeper.folder
+        ),
         data_collator=dataset.Collator(processor, train.audio_context, len(prompt)),
         train_dataset=clips["train"],
         eval_dataset=clips["dev"],
@@ -128,81 +135,6 @@ def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, 
         batches=batches,
         keeper=keeper,
     )
-
-
-def make_batches(clips: dataset.Clips, settings: Params, window: int) -> Batches:
-    """The training batches, and this process's parts of them."""
-    train, process = settings.train, PartialState()
-    return Batches(
-        lengths=clips.table["length"][:],
-        window=window,
-        batch_frames=round(train.batch_seconds * FRAMES_PER_SECOND),
-        window_share=1.0 if train.audio_context == "window" else train.window_share,
-        speeds=train.augment.speeds,
-        seed=settings.seed,
-        parts=math.ceil(train.batch_seconds / (settings.runtime.device_seconds * process.num_processes)),
-        devices=process.num_processes,
-        device=process.process_index,
-    )
-
-
-def training_arguments(
-    settings: Params,
-    learning_rate: float,
-    clips: dict[str, dataset.Clips],
-    batches: Batches,
-    positions: int,
-    folder: Path,
-) -> Seq2SeqTrainingArguments:
-    """Translate params.yaml into the trainer's options; everything is said, nothing is left to its defaults' mood."""
-    train, runtime = settings.train, settings.runtime
-    device = hardware.choose_device(runtime.device)
-    precision = hardware.choose_precision(train.precision, device)
-    interval = max(1, batches.steps // train.evaluations_per_epoch)
-    longest = batches.window if train.audio_context == "window" else clips["dev"].table[0]["length"]
-    together = max(1, round(DEV_SECONDS * FRAMES_PER_SECOND) // longest)
-    arguments = Seq2SeqTrainingArguments(
-        output_dir=str(folder),
-        seed=settings.seed,
-        num_train_epochs=train.epochs,
-        per_device_eval_batch_size=min(together, len(clips["dev"])),
-        gradient_accumulation_steps=batches.parts,
-        average_tokens_across_devices=True,
-        ddp_find_unused_parameters=False,
-        remove_unused_columns=False,
-        dataloader_num_workers=runtime.data_workers,
-        dataloader_pin_memory=device.type == "cuda",
-        learning_rate=learning_rate,
-        lr_scheduler_type="linear",
-        warmup_steps=round(train.warmup_share * batches.steps * train.epochs),
-        weight_decay=train.weight_decay,
-        max_grad_norm=train.max_grad_norm,
-        optim=OPTIMIZERS[train.optimizer],
-        eval_strategy="steps",
-        save_strategy="steps",
-        logging_strategy="steps",
-        eval_steps=interval,
-        save_steps=interval,
-        logging_steps=interval,
-        logging_nan_inf_filter=False,  # a loss that is no number ends the training
-        save_total_limit=None,  # Keeper removes the old ones, once the new one is safe
-        load_best_model_at_end=True,
-        metric_for_best_model="wer",
-        greater_is_better=False,
-        restore_callback_states_from_checkpoint=True,
-        predict_with_generate=True,
-        # Twice the longest transcript stops a model that repeats itself.
-        generation_max_length=min(positions, 2 * max(map(len, clips["dev"].table["tokens"]))),
-        generation_num_beams=1,
-        bf16=precision == "bf16",
-        fp16=precision == "fp16",
-        torch_compile=runtime.compile,
-        use_cpu=device.type == "cpu",
-        report_to="none",
-    )
-    # The trainer would otherwise spread each batch over all GPUs with DataParallel, unasked.
-    arguments._n_gpu = min(arguments.n_gpu, 1)
-    return arguments
 
 
 def announce(stage: str, tuned, trainer: SpeechTrainer) -> None:
@@ -251,7 +183,7 @@ def word_error_rate(processor: WhisperProcessor, language: str) -> Callable[[Eva
     normalise = scoring.normalisers(processor.tokenizer, language)["whisper"]
 
     def texts(tokens: np.ndarray) -> list[str]:
-        ids = np.where(tokens == dataset.IGNORED, processor.tokenizer.pad_token_id, tokens)
+        ids = np.where(tokens == objective.IGNORED, processor.tokenizer.pad_token_id, tokens)
         return processor.batch_decode(ids, skip_special_tokens=True)
 
     def compute(prediction: EvalPrediction) -> dict[str, float]:

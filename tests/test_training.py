@@ -10,7 +10,19 @@ import torch
 from safetensors.torch import load_file
 from transformers import Seq2SeqTrainer, TrainerCallback, WhisperProcessor
 
-from stages import checkpoints, dataset, features, finetune, model, objective, params, shards, strategies
+from stages import (
+    checkpoints,
+    dataset,
+    feature_table,
+    features,
+    finetune,
+    model,
+    objective,
+    params,
+    shards,
+    strategies,
+    trainer_options,
+)
 from stages.batching import Draw
 from stages.digest import folder_sha256
 from stages.errors import UserError
@@ -74,8 +86,9 @@ OFF = params.load(ROOT / "params.yaml").train.augment
 
 
 def clips(folder: Path, cache: Path, most_tokens: int = 128, augment: params.Augment = OFF) -> dataset.Clips:
-    labels = dataset.Labels(PROCESSOR, PROMPT, most_tokens)
-    return dataset.Clips(dataset.speech_table(folder, folder_sha256(folder), labels, 0.5, cache), augment, seed=1)
+    labels = feature_table.Labels(PROCESSOR, PROMPT, most_tokens)
+    table = feature_table.speech_table(folder, folder_sha256(folder), labels, 0.5, cache)
+    return dataset.Clips(table, augment, seed=1)
 
 
 @pytest.fixture
@@ -390,7 +403,7 @@ def test_best_checkpoint_on_dev_is_kept(workspace, monkeypatch):
 
 def test_dev_metric_compares_each_clip_with_its_own_words(workspace, tmp_path, monkeypatch):
     """The trainer shuffles the dev set by length; a model that answers perfectly has a WER of 0 all the same."""
-    monkeypatch.setattr(finetune, "DEV_SECONDS", 5.0)  # evaluated in several batches
+    monkeypatch.setattr(trainer_options, "DEV_SECONDS", 5.0)  # evaluated in several batches
     chosen = settings()
     shutil.rmtree("processed_data/dev")
     write_split(Path("processed_data/dev"), 20, seed=4)
@@ -402,7 +415,7 @@ def test_dev_metric_compares_each_clip_with_its_own_words(workspace, tmp_path, m
 
 def test_dev_loss_is_that_of_all_its_tokens(workspace, dev, tmp_path, monkeypatch):
     """However the dev set is batched."""
-    monkeypatch.setattr(finetune, "DEV_SECONDS", 5.0)
+    monkeypatch.setattr(trainer_options, "DEV_SECONDS", 5.0)
     trainer = trainer_of(settings(audio_context="window"), tmp_path / "run")
     assert trainer.args.per_device_eval_batch_size < len(dev)
     batch = dataset.Collator(PROCESSOR, "window", 4)([dev[index] for index in range(len(dev))])

@@ -1,0 +1,98 @@
+"""params.yaml in the trainer's terms: batches, and Seq2SeqTrainingArguments."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from accelerate import PartialState
+from transformers import Seq2SeqTrainingArguments
+
+from stages import hardware
+from stages.batching import Batches
+from stages.dataset import Clips
+from stages.params import Params
+from stages.units import FRAMES_PER_SECOND
+
+DEV_SECONDS = 240.0  # decoded at once: fixed, since what a clip is batched with can change a word
+OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}  # as the trainer calls them
+
+
+def make_batches(lengths: Sequence[int], settings: Params, window: int) -> Batches:
+    """The training batches, and this process's parts of them."""
+    train, process = settings.train, PartialState()
+    return Batches(
+        lengths=lengths,
+        window=window,
+        batch_frames=round(train.batch_seconds * FRAMES_PER_SECOND),
+        window_share=1.0 if train.audio_context == "window" else train.window_share,
+        speeds=train.augment.speeds,
+        seed=settings.seed,
+        parts=math.ceil(train.batch_seconds / (settings.runtime.device_seconds * process.num_processes)),
+        devices=process.num_processes,
+        device=process.process_index,
+    )
+
+
+def training_arguments(
+    settings: Params,
+    learning_rate: float,
+    batches: Batches,
+    dev: Clips,
+    positions: int,
+    folder: Path,
+) -> Seq2SeqTrainingArguments:
+    """Translate params.yaml into the trainer's options; everything is said, nothing is left to its defaults' mood.
+
+    Parameters
+    ----------
+    positions : tokens the decoder has room for
+    folder : of the run's checkpoints
+    """
+    train, runtime = settings.train, settings.runtime
+    device = hardware.choose_device(runtime.device)
+    precision = hardware.choose_precision(train.precision, device)
+    interval = max(1, batches.steps // train.evaluations_per_epoch)
+    longest = batches.window if train.audio_context == "window" else dev.table[0]["length"]
+    together = max(1, round(DEV_SECONDS * FRAMES_PER_SECOND) // longest)
+    arguments = Seq2SeqTrainingArguments(
+        output_dir=str(folder),
+        seed=settings.seed,
+        num_train_epochs=train.epochs,
+        per_device_eval_batch_size=min(together, len(dev)),
+        gradient_accumulation_steps=batches.parts,
+        average_tokens_across_devices=True,
+        ddp_find_unused_parameters=False,
+        remove_unused_columns=False,
+        dataloader_num_workers=runtime.data_workers,
+        dataloader_pin_memory=device.type == "cuda",
+        learning_rate=learning_rate,
+        lr_scheduler_type="linear",
+        warmup_steps=round(train.warmup_share * batches.steps * train.epochs),
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.max_grad_norm,
+        optim=OPTIMIZERS[train.optimizer],
+        eval_strategy="steps",
+        save_strategy="steps",
+        logging_strategy="steps",
+        eval_steps=interval,
+        save_steps=interval,
+        logging_steps=interval,
+        logging_nan_inf_filter=False,  # a loss that is no number ends the training
+        save_total_limit=None,  # Keeper removes the old ones, once the new one is safe
+        load_best_model_at_end=True,
+        metric_for_best_model="wer",
+        greater_is_better=False,
+        restore_callback_states_from_checkpoint=True,
+        predict_with_generate=True,
+        # Twice the longest transcript stops a model that repeats itself.
+        generation_max_length=min(positions, 2 * max(map(len, dev.table["tokens"]))),
+        generation_num_beams=1,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        torch_compile=runtime.compile,
+        use_cpu=device.type == "cpu",
+        report_to="none",
+    )
+    # The trainer would otherwise spread each batch over all GPUs with DataParallel, unasked.
+    arguments._n_gpu = min(arguments.n_gpu, 1)
+    return arguments
