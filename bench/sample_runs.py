@@ -1,0 +1,228 @@
+"""Trainings on the sample, many at once: the runs behind bench/parity.py and bench/augmentation.py.
+
+Each run is a process of one thread in a folder of its own, and leaves result.json there; a bench that was stopped
+goes on with the runs that are missing.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from tqdm import tqdm
+
+ROOT = Path(__file__).parent.parent
+RESULT = "result.json"
+RESAMPLINGS = 10_000
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training and its transcripts of the test set."""
+
+    recipe: str  # "ours" or "stock"
+    strategy: str  # "lora" or "selective"
+    seed: int
+    changes: tuple[tuple[str, object], ...] = ()  # parameters that differ from params.yaml, by key path
+
+    @property
+    def name(self) -> str:
+        changed = [f"{key.rsplit('.', 1)[1]}={value}" for key, value in self.changes]
+        return "-".join([self.recipe, self.strategy, *changed, str(self.seed)]).replace(" ", "").replace("/", "")
+
+
+def carry_out(runs: list[Run], work: Path, jobs: int) -> dict[Run, dict]:
+    """Carry out what has no result yet, `jobs` at a time; returns all results.
+
+    A result holds, for each way of decoding, the errors and the reference words of every test clip, and the speakers.
+    """
+    prepare(work)
+    waiting = [run for run in runs if not (work / run.name / RESULT).is_file()]
+    with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(waiting), unit="run") as progress:
+        for _ in pool.map(lambda run: start(run, work), waiting):
+            progress.update()
+    return {run: json.loads((work / run.name / RESULT).read_text()) for run in runs}
+
+
+def prepare(work: Path) -> None:
+    """Cut the sample's clips and fetch its base model, once."""
+    if (work / "prepared" / "models" / "base").is_dir():
+        return
+    shutil.rmtree(work / "prepared", ignore_errors=True)
+    (work / "prepared").mkdir(parents=True)
+    for name in ("data", "sample", "params.yaml", "dvc.yaml"):
+        os.symlink(ROOT / name, work / "prepared" / name)
+    for stage in ("preprocess", "fetch_base"):
+        call(["-m", f"stages.{stage}"], work / "prepared")
+
+
+def start(run: Run, work: Path) -> None:
+    """Carry out one run in a process of its own."""
+    folder = work / run.name
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "models").mkdir(parents=True)
+    os.symlink(work.resolve() / "prepared" / "processed_data", folder / "processed_data")
+    os.symlink(work.resolve() / "prepared" / "models" / "base", folder / "models" / "base")
+    settings = yaml.safe_load((ROOT / "params.yaml").read_text())
+    settings["seed"] = run.seed
+    settings["runtime"]["device"] = "cpu"
+    for key, value in run.changes:
+        *path, last = key.split(".")
+        section = settings
+        for part in path:
+            section = section[part]
+        section[last] = value
+    (folder / "params.yaml").write_text(yaml.safe_dump(settings))
+    call(["-m", "bench.sample_runs", "--run", json.dumps(asdict(run))], folder)
+
+
+def call(arguments: list[str], folder: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    environment.pop("DVC_ROOT", None)
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    (folder / "log.txt").write_text(done.stdout + done.stderr)
+    if done.returncode:
+        raise SystemExit(f"{folder} failed:\n{done.stderr[-2000:]}")
+
+
+def train_and_transcribe(run: Run) -> dict:
+    """Train in the current folder and decode the test set as trained, and with every clip padded to the window."""
+    from stages import cost, finetune, model, params, strategies  # not at the top: the parent needs none of it
+
+    settings = params.load()
+    stage = f"train_{run.strategy}"
+    strategy = getattr(settings, stage)
+    choose = {"lora": strategies.add_lora, "selective": strategies.unfreeze_layers}[run.strategy]
+    if run.recipe == "ours":
+        finetune.run(stage, settings, strategy, lambda base: choose(base, strategy))
+    else:
+        with cost.measured(stage):
+            train_stock(settings, strategy, choose, model.MODELS[run.strategy])
+    seconds = json.loads(Path("metrics/cost.json").read_text())[stage]["seconds"]
+    return {"seconds": seconds} | transcribed(settings, model.MODELS[run.strategy])
+
+
+def train_stock(settings, strategy, choose, folder: Path) -> None:
+    """The stock recipe with the same epochs, rates and selection on dev; as many clips a batch as ours has."""
+    import math
+
+    from transformers import EarlyStoppingCallback, set_seed
+
+    from bench import stock
+    from stages import finetune, model
+    from stages.shards import PROCESSED, read_audio, read_manifest
+
+    set_seed(settings.seed)
+    base = model.load_whisper(model.BASE_FOLDER)
+    base.accepts_loss_kwargs = False  # without gradient accumulation, as the blog has it
+    model.set_language(base, settings.language)
+    processor, prompt = model.load_processor(model.BASE_FOLDER), model.prompt_tokens(base, settings.language)
+    tables = {}
+    for name in ("train", "dev"):
+        rows = read_manifest(PROCESSED / name)
+        clips = [{"audio": read_audio(PROCESSED / name, row), "text": row.text} for row in rows]
+        tables[name] = stock.prepared(clips, processor, prompt, Path(f"{name}.arrow"))
+    seconds = sum(row.duration + settings.train.spare_seconds for row in read_manifest(PROCESSED / "train"))
+    batch_size = round(settings.train.batch_seconds * len(tables["train"]) / seconds)
+    steps = math.ceil(len(tables["train"]) / batch_size)
+    tuned = choose(base, strategy)
+    longest = 2 * max(map(len, tables["dev"]["labels"]))
+    trainer = stock.trainer(
+        tuned,
+        processor,
+        tables["train"],
+        Path("stock"),
+        eval_dataset=tables["dev"],
+        compute_metrics=finetune.word_error_rate(processor, settings.language),
+        callbacks=[EarlyStoppingCallback(settings.train.patience)],
+        seed=settings.seed,
+        num_train_epochs=settings.train.epochs,
+        per_device_train_batch_size=batch_size,
+        per_device_eval_batch_size=32,
+        learning_rate=strategy.learning_rate,
+        warmup_steps=round(settings.train.warmup_share * steps * settings.train.epochs),
+        weight_decay=settings.train.weight_decay,
+        max_grad_norm=settings.train.max_grad_norm,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model="wer",
+        greater_is_better=False,
+        predict_with_generate=True,
+        generation_max_length=longest,
+        use_cpu=True,
+    )
+    trainer.train()
+    model.save_tuned(tuned, folder, "window", 0.0)
+    shutil.rmtree("stock")
+
+
+def transcribed(settings, folder: Path) -> dict:
+    """Errors and words of every test clip: decoded as the model was trained, and at the full window."""
+    from dataclasses import replace
+
+    from stages import decoding, model, scoring
+    from stages.shards import PROCESSED, read_manifest
+
+    trained_as = model.load_checkpoint(folder)
+    results = {"speakers": [clip.speaker for clip in read_manifest(PROCESSED / "test")]}
+    normalise = scoring.normalisers(trained_as.processor.tokenizer, settings.language)["whisper"]
+    # At the full window, encode_at_own_length changes nothing: this is what a stock pipeline answers.
+    for name, checkpoint in {"own": trained_as, "window": replace(trained_as, audio_context="window")}.items():
+        rows = decoding.transcribe_split(decoding.prepare(checkpoint, settings), PROCESSED / "test")
+        counts = [scoring.count_errors([row.reference], [row.hypothesis], normalise) for row in rows]
+        results[name] = {
+            "errors": [count.substitutions + count.deletions + count.insertions for count in counts],
+            "words": [count.words for count in counts],
+        }
+    return results
+
+
+def wer(results: list[dict], decoded: str) -> list[float]:
+    """Test WER of each run, per cent."""
+    return [100 * sum(result[decoded]["errors"]) / sum(result[decoded]["words"]) for result in results]
+
+
+def difference(first: list[dict], second: list[dict], decoded: tuple[str, str]) -> tuple[float, float, float]:
+    """Mean difference in WER (points) of second against first, paired by seed, and its 95 % interval.
+
+    Bootstrap over the test speakers, with the seeds resampled too: it covers both whom one tests and how training
+    happened to go.
+    """
+    speakers = np.array(first[0]["speakers"])
+    names = np.unique(speakers)
+    words = np.array(first[0][decoded[0]]["words"])
+    per_speaker_words = np.array([words[speakers == name].sum() for name in names])
+    changes = np.array(
+        [
+            np.array(b[decoded[1]]["errors"]) - np.array(a[decoded[0]]["errors"])
+            for a, b in zip(first, second, strict=True)
+        ]
+    )
+    per_speaker = np.stack([changes[:, speakers == name].sum(axis=1) for name in names], axis=1)  # (seeds, speakers)
+    generator = np.random.default_rng(0)
+    means = []
+    for _ in range(RESAMPLINGS):
+        seeds = generator.integers(len(changes), size=len(changes))
+        chosen = generator.integers(len(names), size=len(names))
+        means.append(100 * per_speaker[seeds][:, chosen].sum(axis=1).mean() / per_speaker_words[chosen].sum())
+    mean = 100 * per_speaker.sum() / len(changes) / per_speaker_words.sum()
+    return (mean, *np.percentile(means, [2.5, 97.5]))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--run", required=True)
+    values = json.loads(parser.parse_args().run)
+    values["changes"] = tuple(map(tuple, values["changes"]))
+    Path(RESULT).write_text(json.dumps(train_and_transcribe(Run(**values))))

@@ -1,0 +1,56 @@
+"""The stock recipe: fine-tuning Whisper as Hugging Face's blog and most public projects do it, for comparison.
+
+After https://huggingface.co/blog/fine-tune-whisper and transformers' run_speech_recognition_seq2seq.py: every clip is
+padded to the model's window, features are computed ahead with `datasets.map`, batches hold a fixed number of clips in
+random order, and Seq2SeqTrainer does the rest. Its known mistake, a second start token, is not copied.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperProcessor
+
+from stages.units import SAMPLE_RATE
+
+
+def prepared(clips: list[dict], processor: WhisperProcessor, prompt: list[int], cache: Path) -> Dataset:
+    """The blog's `prepare_dataset`, mapped over clips of {"audio": float32 samples, "text": str}."""
+
+    def prepare(row: dict) -> dict:
+        features = processor.feature_extractor(row["audio"], sampling_rate=SAMPLE_RATE).input_features[0]
+        text = processor.tokenizer(" " + row["text"], add_special_tokens=False).input_ids
+        return {"input_features": features, "labels": [*prompt, *text, processor.tokenizer.eos_token_id]}
+
+    table = Dataset.from_list(clips)
+    return table.map(prepare, remove_columns=table.column_names, cache_file_name=str(cache.resolve()))
+
+
+@dataclass
+class DataCollatorSpeechSeq2SeqWithPadding:
+    """The blog's collator."""
+
+    processor: WhisperProcessor
+    decoder_start_token_id: int
+
+    def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
+        inputs = [{"input_features": row["input_features"]} for row in rows]
+        batch = self.processor.feature_extractor.pad(inputs, return_tensors="pt")
+        labels = self.processor.tokenizer.pad([{"input_ids": row["labels"]} for row in rows], return_tensors="pt")
+        ids = labels["input_ids"].masked_fill(labels.attention_mask.ne(1), -100)
+        if (ids[:, 0] == self.decoder_start_token_id).all():
+            ids = ids[:, 1:]
+        batch["labels"] = ids
+        return batch
+
+
+def trainer(model, processor: WhisperProcessor, table: Dataset, folder: Path, **options) -> Seq2SeqTrainer:
+    """The blog's trainer. `options` are Seq2SeqTrainingArguments, and what Seq2SeqTrainer takes besides."""
+    extras = {name: options.pop(name) for name in ("eval_dataset", "compute_metrics", "callbacks") if name in options}
+    arguments = Seq2SeqTrainingArguments(
+        output_dir=str(folder), remove_unused_columns=False, label_names=["labels"], report_to="none", **options
+    )
+    start = (model.get_base_model() if hasattr(model, "get_base_model") else model).config.decoder_start_token_id
+    collator = DataCollatorSpeechSeq2SeqWithPadding(processor, start)
+    return Seq2SeqTrainer(model=model, args=arguments, data_collator=collator, train_dataset=table, **extras)
