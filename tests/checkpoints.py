@@ -1,6 +1,7 @@
 """Checkpoints for tests: random weights in the shapes wanted, with the sample's tokenizer and feature extractor."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,24 +18,62 @@ from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 SAMPLE = Path(__file__).parent.parent / "sample" / "whisper-mini"
 
-# openai/whisper-base: config.json at e37978b90ca9030d5170a5c07aadb050351a65bb
-WHISPER_BASE = WhisperConfig(
-    vocab_size=51865,
-    d_model=512,
-    encoder_layers=6,
-    decoder_layers=6,
-    encoder_attention_heads=8,
-    decoder_attention_heads=8,
-    encoder_ffn_dim=2048,
-    decoder_ffn_dim=2048,
-    num_mel_bins=80,
-    max_source_positions=1500,
-    max_target_positions=448,
-    pad_token_id=50257,
-    bos_token_id=50257,
-    eos_token_id=50257,
-    decoder_start_token_id=50258,
-)
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """How a family of OpenAI's checkpoints numbers its tokens: words, end, start, languages, tasks, timestamps."""
+
+    words: int
+    languages: int
+    multilingual: bool
+
+    @property
+    def end(self) -> int:
+        return self.words
+
+    @property
+    def start(self) -> int:
+        return self.words + 1
+
+    @property
+    def translate(self) -> int:  # transcribe, startoflm, startofprev, nospeech and notimestamps follow
+        return self.start + 1 + self.languages
+
+    @property
+    def size(self) -> int:
+        return self.translate + 6 + 1501
+
+
+MULTILINGUAL = Vocabulary(words=50257, languages=99, multilingual=True)  # tiny to large-v2
+LARGE_V3 = Vocabulary(words=50257, languages=100, multilingual=True)  # and turbo
+ENGLISH = Vocabulary(words=50256, languages=99, multilingual=False)  # .en
+
+
+def whisper_config(
+    layers: tuple[int, int], heads: int, vocabulary: Vocabulary, mel_bins: int = 80, head_width: int = 64
+) -> WhisperConfig:
+    """The config.json of a published checkpoint; another `head_width` makes it narrower and nothing else."""
+    width = heads * head_width
+    return WhisperConfig(
+        vocab_size=vocabulary.size,
+        d_model=width,
+        encoder_layers=layers[0],
+        decoder_layers=layers[1],
+        encoder_attention_heads=heads,
+        decoder_attention_heads=heads,
+        encoder_ffn_dim=4 * width,
+        decoder_ffn_dim=4 * width,
+        num_mel_bins=mel_bins,
+        max_source_positions=1500,
+        max_target_positions=448,
+        pad_token_id=vocabulary.end,
+        bos_token_id=vocabulary.end,
+        eos_token_id=vocabulary.end,
+        decoder_start_token_id=vocabulary.start,
+    )
+
+
+WHISPER_BASE = whisper_config((6, 6), 8, MULTILINGUAL)
 
 
 def tiny_model(seed: int = 0) -> WhisperForConditionalGeneration:
@@ -62,36 +101,39 @@ def base_on_meta() -> WhisperForConditionalGeneration:
         return WhisperForConditionalGeneration(WHISPER_BASE)
 
 
-def base_checkpoint(folder: Path) -> Path:
-    """A checkpoint in whisper-base's shape, vocabulary layout and files, with random weights and made-up words."""
+def base_checkpoint(folder: Path, config: WhisperConfig = WHISPER_BASE, vocabulary: Vocabulary = MULTILINGUAL) -> Path:
+    """A checkpoint in a published one's shape, vocabulary layout and files, with random weights and made-up words."""
     folder.mkdir(parents=True)
     torch.manual_seed(0)
-    model = WhisperForConditionalGeneration(WHISPER_BASE)
-    languages = {f"<|{code}|>": 50259 + place for place, code in enumerate(list(LANGUAGES)[:99])}
+    model = WhisperForConditionalGeneration(config)
+    languages = [f"<|{code}|>" for code in list(LANGUAGES)[: vocabulary.languages]]
+    known = {
+        "lang_to_id": {name: vocabulary.start + 1 + place for place, name in enumerate(languages)},
+        "task_to_id": {"translate": vocabulary.translate, "transcribe": vocabulary.translate + 1},
+        "forced_decoder_ids": [[1, None], [2, vocabulary.translate + 1]],
+    }
     model.generation_config = GenerationConfig(
-        is_multilingual=True,
-        lang_to_id=languages,
-        task_to_id={"translate": 50358, "transcribe": 50359},
-        no_timestamps_token_id=50363,
-        prev_sot_token_id=50361,
-        decoder_start_token_id=50258,
-        pad_token_id=50257,
-        bos_token_id=50257,
-        eos_token_id=50257,
-        begin_suppress_tokens=[220, 50257],
-        forced_decoder_ids=[[1, None], [2, 50359]],
+        is_multilingual=vocabulary.multilingual,
+        no_timestamps_token_id=vocabulary.translate + 5,
+        prev_sot_token_id=vocabulary.translate + 3,
+        decoder_start_token_id=vocabulary.start,
+        pad_token_id=vocabulary.end,
+        bos_token_id=vocabulary.end,
+        eos_token_id=vocabulary.end,
+        begin_suppress_tokens=[220, vocabulary.end],
         max_length=448,
+        **(known if vocabulary.multilingual else {}),
     )
     model.save_pretrained(folder)
-    WhisperFeatureExtractor(feature_size=80).save_pretrained(folder)
-    _base_tokenizer(list(languages)).save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=config.num_mel_bins).save_pretrained(folder)
+    _base_tokenizer(languages, vocabulary.words).save_pretrained(folder)
     shutil.copyfile(SAMPLE / "normalizer.json", folder / "normalizer.json")
     return folder
 
 
-def _base_tokenizer(languages: list[str]) -> WhisperTokenizer:
+def _base_tokenizer(languages: list[str], size: int) -> WhisperTokenizer:
     letters = sorted(ByteLevel.alphabet())
-    words = [*letters, *(f"word{number}" for number in range(50257 - len(letters)))]
+    words = [*letters, *(f"word{number}" for number in range(size - len(letters)))]
     tail = ["translate", "transcribe", "startoflm", "startofprev", "nospeech", "notimestamps"]
     special = ["<|startoftranscript|>", *languages, *(f"<|{name}|>" for name in tail)]
     tokenizer = WhisperTokenizer(

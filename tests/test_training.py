@@ -39,14 +39,14 @@ def token(name: str) -> int:
     return PROCESSOR.tokenizer.convert_tokens_to_ids(name)
 
 
-def write_split(folder: Path, count: int, seed: int, seconds: float | None = None) -> None:
+def write_split(folder: Path, count: int, seed: int, seconds: float | None = None, words: int = 3) -> None:
     generator = np.random.default_rng(seed)
     clips = []
     with shards.ShardWriter(folder, megabytes=64) as writer:
         for index in range(count):
             length = seconds or generator.uniform(0.5, 2.0)
             samples = generator.normal(0, 0.1, round(16_000 * length)).astype(np.float32)
-            text = " ".join(generator.choice(WORDS, 3))
+            text = " ".join(generator.choice(WORDS, words))
             row = {"id": f"clip{index}", "text": text, "text_raw": text, "speaker": f"s{index % 2}"}
             clips.append(write_clip(writer, samples, **row))
     shards.write_manifest(folder, clips)
