@@ -39,7 +39,8 @@ def _peak_memory_mb() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
 
 
-def _known() -> dict:
+def known() -> dict[str, dict]:
+    """The figures of every stage that has run, by its name."""
     if not COST_FILE.is_file():
         return {}
     try:
@@ -53,5 +54,4 @@ def _record(stage: str, figures: dict) -> None:
     COST_FILE.parent.mkdir(exist_ok=True)
     lock = Path(tempfile.gettempdir()) / f"cost-{os.getuid()}.lock"  # two strategies may end at once
     with FileLock(lock):
-        known = _known() | {stage: figures}
-        COST_FILE.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        COST_FILE.write_text(json.dumps(known() | {stage: figures}, indent=2, sort_keys=True) + "\n", encoding="utf-8")

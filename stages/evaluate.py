@@ -10,7 +10,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from stages import decoding, hub, model, params, report, scoring, shards, transcripts
+from stages import cost, decoding, hub, model, params, report, scoring, shards, transcripts
 from stages.errors import UserError, told_plainly
 from stages.scoring import Normaliser
 from stages.text_table import aligned
@@ -20,6 +20,7 @@ WER_FILE = Path("metrics/wer.json")
 WER_FIGURE = Path("metrics/wer.png")
 HEADLINE_SET = "test"
 HEADINGS = ("set", "model", "WER %", "light %", "CER %", "sub", "del", "ins", "words", "utt")
+COST_HEADINGS = ("model", "machine", "WER %", "learn %", "train s", "clips/s", "train MB", "decode s", "decode MB")
 
 
 @told_plainly
@@ -38,6 +39,8 @@ def main() -> None:
     rates = {name: {key: block["wer"] for key, block in by_set(figures).items()} for name, figures in scores.items()}
     report.wer_figure(rates, WER_FIGURE)
     print(table(scores))
+    # Depends on the machine, so it is printed and nothing else: what this stage writes must not depend on it.
+    print("\n" + cost_table(scores, cost.known()))
 
 
 def read(name: str) -> list[Transcript]:
@@ -88,6 +91,35 @@ def table(scores: dict[str, dict]) -> str:
             counts = (block[key] for key in ("substitutions", "deletions", "insertions", "words", "utterances"))
             rows.append((name, label, *rates, *map(str, counts)))
     return aligned(rows, names=2)
+
+
+def cost_table(scores: dict[str, dict], costs: dict[str, dict]) -> str:
+    """Each model's WER on the headline set beside what it cost, as aligned text; "-": not recorded, or nothing.
+
+    Parameters
+    ----------
+    scores : the contents of wer.json
+    costs : of cost.json
+    """
+    rows = [COST_HEADINGS]
+    for name, figures in scores.items():
+        training, decoding_ = costs.get(f"train_{name}", {}), costs.get(f"transcribe_{name}", {})
+        share = {"learn": 100 * training["trained_share"]} if "trained_share" in training else {}
+        cells = (
+            _figure(share, "learn", ".2f"),
+            _figure(training, "training_seconds", ".0f"),
+            _figure(training, "clips_per_second", ".1f"),
+            _figure(training, "peak_memory_mb", ".0f"),
+            _figure(decoding_, "seconds", ".0f"),
+            _figure(decoding_, "peak_memory_mb", ".0f"),
+        )
+        machine = (training or decoding_).get("machine", "-")
+        rows.append((name, machine, f"{100 * figures['wer']:.2f}", *cells))
+    return aligned(rows, names=2)
+
+
+def _figure(figures: dict, key: str, form: str) -> str:
+    return format(figures[key], form) if key in figures else "-"
 
 
 if __name__ == "__main__":

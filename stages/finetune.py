@@ -143,9 +143,11 @@ def announce(stage: str, tuned, trainer: SpeechTrainer) -> None:
     batches = trainer.batches
     if trainer.is_world_process_zero():
         print(f"{stage}: {learning:,} of {total:,} parameters learn ({learning / total:.2%})")
+        sharded = ", which share one copy of the model (FSDP)" if trainer.is_fsdp_enabled else ""
         print(
             f"{stage}: {len(trainer.train_dataset)} clips, {batches.steps} steps an epoch; each batch in "
-            f"{batches.devices * batches.parts} part(s) on {batches.devices} {trainer.args.device.type} device(s)"
+            f"{batches.devices * batches.parts} part(s) on {batches.devices} {trainer.args.device.type} "
+            f"device(s){sharded}"
         )
 
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
+import yaml
 
 from stages import hardware, lifeline
 from stages.errors import UserError
@@ -54,6 +55,12 @@ def _launcher(runtime: Runtime) -> list[str]:
                 f"params.yaml: runtime.accelerate_config: {runtime.accelerate_config} is missing; make it with "
                 "accelerate config --config_file, or set it to null"
             )
+        # accelerate would start one process, which waits for the others until the end of time.
+        if _config(runtime.accelerate_config).get("distributed_type") == "MULTI_CPU":
+            raise UserError(
+                f"{runtime.accelerate_config}: MULTI_CPU needs an MPI launcher of your own; for several processes on "
+                "this machine's CPU set runtime.accelerate_config to null and runtime.processes to their number"
+            )
         return ["--config_file", runtime.accelerate_config]
     processes = runtime.processes or device_count(runtime)
     if processes == 1:
@@ -62,6 +69,16 @@ def _launcher(runtime: Runtime) -> list[str]:
     said = ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no"]
     threads = max(1, len(os.sched_getaffinity(0)) // processes) if hasattr(os, "sched_getaffinity") else 1
     return ["--multi_gpu", "--num_processes", str(processes), *said, "--num_cpu_threads_per_process", str(threads)]
+
+
+def _config(path: str) -> dict:
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is no accelerate configuration; make it with accelerate config --config_file")
+    return content
 
 
 def device_count(runtime: Runtime) -> int:

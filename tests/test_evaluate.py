@@ -45,6 +45,25 @@ def test_readme_shows_the_committed_figures():
     assert evaluate.table({name: figures[name] for name in model.MODELS}) in (ROOT / "README.md").read_text()
 
 
+def test_cost_stands_beside_the_error_rate():
+    costs = {
+        "train_lora": {"machine": "H200", "trained_share": 0.0081, "training_seconds": 61.4, "clips_per_second": 99.0},
+        "transcribe_lora": {"machine": "x86_64", "seconds": 5.2, "peak_memory_mb": 700},
+        "transcribe_base": {"machine": "x86_64", "seconds": 13.5, "peak_memory_mb": 900},
+    }
+    scores = {name: {"wer": 0.25} for name in ("base", "lora", "selective")}
+    rows = [line.split() for line in evaluate.cost_table(scores, costs).splitlines()]
+    assert rows[1] == ["base", "x86_64", "25.00", "-", "-", "-", "-", "14", "900"]
+    assert rows[2] == ["lora", "H200", "25.00", "0.81", "61", "99.0", "-", "5", "700"]
+    assert rows[3] == ["selective", "-", "25.00", *["-"] * 6]
+
+
+def test_readme_shows_the_committed_costs():
+    figures, costs = (json.loads((ROOT / "metrics" / f"{name}.json").read_text()) for name in ("wer", "cost"))
+    shown = evaluate.cost_table({name: figures[name] for name in model.MODELS}, costs)
+    assert shown in (ROOT / "README.md").read_text()
+
+
 def test_transcripts_round_trip(tmp_path):
     rows = [Transcript("test", "1", "a\u2028b", 'quote " and \\ \u00e9'), Transcript("test", "2", "", "")]
     write_transcripts(tmp_path / "base.jsonl", rows)

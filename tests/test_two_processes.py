@@ -1,4 +1,7 @@
-"""Two processes under `accelerate launch` learn what one does from the same batches, and write it once."""
+"""Two processes under `accelerate launch` learn what one does from the same batches, and write it once.
+
+They are started by runtime.processes, or by a file of `accelerate config`. (FSDP has no CPU form in accelerate.)
+"""
 
 import os
 import shutil
@@ -16,6 +19,15 @@ from tests.test_training import settings, write_split
 
 ROOT = Path(__file__).parent.parent
 STAGES = ("train_lora", "train_selective")
+CONFIGURATION = {  # what `accelerate config` writes, shortened
+    "compute_environment": "LOCAL_MACHINE",
+    "distributed_type": "MULTI_GPU",
+    "num_machines": 1,
+    "num_processes": 2,
+    "mixed_precision": "no",
+    "use_cpu": True,
+}
+WAYS = {"one": {"processes": 1}, "two": {"processes": 2}, "configured": {"accelerate_config": "accelerate.yaml"}}
 
 
 def train(workspace: Path, **runtime) -> str:
@@ -34,39 +46,45 @@ def train(workspace: Path, **runtime) -> str:
 
 
 @pytest.fixture(scope="module")
-def workspaces(tmp_path_factory) -> dict[int, tuple[Path, str]]:
+def workspaces(tmp_path_factory) -> dict[str, tuple[Path, str]]:
+    """For each way of training, the folder that it ran in, and what it said."""
     root = tmp_path_factory.mktemp("processes")
-    tiny_checkpoint(root / "1" / "models" / "base")
-    write_split(root / "1" / "processed_data" / "train", 16, seed=1)
-    write_split(root / "1" / "processed_data" / "dev", 5, seed=2)  # odd: one process gets a clip twice
-    shutil.copytree(root / "1", root / "2")
-    return {count: (root / str(count), train(root / str(count), processes=count)) for count in (1, 2)}
+    tiny_checkpoint(root / "one" / "models" / "base")
+    write_split(root / "one" / "processed_data" / "train", 16, seed=1)
+    write_split(root / "one" / "processed_data" / "dev", 5, seed=2)  # odd: one process gets a clip twice
+    (root / "one" / "accelerate.yaml").write_text(yaml.safe_dump(CONFIGURATION))
+    for way in ("two", "configured"):
+        shutil.copytree(root / "one", root / way)
+    return {way: (root / way, train(root / way, **runtime)) for way, runtime in WAYS.items()}
 
 
-def test_two_processes_ran(workspaces):
-    for count, (_, told) in workspaces.items():
-        assert told.count(f"on {count} cpu device(s)") == len(STAGES)  # said once, by the first
+def test_so_many_processes_ran(workspaces):
+    for way, count in {"one": 1, "two": 2, "configured": 2}.items():
+        assert workspaces[way][1].count(f"on {count} cpu device(s)") == len(STAGES)  # said once, by the first
 
 
+@pytest.mark.parametrize("way", ["two", "configured"])
 @pytest.mark.parametrize("stage", STAGES)
-def test_same_curve(workspaces, stage):
-    one, two = (
-        np.loadtxt(folder / "metrics" / f"{stage}.csv", delimiter=",", skiprows=1) for folder, _ in workspaces.values()
+def test_same_curve(workspaces, stage, way):
+    one, other = (
+        np.loadtxt(workspaces[name][0] / "metrics" / f"{stage}.csv", delimiter=",", skiprows=1) for name in ("one", way)
     )
-    np.testing.assert_allclose(one, two, atol=1e-5)
+    np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.parametrize("way", ["two", "configured"])
 @pytest.mark.parametrize("model", ["lora/adapter_model.safetensors", "selective/model.safetensors"])
-def test_same_weights(workspaces, model):
-    one, two = (load_file(folder / "models" / model) for folder, _ in workspaces.values())
-    assert one.keys() == two.keys()
+def test_same_weights(workspaces, model, way):
+    one, other = (load_file(workspaces[name][0] / "models" / model) for name in ("one", way))
+    assert one.keys() == other.keys()
     for name, weights in one.items():
-        np.testing.assert_allclose(weights, two[name], atol=2e-5, err_msg=name)
+        np.testing.assert_allclose(weights, other[name], atol=2e-5, err_msg=name)
 
 
-def test_outputs_are_written_once_and_checkpoints_removed(workspaces):
-    (one, _), (two, _) = workspaces.values()
-    files = [{path.relative_to(root) for path in root.rglob("*") if path.is_file()} for root in (one, two)]
+@pytest.mark.parametrize("way", ["two", "configured"])
+def test_outputs_are_written_once_and_checkpoints_removed(workspaces, way):
+    roots = [workspaces[name][0] for name in ("one", way)]
+    files = [{path.relative_to(root) for path in root.rglob("*") if path.is_file()} for root in roots]
     same = [{path for path in found if "features" not in path.parts} for found in files]
     assert same[0] == same[1]
-    assert not any(path.name.startswith("checkpoint-") for path in two.rglob("*"))
+    assert not any(path.name.startswith("checkpoint-") for path in roots[1].rglob("*"))

@@ -1,0 +1,43 @@
+"""How many processes train, and what is wrong with a launcher's configuration."""
+
+import pytest
+
+from stages import launch, params
+from stages.errors import UserError
+from tests.test_training import settings
+
+
+def runtime(**changes) -> params.Runtime:
+    return settings(changes).runtime
+
+
+def test_one_device_needs_no_launcher(monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    assert launch.spread("stages.train_lora", runtime()) is False
+    assert launch.spread("stages.train_lora", runtime(processes=1)) is False
+
+
+def test_every_gpu_of_the_machine_is_used_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr(launch.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(launch.torch.cuda, "device_count", lambda: 8)
+    for chosen, count in ((runtime(device="auto"), "8"), (runtime(device="auto", processes=2), "2")):
+        command = launch._launcher(chosen)
+        assert command[command.index("--num_processes") + 1] == count
+    assert launch._launcher(runtime(device="cpu")) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "is missing; make it with accelerate config"),
+        ("a: [", "is not valid YAML"),
+        ("- 1", "is no accelerate configuration"),
+        ("distributed_type: MULTI_CPU", "runtime.processes"),  # accelerate would hang
+    ],
+)
+def test_configuration_that_cannot_be_used(tmp_path, content, message):
+    path = tmp_path / "accelerate.yaml"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UserError, match=message):
+        launch._launcher(runtime(accelerate_config=str(path)))
