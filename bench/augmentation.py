@@ -1,6 +1,6 @@
 """What each augmentation brings: the sample trained with and without, several seeds each, scored on its test children.
 
-    python -m bench.augmentation --work /tmp/parity   # an hour on two CPU cores; stopped, it goes on
+    python -m bench.augmentation --work /tmp/parity   # 30 trainings; stopped, it goes on
 
 The folder may be bench.parity's: runs that both need are made once. Negative differences are in favour of augmenting.
 """

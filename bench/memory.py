@@ -1,6 +1,6 @@
 """The memory that training takes, by model and strategy: counted on the published shapes, on any machine.
 
-    python -m bench.memory                 # five minutes and 10 GB on two CPU cores; needs no weights and no GPU
+    python -m bench.memory                 # needs no weights and no GPU; large-v3 wants more than 24 GB of memory
 
 Columns:
 

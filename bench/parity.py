@@ -1,6 +1,6 @@
 """Whether training at the utterance's length costs accuracy: the sample, stock recipe and ours, several seeds each.
 
-    python -m bench.parity --work /tmp/parity            # half an hour on two CPU cores; stopped, it goes on
+    python -m bench.parity --work /tmp/parity            # over an hour on two CPU cores; stopped, it goes on
 
 Both recipes train the sample's base with the same rates, epochs and choice of the best checkpoint. The stock model is
 decoded at the full window, as it was trained; ours as it was trained, and at the full window as a stock pipeline does.
@@ -16,7 +16,7 @@ import numpy as np
 from bench.sample_runs import Run, carry_out, difference, wer
 from stages.text_table import aligned
 
-HEADER = ("strategy", "recipe", "decoded", "WER % by seed", "mean", "minus stock", "95 % interval", "train s")
+HEADER = ("strategy", "recipe", "decoded", "WER % by seed", "mean", "minus stock", "95 % interval")
 
 
 def main() -> None:
@@ -43,10 +43,9 @@ def main() -> None:
             rates = wer(results, decoded)
             mean, low, high = difference(stock, results, ("window", decoded))
             figures.setdefault(strategy, {})[f"{name}, {decoded}"] = {"wer": rates, "difference": [mean, low, high]}
-            seconds = f"{np.mean([result['seconds'] for result in results]):.0f}"
             compared = ("", "") if name == "stock" else (f"{mean:+.2f}", f"{low:+.2f} to {high:+.2f}")
             told = " ".join(f"{rate:.2f}" for rate in rates)
-            rows.append((strategy, name, decoded, told, f"{np.mean(rates):.2f}", *compared, seconds))
+            rows.append((strategy, name, decoded, told, f"{np.mean(rates):.2f}", *compared))
     print(aligned(rows, names=3))
     if arguments.json:
         print(json.dumps(figures))

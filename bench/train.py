@@ -1,6 +1,6 @@
 """How fast a model trains: the stock recipe beside this project's, on whisper-base's real shape, in one run.
 
-    python -m bench.train                 # a quarter of an hour on two CPU cores, a few minutes on a GPU
+    python -m bench.train
     python -m bench.train --json          # the last line is JSON
     python -m bench.train --compile       # with a further row: ours under torch.compile
 
