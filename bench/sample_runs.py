@@ -119,18 +119,10 @@ def train_stock(settings, strategy, choose, folder: Path) -> None:
 
     from bench import stock
     from stages import finetune, model
-    from stages.shards import PROCESSED, read_audio, read_manifest
+    from stages.shards import PROCESSED, read_manifest
 
     set_seed(settings.seed)
-    base = model.load_whisper(model.BASE_FOLDER)
-    base.accepts_loss_kwargs = False  # without gradient accumulation, as the blog has it
-    model.set_language(base, settings.language)
-    processor, prompt = model.load_processor(model.BASE_FOLDER), model.prompt_tokens(base, settings.language)
-    tables = {}
-    for name in ("train", "dev"):
-        rows = read_manifest(PROCESSED / name)
-        clips = [{"audio": read_audio(PROCESSED / name, row), "text": row.text} for row in rows]
-        tables[name] = stock.prepared(clips, processor, prompt, Path(f"{name}.arrow"))
+    base, processor, tables = stock.load(settings.language, ["train", "dev"])
     seconds = sum(row.duration + settings.train.spare_seconds for row in read_manifest(PROCESSED / "train"))
     batch_size = round(settings.train.batch_seconds * len(tables["train"]) / seconds)
     steps = math.ceil(len(tables["train"]) / batch_size)

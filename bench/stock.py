@@ -5,6 +5,7 @@ padded to the model's window, features are computed ahead with `datasets.map`, b
 random order, and Seq2SeqTrainer does the rest. Its known mistake, a second start token, is not copied.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,23 @@ import torch
 from datasets import Dataset
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperProcessor
 
+from stages import model
+from stages.shards import PROCESSED, read_audio, read_manifest
 from stages.units import SAMPLE_RATE
+
+
+def load(language: str, splits: Iterable[str]) -> tuple[torch.nn.Module, WhisperProcessor, dict[str, Dataset]]:
+    """The base model and its processor, and the clips of each split, features and all, from the current folder."""
+    base = model.load_whisper(model.BASE_FOLDER)
+    base.accepts_loss_kwargs = False  # without gradient accumulation, as the blog has it
+    model.set_language(base, language)
+    processor, prompt = model.load_processor(model.BASE_FOLDER), model.prompt_tokens(base, language)
+    tables = {}
+    for split in splits:
+        folder = PROCESSED / split
+        clips = [{"audio": read_audio(folder, row), "text": row.text} for row in read_manifest(folder)]
+        tables[split] = prepared(clips, processor, prompt, Path(f"{split}.arrow"))
+    return base, processor, tables
 
 
 def prepared(clips: list[dict], processor: WhisperProcessor, prompt: list[int], cache: Path) -> Dataset:

@@ -12,7 +12,7 @@ of as many clips as ours has on average. Neither evaluates nor saves. Columns:
     first s    from the start of the process to the end of the first step; features are computed in between
     waiting %  of the time, in which the host waited for batches: an upper bound on how long the accelerator did
     floor %    floating-point operations of the steps (counted by PyTorch) over what the machine's fastest matrix
-               product would have done in that time
+               product, of those tried before and after all rows, would have done in that time
 """
 
 import argparse
@@ -35,7 +35,7 @@ from tqdm import tqdm
 from transformers import TrainerCallback
 
 from stages.text_table import aligned
-from stages.units import SAMPLE_RATE, Seconds
+from stages.units import FRAMES_PER_SECOND, SAMPLE_RATE, Seconds
 
 ROOT = Path(__file__).parent.parent
 STRATEGIES = ("lora", "selective")
@@ -52,7 +52,9 @@ SIZES = {
     "cuda": (2048, None),
     "mps": (256, 40.0),
 }  # clips, train.batch_seconds (None: the profile's)
-MATRIX = {"cpu": 2048, "cuda": 8192, "mps": 4096}  # side of the matrices whose product is the floor
+# Sides of the matrices whose product is the floor, and how long each is repeated: clocks and neighbours come and go.
+MATRIX = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192, 16384), "mps": (1024, 2048, 4096)}
+MATRIX_TIME: Seconds = 2.0
 HEADER = ("clips", "strategy", "recipe", "utt/s", "ratio", "clips/step", "first s", "peak MB", "waiting %", "floor %")
 
 
@@ -73,7 +75,6 @@ def main() -> None:
         given or usual for given, usual in zip((arguments.clips, arguments.batch_seconds), SIZES[device], strict=True)
     )
     rates = matrix_rates(device)
-    print(machine(device, rates))
     recipes = ["stock fp32", *(["stock bf16"] if "bf16" in rates else []), "ours"]
     recipes += ["ours compiled"] if arguments.compile else []
     rows = []
@@ -86,6 +87,8 @@ def main() -> None:
                         row = {"durations": durations, "strategy": strategy, "recipe": recipe}
                         rows.append(row | in_process(strategy, recipe, Path(scratch)))
                         progress.update()
+    rates = {kind: max(rate, rates[kind]) for kind, rate in matrix_rates(device).items()}
+    print(machine(device, rates))
     for row in rows:
         row["floor_share"] = row.pop("flop_per_second") / max(rates.values())
     print(aligned([HEADER, *(told(row, rows) for row in rows)], names=3))
@@ -117,25 +120,28 @@ def cpu_info() -> list[str]:
 
 
 def matrix_rates(device: str) -> dict[str, float]:
-    """FLOP/s of a large matrix product, best of several: in float32, and in bfloat16 where the hardware computes it."""
+    """FLOP/s of matrix products, the best seen: in float32, and in bfloat16 where the hardware computes it."""
     from stages import hardware
 
     hardware.allow_tf32("auto")
     kinds = {"fp32": torch.float32}
     if hardware.choose_precision("auto", torch.device(device)) == "bf16":
         kinds["bf16"] = torch.bfloat16
-    side, rates = MATRIX[device], {}
-    for kind, dtype in kinds.items():
-        left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
-        seconds = []
-        for _ in range(10):
-            synchronize(device)
-            before = time.perf_counter()
-            torch.matmul(left, right)
-            synchronize(device)
-            seconds.append(time.perf_counter() - before)
-        rates[kind] = 2 * side**3 / min(seconds)
-    return rates
+    return {kind: max(matrix_rate(device, dtype, side) for side in MATRIX[device]) for kind, dtype in kinds.items()}
+
+
+def matrix_rate(device: str, dtype: torch.dtype, side: int) -> float:
+    """FLOP/s of the product of two square matrices, the best of several."""
+    left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    fastest = float("inf")
+    until = time.perf_counter() + MATRIX_TIME
+    while time.perf_counter() < until:
+        synchronize(device)
+        before = time.perf_counter()
+        torch.nn.functional.linear(left, right)  # the second transposed, as a layer's weights are
+        synchronize(device)
+        fastest = min(fastest, time.perf_counter() - before)
+    return 2 * side**3 / fastest
 
 
 def synchronize(device: str) -> None:
@@ -280,25 +286,19 @@ def ours(tuned, settings, learning_rate: float, device: str):
 def stock_trainer(choose, settings, precision: str, device: str):
     """The stock recipe's trainer, the clips of its timed steps, and its clock."""
     from bench import stock
-    from stages import batching, model, trainer_options
-    from stages.shards import PROCESSED, read_audio, read_manifest
+    from stages import trainer_options
+    from stages.shards import PROCESSED, read_manifest
 
-    base = model.load_whisper(model.BASE_FOLDER)
-    base.accepts_loss_kwargs = False
-    model.set_language(base, settings.language)
-    processor, prompt = model.load_processor(model.BASE_FOLDER), model.prompt_tokens(base, settings.language)
+    base, processor, tables = stock.load(settings.language, ["train"])
     rows = read_manifest(PROCESSED / "train")
-    clips = [{"audio": read_audio(PROCESSED / "train", row), "text": row.text} for row in rows]
-    table = stock.prepared(clips, processor, prompt, Path("stock.arrow"))
-    window = processor.feature_extractor.nb_max_frames
-    lengths = [round(100 * (row.duration + settings.train.spare_seconds)) for row in rows]
-    batches: batching.Batches = trainer_options.make_batches(lengths, settings, window)
+    lengths = [round(FRAMES_PER_SECOND * (row.duration + settings.train.spare_seconds)) for row in rows]
+    batches = trainer_options.make_batches(lengths, settings, processor.feature_extractor.nb_max_frames)
     size = round(len(rows) / batches.steps)
     warm_up, timed = STOCK_STEPS[device]
     trainer = stock.trainer(
         choose(base),
         processor,
-        table,
+        tables["train"],
         Path("stock"),
         seed=settings.seed,
         max_steps=warm_up + timed,
