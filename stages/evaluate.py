@@ -1,6 +1,6 @@
 """Score what the models answered: python -m stages.evaluate
 
-Reads metrics/transcripts/; writes metrics/wer.json and wer.png, and prints the table.
+Reads metrics/transcripts/ and processed_data/; writes metrics/wer.json, slices.json and wer.png, and prints the tables.
 With --checkpoint PATH_OR_HUB_ID it instead decodes the evaluation sets with any Whisper checkpoint or adapter and
 prints the same table for it; nothing is written.
 """
@@ -10,17 +10,13 @@ import json
 import tempfile
 from pathlib import Path
 
-from stages import cost, decoding, hub, model, params, report, scoring, shards, transcripts
-from stages.errors import UserError, told_plainly
-from stages.scoring import Normaliser
-from stages.text_table import aligned
+from stages import cost, decoding, hub, model, params, report, score_tables, scoreboard, scoring, shards, transcripts
+from stages.errors import told_plainly
 from stages.transcripts import Transcript
 
 WER_FILE = Path("metrics/wer.json")
+SLICES_FILE = Path("metrics/slices.json")
 WER_FIGURE = Path("metrics/wer.png")
-HEADLINE_SET = "test"
-HEADINGS = ("set", "model", "WER %", "light %", "CER %", "sub", "del", "ins", "words", "utt")
-COST_HEADINGS = ("model", "machine", "WER %", "learn %", "train s", "clips/s", "train MB", "decode s", "decode MB")
 
 
 @told_plainly
@@ -29,18 +25,29 @@ def main() -> None:
     parser.add_argument("--checkpoint", help="a folder, or a model of the hub (id or id@revision)")
     checkpoint = parser.parse_args().checkpoint
     settings = params.load()
-    normalise = scoring.normalisers(model.load_processor(model.BASE_FOLDER).tokenizer, settings.language)
-    if checkpoint:
-        print(table({checkpoint: score(decode(checkpoint, settings), normalise)}))
-        return
-    scores = {name: score(read(name), normalise) for name in model.MODELS}
+    rules = scoring.normalisers(model.load_processor(model.BASE_FOLDER).tokenizer, settings.language)
+    clips = {folder.name: shards.read_manifest(folder) for folder in shards.evaluation_sets()}
+    rows = {checkpoint: decode(checkpoint, settings)} if checkpoint else {name: read(name) for name in model.MODELS}
+    board = {name: scoreboard.answers(answered, clips, rules["whisper"]) for name, answered in rows.items()}
+    content = scoreboard.figures(board, rules)
+    print(score_tables.score_table(content))
+    if not checkpoint:
+        write(content, scoreboard.slices(board))
+
+
+def write(content: dict, slices: dict) -> None:
+    """Write what is measured, and print the tables that need all three models."""
+    scores = {name: content[name] for name in model.MODELS}
     WER_FILE.parent.mkdir(exist_ok=True)
-    WER_FILE.write_text(json.dumps(scores, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    rates = {name: {key: block["wer"] for key, block in by_set(figures).items()} for name, figures in scores.items()}
+    for path, values in ((WER_FILE, content), (SLICES_FILE, slices)):
+        path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    rates = {name: {key: of["wer"] for key, of in scoreboard.by_set(block).items()} for name, block in scores.items()}
     report.wer_figure(rates, WER_FIGURE)
-    print(table(scores))
+    for table in (score_tables.paired_table(content), score_tables.age_table(slices)):
+        print("\n" + table)
+    print("\n" + score_tables.literature_line(content))
     # Depends on the machine, so it is printed and nothing else: what this stage writes must not depend on it.
-    print("\n" + cost_table(scores, cost.known()))
+    print("\n" + score_tables.cost_table(scores, cost.known()))
 
 
 def read(name: str) -> list[Transcript]:
@@ -59,67 +66,6 @@ def decode(checkpoint: str, settings: params.Params) -> list[Transcript]:
             print(f"{name}: commit {commit}")
         decoder = decoding.prepare(model.load_checkpoint(folder), settings)
         return [row for path in shards.evaluation_sets() for row in decoding.transcribe_split(decoder, path)]
-
-
-def score(rows: list[Transcript], normalise: dict[str, Normaliser]) -> dict:
-    """One model's part of wer.json: the headline set's figures at the top, each further set under its name."""
-    blocks = {}
-    for name in sorted({row.split for row in rows}):
-        pairs = [(row.reference, row.hypothesis) for row in rows if row.split == name]
-        counts = {key: scoring.count_errors(*zip(*pairs, strict=True), rule) for key, rule in normalise.items()}
-        blocks[name] = counts["whisper"].figures() | {"light": counts["light"].figures()}
-    figures = blocks.pop(HEADLINE_SET)
-    taken = sorted(figures.keys() & blocks.keys())
-    if taken:
-        raise UserError(f"data/{taken[0]}: an evaluation set cannot be called {taken[0]!r}; rename the folder")
-    return figures | blocks
-
-
-def by_set(figures: dict) -> dict[str, dict]:
-    """The figures of each evaluation set out of one model's part of wer.json, the headline set first."""
-    others = {name: block for name, block in figures.items() if isinstance(block, dict) and "light" in block}
-    return {HEADLINE_SET: figures} | others
-
-
-def table(scores: dict[str, dict]) -> str:
-    """The contents of wer.json as aligned text: one row a set and model, rates in per cent."""
-    rows = [HEADINGS]
-    for name in by_set(next(iter(scores.values()))):
-        for label, figures in scores.items():
-            block = by_set(figures)[name]
-            rates = (f"{100 * rate:.2f}" for rate in (block["wer"], block["light"]["wer"], block["cer"]))
-            counts = (block[key] for key in ("substitutions", "deletions", "insertions", "words", "utterances"))
-            rows.append((name, label, *rates, *map(str, counts)))
-    return aligned(rows, names=2)
-
-
-def cost_table(scores: dict[str, dict], costs: dict[str, dict]) -> str:
-    """Each model's WER on the headline set beside what it cost, as aligned text; "-": not recorded, or nothing.
-
-    Parameters
-    ----------
-    scores : the contents of wer.json
-    costs : of cost.json
-    """
-    rows = [COST_HEADINGS]
-    for name, figures in scores.items():
-        training, decoding_ = costs.get(f"train_{name}", {}), costs.get(f"transcribe_{name}", {})
-        share = {"learn": 100 * training["trained_share"]} if "trained_share" in training else {}
-        cells = (
-            _figure(share, "learn", ".2f"),
-            _figure(training, "training_seconds", ".0f"),
-            _figure(training, "clips_per_second", ".1f"),
-            _figure(training, "peak_memory_mb", ".0f"),
-            _figure(decoding_, "seconds", ".0f"),
-            _figure(decoding_, "peak_memory_mb", ".0f"),
-        )
-        machine = (training or decoding_).get("machine", "-")
-        rows.append((name, machine, f"{100 * figures['wer']:.2f}", *cells))
-    return aligned(rows, names=2)
-
-
-def _figure(figures: dict, key: str, form: str) -> str:
-    return format(figures[key], form) if key in figures else "-"
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate, model, params, scoring
+from stages import evaluate, model, params, score_tables, scoreboard, scoring
 from stages.errors import UserError
+from stages.shards import Clip
 from stages.transcripts import Transcript, read_transcripts, write_transcripts
 from tests.checkpoints import tiny_checkpoint
 from tests.hub_server import COMMIT, serving
@@ -20,29 +21,107 @@ def transcripts(split: str = "adult") -> list[Transcript]:
     return [Transcript("test", "1", "a b c d", "a b x d"), Transcript(split, "2", "a b", "a, b")]
 
 
+def clip(name: str, speaker: str = "s1", months: int | None = 75, seconds: float = 3.0) -> Clip:
+    recording = {"source": "a.wav", "source_rate": 16000, "start": None, "end": None, "flags": [], "format": "table"}
+    place = {"duration": seconds, "shard": "shard-00000.tar", "offset": 0, "size": 0}
+    child = {"speaker": speaker, "age": None, "age_months": months, "gender": None}
+    return Clip(id=name, text="", text_raw="", **child, **recording, **place)
+
+
+def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboard.Board:
+    """Of one set, each text a reference and what base, lora and selective answered."""
+    clips = clips or [clip(str(number), f"s{number}") for number in range(len(texts))]
+    return {
+        model: scoreboard.answers(
+            [Transcript("test", c.id, row[0], row[place]) for c, row in zip(clips, texts, strict=True)],
+            {"test": clips},
+            scoring.light,
+        )
+        for place, model in enumerate(("base", "lora", "selective"), start=1)
+        if place < len(texts[0])
+    }
+
+
+def two_sets(name: str = "adult") -> scoreboard.Board:
+    clips = {"test": [clip("1")], name: [clip("2")]}
+    return {"base": scoreboard.answers(transcripts(name), clips, scoring.light)}
+
+
 def test_headline_set_is_at_the_top_and_others_under_their_names():
-    figures = evaluate.score(transcripts(), RULES)
+    figures = scoreboard.figures(two_sets(), RULES)["base"]
     assert (figures["wer"], figures["substitutions"], figures["words"]) == (0.25, 1, 4)
     assert (figures["adult"]["wer"], figures["adult"]["light"]["wer"]) == (0.0, 0.5)
-    assert list(evaluate.by_set(figures)) == ["test", "adult"]
+    assert list(scoreboard.by_set(figures)) == ["test", "adult"]
+    assert next(iter(figures)) == "wer"
 
 
-@pytest.mark.parametrize("name", ["words", "light"])
+@pytest.mark.parametrize("name", ["words", "light", "literature"])
 def test_set_named_like_a_figure(name):
     with pytest.raises(UserError, match=f"an evaluation set cannot be called '{name}'"):
-        evaluate.score(transcripts(name), RULES)
+        scoreboard.figures(two_sets(name), RULES)
+
+
+def test_transcripts_of_other_clips():
+    with pytest.raises(UserError, match="not those of processed_data"):
+        scoreboard.answers(transcripts(), {"test": [clip("1")], "adult": [clip("3")]}, scoring.light)
+
+
+def test_empty_and_runaway_answers_are_counted():
+    block = scoreboard.figures(board(("a b", ""), ("a", "a a a"), ("", "..."), ("x " * 60, "so " * 60)), RULES)["base"]
+    assert (block["empty"], block["runaway"]) == (1, 2)
+
+
+def test_literature_filter_leaves_out_short_and_hard_for_every_model():
+    rows = [("a b c d", "a b x x", "a b c x"), ("a b c", "x y c", "a b c"), ("a b", "a b", "x x")]
+    content = scoreboard.figures(board(*rows), RULES)
+    assert [content[name]["literature"]["wer"] for name in ("base", "lora")] == [0.5, 0.25]
+    assert content["lora"]["literature"]["utterances"] == 1
+    assert content["lora"]["utterances"] == 3
+    assert "1 of 3 test utterances" in score_tables.literature_line(content)
+
+
+def test_every_model_is_compared_with_every_earlier_one():
+    rows = [("a b c d", "a b x x", "a b c x", "a b c d")] * 12
+    content = scoreboard.figures(board(*rows), RULES)
+    assert {name: found["wer"] for name, found in content["paired"]["test"].items()} == {
+        "lora_minus_base": -0.25,
+        "selective_minus_base": -0.5,
+        "selective_minus_lora": -0.25,
+    }
+    lines = score_tables.paired_table(content).splitlines()
+    assert lines[1].split() == "test lora - base -25.00 -25.00 to -25.00 0.0002 <0.0001".split()
+
+
+def test_slices():
+    clips = [clip("1", "s1", 75, 0.5), clip("2", "s1", 75, 1.0), clip("3", "s2", 130, 31.0), clip("4", "s3", None)]
+    rows = [("a b", "a b"), ("a b", "a x"), ("a b c d", "x x x d"), ("a", "")]
+    cut = scoreboard.slices(board(*rows, clips=[*clips[:3], clip("4", "a", 300)]))["base"]["test"]
+    assert list(cut["age"]) == ["6", "10", "18+"]
+    cut = scoreboard.slices(board(*rows, clips=clips))["base"]["test"]
+    assert {group: block["wer"] for group, block in cut["age"].items()} == {"6": 0.25, "10": 0.75, "unknown": 1.0}
+    assert cut["age_macro_wer"] == 0.5
+    assert {group: block["utterances"] for group, block in cut["duration"].items()} == {"<1": 1, "1-5": 2, "30+": 1}
+    assert cut["speaker"]["s1"] == {"wer": 0.25, "speakers": 1, "utterances": 2, "words": 4}
+    assert cut["format"]["table"]["words"] == 9
+
+
+def test_slice_without_a_reference_word_has_no_rate():
+    cut = scoreboard.slices(board(("a", "a"), ("...", "b"), clips=[clip("1"), clip("2", months=100)]))["base"]["test"]
+    assert cut["age"]["8"] == {"speakers": 1, "utterances": 1, "words": 0}
+    assert score_tables.age_table({"base": {"test": cut}}).splitlines()[2].split() == ["8", "-", "1", "1"]
 
 
 def test_table():
-    lines = evaluate.table({"base": evaluate.score(transcripts(), RULES)}).splitlines()
-    assert lines[0].split() == ["set", "model", "WER", "%", "light", "%", "CER", "%", *evaluate.HEADINGS[5:]]
-    assert lines[1].split() == ["test", "base", "25.00", "25.00", "14.29", "1", "0", "0", "4", "1"]
-    assert lines[2].split() == ["adult", "base", "0.00", "50.00", "0.00", "0", "0", "0", "2", "1"]
+    lines = score_tables.score_table(scoreboard.figures(two_sets(), RULES)).splitlines()
+    assert lines[1].split() == "test base 25.00 - 25.00 14.29 1 0 0 0 0 4".split()
+    assert lines[2].split() == "adult base 0.00 - 50.00 0.00 0 0 0 0 0 2".split()
+    assert lines[4].startswith("test: 1 utterances, 1 speakers (too few speakers")
 
 
 def test_readme_shows_the_committed_figures():
-    figures = json.loads((ROOT / "metrics" / "wer.json").read_text())
-    assert evaluate.table({name: figures[name] for name in model.MODELS}) in (ROOT / "README.md").read_text()
+    content = json.loads((ROOT / "metrics" / "wer.json").read_text())
+    for table in (score_tables.score_table, score_tables.paired_table, score_tables.literature_line):
+        assert table(content) in (ROOT / "README.md").read_text()
 
 
 def test_cost_stands_beside_the_error_rate():
@@ -52,7 +131,7 @@ def test_cost_stands_beside_the_error_rate():
         "transcribe_base": {"machine": "x86_64", "seconds": 13.5, "peak_memory_mb": 900},
     }
     scores = {name: {"wer": 0.25} for name in ("base", "lora", "selective")}
-    rows = [line.split() for line in evaluate.cost_table(scores, costs).splitlines()]
+    rows = [line.split() for line in score_tables.cost_table(scores, costs).splitlines()]
     assert rows[1] == ["base", "x86_64", "25.00", "-", "-", "-", "-", "14", "900"]
     assert rows[2] == ["lora", "H200", "25.00", "0.81", "61", "99.0", "-", "5", "700"]
     assert rows[3] == ["selective", "-", "25.00", *["-"] * 6]
@@ -60,7 +139,7 @@ def test_cost_stands_beside_the_error_rate():
 
 def test_readme_shows_the_committed_costs():
     figures, costs = (json.loads((ROOT / "metrics" / f"{name}.json").read_text()) for name in ("wer", "cost"))
-    shown = evaluate.cost_table({name: figures[name] for name in model.MODELS}, costs)
+    shown = score_tables.cost_table({name: figures[name] for name in model.MODELS}, costs)
     assert shown in (ROOT / "README.md").read_text()
 
 

@@ -117,7 +117,10 @@ def figures(folder: Path) -> dict:
 
 def test_every_clip_is_scored_with_every_model(repository):
     scores = figures(repository)
+    paired = scores.pop("paired")
     assert scores.keys() == {"base", "lora", "selective"}
+    change = scores["lora"]["adult"]["wer"] - scores["base"]["adult"]["wer"]
+    assert paired["adult"]["lora_minus_base"]["wer"] == pytest.approx(change, abs=2e-6)
     for model in scores.values():
         assert model["utterances"] == TEST_CLIPS
         assert model["adult"]["utterances"] == ADULT_CLIPS

@@ -1,0 +1,112 @@
+"""The contents of metrics/wer.json, slices.json and cost.json as text for the terminal; rates in per cent."""
+
+from stages.scoreboard import HEADLINE_SET, by_set
+from stages.significance import FEWEST_SPEAKERS, LEVEL
+from stages.text_table import aligned
+
+HEADINGS = ("set", "model", "WER %", "interval", "light %", "CER %", "sub", "del", "ins", "empty", "runaway", "words")
+PAIRED_HEADINGS = ("set", "compared", "WER points", "interval", "p", "matched-pairs p")
+COST_HEADINGS = ("model", "machine", "WER %", "learn %", "train s", "clips/s", "train MB", "decode s", "decode MB")
+
+
+def score_table(content: dict) -> str:
+    """One row a set and model; how many clips and speakers a set has, and what that means, below."""
+    scores = {name: block for name, block in content.items() if name != "paired"}
+    rows, sizes = [HEADINGS], []
+    for name, size in by_set(next(iter(scores.values()))).items():
+        for label, block in scores.items():
+            figures = by_set(block)[name]
+            counts = ("substitutions", "deletions", "insertions", "empty", "runaway", "words")
+            rates = _percent(figures["light"]["wer"]), _percent(figures["cer"])
+            cells = _percent(figures["wer"]), _interval(figures), *rates
+            rows.append((name, label, *cells, *(str(figures[key]) for key in counts)))
+        sizes.append(
+            f"{name}: {size['utterances']} utterances, {size['speakers']} speakers{_warning(size['speakers'])}"
+        )
+    return "\n".join([aligned(rows, names=2), "", *sizes])
+
+
+def paired_table(content: dict) -> str:
+    """Every model against every earlier one, on the same utterances; negative is better."""
+    rows = [PAIRED_HEADINGS]
+    for name, comparisons in content["paired"].items():
+        for label, found in comparisons.items():
+            cells = f"{100 * found['wer']:+.2f}", _interval(found, "+"), _p(found["p"]), _p(found["matched_pairs_p"])
+            rows.append((name, label.replace("_minus_", " - "), *cells))
+    return aligned(rows, names=2)
+
+
+def age_table(slices: dict) -> str:
+    """WER by age on the headline set, one column a model."""
+    models = list(slices)
+    first = slices[models[0]][HEADLINE_SET]
+    rows = [("age", *(f"{name} %" for name in models), "utt", "speakers")]
+    for group, size in first["age"].items():
+        cells = [_percent(slices[name][HEADLINE_SET]["age"][group].get("wer")) for name in models]
+        rows.append((group, *cells, str(size["utterances"]), str(size["speakers"])))
+    if "age_macro_wer" in first:
+        rows.append(
+            ("mean of ages", *(_percent(slices[name][HEADLINE_SET]["age_macro_wer"]) for name in models), "", "")
+        )
+    return aligned(rows, names=1)
+
+
+def literature_line(content: dict) -> str:
+    """The score that papers report after leaving out what is short or hard; never the headline."""
+    blocks = {name: block["literature"] for name, block in content.items() if "literature" in block}
+    told = ", ".join(f"{name} {_percent(block.get('wer'))}" for name, block in blocks.items())
+    kept, all_of = next(iter(blocks.values()))["utterances"], next(iter(content.values()))["utterances"]
+    return (
+        f"Under the literature's filter, WER %: {told} ({kept} of {all_of} {HEADLINE_SET} utterances: "
+        "3 words or more, and the base at most 50 % wrong)"
+    )
+
+
+def cost_table(scores: dict[str, dict], costs: dict[str, dict]) -> str:
+    """Each model's WER on the headline set beside what it cost; "-": not recorded, or nothing.
+
+    Parameters
+    ----------
+    scores : the models' blocks of wer.json
+    costs : the contents of cost.json
+    """
+    rows = [COST_HEADINGS]
+    for name, figures in scores.items():
+        training, decoding = costs.get(f"train_{name}", {}), costs.get(f"transcribe_{name}", {})
+        share = {"learn": 100 * training["trained_share"]} if "trained_share" in training else {}
+        cells = (
+            _figure(share, "learn", ".2f"),
+            _figure(training, "training_seconds", ".0f"),
+            _figure(training, "clips_per_second", ".1f"),
+            _figure(training, "peak_memory_mb", ".0f"),
+            _figure(decoding, "seconds", ".0f"),
+            _figure(decoding, "peak_memory_mb", ".0f"),
+        )
+        machine = (training or decoding).get("machine", "-")
+        rows.append((name, machine, f"{100 * figures['wer']:.2f}", *cells))
+    return aligned(rows, names=2)
+
+
+def _figure(figures: dict, key: str, form: str) -> str:
+    return format(figures[key], form) if key in figures else "-"
+
+
+def _percent(rate: float | None) -> str:
+    return "-" if rate is None else f"{100 * rate:.2f}"
+
+
+def _interval(figures: dict, sign: str = "") -> str:
+    if "wer_low" not in figures:
+        return "-"
+    low, high = (format(100 * figures[key], f"{sign}.2f") for key in ("wer_low", "wer_high"))
+    return f"{low} to {high}"
+
+
+def _p(p: float) -> str:
+    return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
+
+
+def _warning(speakers: int) -> str:
+    if speakers >= FEWEST_SPEAKERS:
+        return ""
+    return f" (too few speakers: with fewer than {FEWEST_SPEAKERS}, the {LEVEL:g} % intervals are too narrow)"

@@ -1,0 +1,84 @@
+"""How far a word error rate, or the difference between two, may be chance: by speakers, as they were drawn.
+
+Utterances of one speaker resemble each other, so what is resampled is speakers with all their utterances (Liu and Peng
+2019, "Statistical testing on ASR performance via blockwise bootstrap", arXiv:1912.09508); resampling utterances would
+claim too much. The same seed and the same speakers give the same resamples, for every model and difference.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+RESAMPLINGS = 10_000
+LEVEL = 95.0  # per cent of the resamples lie in an interval
+FEWEST_SPEAKERS = 10  # with fewer, intervals are too narrow
+SEED = 0
+
+
+class Interval(NamedTuple):
+    low: float
+    high: float
+
+
+class Difference(NamedTuple):
+    """One model's WER minus another's on the same utterances, as shares of the reference words."""
+
+    wer: float
+    interval: Interval
+    p: float  # two-sided: how often resamples would deny a difference
+    matched_pairs_p: float
+
+
+class SpeakerBootstrap:
+    """Resamples of the speakers of one evaluation set."""
+
+    def __init__(self, speakers: Sequence[str]):
+        """Draw as many speakers as there are, with replacement, RESAMPLINGS times.
+
+        Parameters
+        ----------
+        speakers : of each utterance
+        """
+        names, self._speaker = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
+        generator = np.random.default_rng(SEED)
+        self._draws = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLINGS)
+
+    def interval(self, errors: np.ndarray, words: np.ndarray) -> Interval:
+        """Where a corpus WER lies in LEVEL per cent of the resamples (percentiles).
+
+        Parameters
+        ----------
+        errors, words : of each utterance, shape (utterances,); errors may be a difference of errors
+        """
+        return Interval(*np.percentile(self._rates(errors, words), [50 - LEVEL / 2, 50 + LEVEL / 2]).tolist())
+
+    def difference(self, first: np.ndarray, second: np.ndarray, words: np.ndarray) -> Difference:
+        """Compare the errors of two models on the same utterances; negative: the second makes fewer."""
+        change = second - first
+        rates = self._rates(change, words)
+        denied = 1 + min(np.count_nonzero(rates <= 0), np.count_nonzero(rates >= 0))
+        return Difference(
+            wer=float(change.sum() / words.sum()),
+            interval=self.interval(change, words),
+            p=min(1.0, 2 * denied / (RESAMPLINGS + 1)),
+            matched_pairs_p=matched_pairs(first, second),
+        )
+
+    def _rates(self, errors: np.ndarray, words: np.ndarray) -> np.ndarray:
+        """Corpus rate in every resample, shape (RESAMPLINGS,)."""
+        errors, words = (self._draws @ np.bincount(self._speaker, counts) for counts in (errors, words))
+        return errors / np.maximum(words, 1)  # a resample may hold no reference word
+
+
+def matched_pairs(first: np.ndarray, second: np.ndarray) -> float:
+    """Two-sided p of the matched-pairs test (Gillick and Cox 1989), with utterances as its segments.
+
+    It takes utterances as independent, which those of one speaker are not: read it beside the bootstrap.
+    """
+    change = (second - first).astype(float)
+    spread = change.std(ddof=1) / math.sqrt(len(change)) if len(change) > 1 else 0.0
+    if not spread:  # always the same difference, most often none
+        return 0.0 if len(change) > 1 and change.any() else 1.0
+    return math.erfc(abs(change.mean()) / spread / math.sqrt(2))
