@@ -1,6 +1,7 @@
 """Score what the models answered: python -m stages.evaluate
 
-Reads metrics/transcripts/ and processed_data/; writes metrics/wer.json, slices.json and wer.png, and prints the tables.
+Reads metrics/transcripts/ and processed_data/; writes metrics/wer.json, slices.json, summary.md and wer.png, and prints
+the tables.
 With --checkpoint PATH_OR_HUB_ID it instead decodes the evaluation sets with any Whisper checkpoint or adapter and
 prints the same table for it; nothing is written.
 """
@@ -10,12 +11,26 @@ import json
 import tempfile
 from pathlib import Path
 
-from stages import cost, decoding, hub, model, params, report, score_tables, scoreboard, scoring, shards, transcripts
+from stages import (
+    cost,
+    decoding,
+    hub,
+    model,
+    params,
+    report,
+    score_tables,
+    scoreboard,
+    scoring,
+    shards,
+    summary,
+    transcripts,
+)
 from stages.errors import told_plainly
 from stages.transcripts import Transcript
 
 WER_FILE = Path("metrics/wer.json")
 SLICES_FILE = Path("metrics/slices.json")
+SUMMARY = Path("metrics/summary.md")
 WER_FIGURE = Path("metrics/wer.png")
 
 
@@ -41,6 +56,7 @@ def write(content: dict, slices: dict) -> None:
     WER_FILE.parent.mkdir(exist_ok=True)
     for path, values in ((WER_FILE, content), (SLICES_FILE, slices)):
         path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    SUMMARY.write_text(summary.markdown(content, slices), encoding="utf-8")
     rates = {name: {key: of["wer"] for key, of in scoreboard.by_set(block).items()} for name, block in scores.items()}
     report.wer_figure(rates, WER_FIGURE)
     for table in (score_tables.paired_table(content), score_tables.age_table(slices)):

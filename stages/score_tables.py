@@ -17,8 +17,8 @@ def score_table(content: dict) -> str:
         for label, block in scores.items():
             figures = by_set(block)[name]
             counts = ("substitutions", "deletions", "insertions", "empty", "runaway", "words")
-            rates = _percent(figures["light"]["wer"]), _percent(figures["cer"])
-            cells = _percent(figures["wer"]), _interval(figures), *rates
+            rates = percent(figures["light"]["wer"]), percent(figures["cer"])
+            cells = percent(figures["wer"]), interval(figures), *rates
             rows.append((name, label, *cells, *(str(figures[key]) for key in counts)))
         sizes.append(
             f"{name}: {size['utterances']} utterances, {size['speakers']} speakers{_warning(size['speakers'])}"
@@ -31,7 +31,7 @@ def paired_table(content: dict) -> str:
     rows = [PAIRED_HEADINGS]
     for name, comparisons in content["paired"].items():
         for label, found in comparisons.items():
-            cells = f"{100 * found['wer']:+.2f}", _interval(found, "+"), _p(found["p"]), _p(found["matched_pairs_p"])
+            cells = f"{100 * found['wer']:+.2f}", interval(found, "+"), _p(found["p"]), _p(found["matched_pairs_p"])
             rows.append((name, label.replace("_minus_", " - "), *cells))
     return aligned(rows, names=2)
 
@@ -42,11 +42,11 @@ def age_table(slices: dict) -> str:
     first = slices[models[0]][HEADLINE_SET]
     rows = [("age", *(f"{name} %" for name in models), "utt", "speakers")]
     for group, size in first["age"].items():
-        cells = [_percent(slices[name][HEADLINE_SET]["age"][group].get("wer")) for name in models]
+        cells = [percent(slices[name][HEADLINE_SET]["age"][group].get("wer")) for name in models]
         rows.append((group, *cells, str(size["utterances"]), str(size["speakers"])))
     if "age_macro_wer" in first:
         rows.append(
-            ("mean of ages", *(_percent(slices[name][HEADLINE_SET]["age_macro_wer"]) for name in models), "", "")
+            ("mean of ages", *(percent(slices[name][HEADLINE_SET]["age_macro_wer"]) for name in models), "", "")
         )
     return aligned(rows, names=1)
 
@@ -54,7 +54,7 @@ def age_table(slices: dict) -> str:
 def literature_line(content: dict) -> str:
     """The score that papers report after leaving out what is short or hard; never the headline."""
     blocks = {name: block["literature"] for name, block in content.items() if "literature" in block}
-    told = ", ".join(f"{name} {_percent(block.get('wer'))}" for name, block in blocks.items())
+    told = ", ".join(f"{name} {percent(block.get('wer'))}" for name, block in blocks.items())
     kept, all_of = next(iter(blocks.values()))["utterances"], next(iter(content.values()))["utterances"]
     return (
         f"Under the literature's filter, WER %: {told} ({kept} of {all_of} {HEADLINE_SET} utterances: "
@@ -91,11 +91,13 @@ def _figure(figures: dict, key: str, form: str) -> str:
     return format(figures[key], form) if key in figures else "-"
 
 
-def _percent(rate: float | None) -> str:
+def percent(rate: float | None) -> str:
+    """A share in per cent; "-" where there is none."""
     return "-" if rate is None else f"{100 * rate:.2f}"
 
 
-def _interval(figures: dict, sign: str = "") -> str:
+def interval(figures: dict, sign: str = "") -> str:
+    """The interval of a rate or, with sign "+", of a difference, in per cent; "-" where there is none."""
     if "wer_low" not in figures:
         return "-"
     low, high = (format(100 * figures[key], f"{sign}.2f") for key in ("wer_low", "wer_high"))

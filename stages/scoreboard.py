@@ -99,9 +99,11 @@ def _set_figures(found: Answers, base: Answers | None, rules: dict[str, Normalis
     counts = {key: scoring.count_errors(*zip(*pairs, strict=True), rule) for key, rule in rules.items()}
     everything = np.ones(len(pairs), bool)
     block = rates(found, everything) | counts["whisper"].figures()
-    block |= {"empty": _empty(found), "runaway": _runaway(found), "light": counts["light"].figures()}
-    if base:
-        block["literature"] = rates(found, literature_filter(base))
+    light, literature = counts["light"].figures(), rates(found, literature_filter(base)) if base else {}
+    # What is not the headline is kept short: dvc metrics diff has a line for each figure.
+    block |= {"empty": _empty(found), "runaway": _runaway(found), "light": {key: light[key] for key in ("wer", "cer")}}
+    if literature:
+        block["literature"] = {key: literature[key] for key in ("wer", "utterances") if key in literature}
     return block
 
 

@@ -1,0 +1,68 @@
+"""The results as Markdown, fit for a pull request or a model card: metrics/summary.md."""
+
+from collections.abc import Sequence
+
+from stages.score_tables import interval, percent
+from stages.scoreboard import HEADLINE_SET, UNKNOWN, by_set
+from stages.significance import FEWEST_SPEAKERS
+
+NAMES = {"base": "the base", "lora": "LoRA", "selective": "selective tuning"}
+
+
+def markdown(content: dict, slices: dict) -> str:
+    """What was measured, and what may be said about it.
+
+    Parameters
+    ----------
+    content : of wer.json, all models
+    slices : the contents of slices.json
+    """
+    scores = {name: block for name, block in content.items() if name != "paired"}
+    parts = ["# Word error rates"]
+    for name, size in by_set(scores["base"]).items():
+        blocks = {model: by_set(block)[name] for model, block in scores.items()}
+        parts += [f"## {name}: {size['utterances']} utterances, {size['speakers']} speakers", _rates(blocks)]
+        parts.append("\n".join(f"- {_sentence(*pair)}" for pair in content["paired"][name].items()))
+        if size["speakers"] < FEWEST_SPEAKERS:
+            parts.append(f"*Too few speakers: with fewer than {FEWEST_SPEAKERS}, the intervals are too narrow.*")
+    parts += [f"## By age, on {HEADLINE_SET}", _ages({name: sets[HEADLINE_SET] for name, sets in slices.items()})]
+    parts.append(
+        "WER: (substitutions + deletions + insertions) / reference words over all utterances, after Whisper's "
+        "normaliser; light: lower case and no punctuation only. Intervals: 95 %, bootstrap over speakers."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _rates(blocks: dict[str, dict]) -> str:
+    rows = []
+    for name, figures in blocks.items():
+        rates = (figures["light"]["wer"], figures["cer"], figures["literature"].get("wer"))
+        rows.append((name, f"**{percent(figures['wer'])}**", interval(figures), *map(percent, rates)))
+    return _table(("model", "WER %", "interval", "light %", "CER %", "literature's filter, WER %"), rows)
+
+
+def _sentence(label: str, found: dict) -> str:
+    """One comparison in words: what was seen, and whether chance explains it."""
+    second, first = (NAMES[name] for name in label.split("_minus_"))
+    points = 100 * abs(found["wer"])
+    way = "lower" if found["wer"] < 0 else "higher"
+    seen = f"{points:.2f} points {way} than with {first}" if points else f"the same as with {first}"
+    shown = found["wer_low"] > 0 or found["wer_high"] < 0
+    verdict = "a difference is shown" if shown else "no difference is shown"
+    return f"With {second}, WER is {seen} ({interval(found, '+')}; p = {found['p']:.4f}): {verdict}."
+
+
+def _ages(of_set: dict[str, dict]) -> str:
+    first = next(iter(of_set.values()))
+    rows = []
+    for group, size in first["age"].items():
+        cells = [percent(block["age"][group].get("wer")) for block in of_set.values()]
+        rows.append((group if group == UNKNOWN else f"{group} years", *cells, str(size["utterances"])))
+    if "age_macro_wer" in first:
+        rows.append(("mean of ages", *(percent(block["age_macro_wer"]) for block in of_set.values()), ""))
+    return _table(("age", *(f"{name}, WER %" for name in of_set), "utterances"), rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
