@@ -52,7 +52,7 @@ def main() -> None:
 
 def write(content: dict, slices: dict) -> None:
     """Write what is measured, and print the tables that need all three models."""
-    scores = {name: content[name] for name in model.MODELS}
+    scores = scoreboard.by_model(content)
     WER_FILE.parent.mkdir(exist_ok=True)
     for path, values in ((WER_FILE, content), (SLICES_FILE, slices)):
         path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """The contents of metrics/wer.json, slices.json and cost.json as text for the terminal; rates in per cent."""
 
-from stages.scoreboard import HEADLINE_SET, by_set
+from stages.scoreboard import HEADLINE_SET, PAIRED, by_model, by_set
 from stages.significance import FEWEST_SPEAKERS, LEVEL
 from stages.text_table import aligned
 
@@ -11,7 +11,7 @@ COST_HEADINGS = ("model", "machine", "WER %", "learn %", "train s", "clips/s", "
 
 def score_table(content: dict) -> str:
     """One row a set and model; how many clips and speakers a set has, and what that means, below."""
-    scores = {name: block for name, block in content.items() if name != "paired"}
+    scores = by_model(content)
     rows, sizes = [HEADINGS], []
     for name, size in by_set(next(iter(scores.values()))).items():
         for label, block in scores.items():
@@ -29,7 +29,7 @@ def score_table(content: dict) -> str:
 def paired_table(content: dict) -> str:
     """Every model against every earlier one, on the same utterances; negative is better."""
     rows = [PAIRED_HEADINGS]
-    for name, comparisons in content["paired"].items():
+    for name, comparisons in content[PAIRED].items():
         for label, found in comparisons.items():
             cells = f"{100 * found['wer']:+.2f}", interval(found, "+"), _p(found["p"]), _p(found["matched_pairs_p"])
             rows.append((name, label.replace("_minus_", " - "), *cells))
@@ -38,17 +38,19 @@ def paired_table(content: dict) -> str:
 
 def age_table(slices: dict) -> str:
     """WER by age on the headline set, one column a model."""
-    models = list(slices)
-    first = slices[models[0]][HEADLINE_SET]
-    rows = [("age", *(f"{name} %" for name in models), "utt", "speakers")]
-    for group, size in first["age"].items():
-        cells = [percent(slices[name][HEADLINE_SET]["age"][group].get("wer")) for name in models]
+    return aligned([("age", *(f"{name} %" for name in slices), "utt", "speakers"), *age_rows(slices)], names=1)
+
+
+def age_rows(slices: dict) -> list[tuple[str, ...]]:
+    """Of each age, and of their mean where one is known: its name, WER of every model, utterances, speakers."""
+    of_set = [sets[HEADLINE_SET] for sets in slices.values()]
+    rows = []
+    for group, size in of_set[0]["age"].items():
+        cells = [percent(block["age"][group].get("wer")) for block in of_set]
         rows.append((group, *cells, str(size["utterances"]), str(size["speakers"])))
-    if "age_macro_wer" in first:
-        rows.append(
-            ("mean of ages", *(percent(slices[name][HEADLINE_SET]["age_macro_wer"]) for name in models), "", "")
-        )
-    return aligned(rows, names=1)
+    if "age_macro_wer" in of_set[0]:
+        rows.append(("mean of ages", *(percent(block["age_macro_wer"]) for block in of_set), "", ""))
+    return rows
 
 
 def literature_line(content: dict) -> str:

@@ -22,6 +22,7 @@ from stages.transcripts import Transcript
 from stages.units import Seconds
 
 HEADLINE_SET = "test"
+PAIRED = "paired"  # the comparisons' key in wer.json, beside the models
 RUNAWAY_RATIO = 2.0  # more words than so many times the reference's, or
 RUNAWAY_COMPRESSION = 2.4  # text that zlib shrinks by more, repeats itself: Whisper's own threshold
 # The filter of Fan et al. 2024 (arXiv:2406.10507) and others, who apply it to test data too.
@@ -79,8 +80,13 @@ def figures(board: Board, rules: dict[str, Normaliser]) -> dict:
             raise UserError(f"data/{taken[0]}: an evaluation set cannot be called {taken[0]!r}; rename the folder")
         content[name] = headline | blocks
     if len(board) > 1:
-        content["paired"] = {key: _comparisons(board, key) for key in next(iter(board.values()))}
+        content[PAIRED] = {key: _comparisons(board, key) for key in next(iter(board.values()))}
     return content
+
+
+def by_model(content: dict) -> dict[str, dict]:
+    """Every model's block out of the contents of wer.json."""
+    return {name: block for name, block in content.items() if name != PAIRED}
 
 
 def by_set(block: dict) -> dict[str, dict]:
@@ -158,8 +164,14 @@ def _comparisons(board: Board, name: str) -> dict[str, dict[str, float]]:
 
 def _rounded(found: Difference) -> dict[str, float]:
     low, high = found.interval
-    values = {"wer": found.wer, "wer_low": low, "wer_high": high, "p": found.p}
-    return {key: round(value, DIGITS) for key, value in (values | {"matched_pairs_p": found.matched_pairs_p}).items()}
+    values = {
+        "wer": found.wer,
+        "wer_low": low,
+        "wer_high": high,
+        "p": found.p,
+        "matched_pairs_p": found.matched_pairs_p,
+    }
+    return {key: round(value, DIGITS) for key, value in values.items()}
 
 
 def _slices(found: Answers) -> dict:

@@ -46,13 +46,13 @@ class SpeakerBootstrap:
         self._draws = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLINGS)
 
     def interval(self, errors: np.ndarray, words: np.ndarray) -> Interval:
-        """Where a corpus WER lies in LEVEL per cent of the resamples (percentiles).
+        """Where a corpus WER lies in LEVEL per cent of the resamples.
 
         Parameters
         ----------
         errors, words : of each utterance, shape (utterances,); errors may be a difference of errors
         """
-        return Interval(*np.percentile(self._rates(errors, words), [50 - LEVEL / 2, 50 + LEVEL / 2]).tolist())
+        return _middle(self._rates(errors, words))
 
     def difference(self, first: np.ndarray, second: np.ndarray, words: np.ndarray) -> Difference:
         """Compare the errors of two models on the same utterances; negative: the second makes fewer."""
@@ -61,7 +61,7 @@ class SpeakerBootstrap:
         denied = 1 + min(np.count_nonzero(rates <= 0), np.count_nonzero(rates >= 0))
         return Difference(
             wer=float(change.sum() / words.sum()),
-            interval=self.interval(change, words),
+            interval=_middle(rates),
             p=min(1.0, 2 * denied / (RESAMPLINGS + 1)),
             matched_pairs_p=matched_pairs(first, second),
         )
@@ -70,6 +70,11 @@ class SpeakerBootstrap:
         """Corpus rate in every resample, shape (RESAMPLINGS,)."""
         errors, words = (self._draws @ np.bincount(self._speaker, counts) for counts in (errors, words))
         return errors / np.maximum(words, 1)  # a resample may hold no reference word
+
+
+def _middle(rates: np.ndarray) -> Interval:
+    """Where LEVEL per cent of the resampled rates lie (percentiles)."""
+    return Interval(*np.percentile(rates, [50 - LEVEL / 2, 50 + LEVEL / 2]).tolist())
 
 
 def matched_pairs(first: np.ndarray, second: np.ndarray) -> float:

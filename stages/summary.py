@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from stages.score_tables import interval, percent
-from stages.scoreboard import HEADLINE_SET, UNKNOWN, by_set
+from stages.score_tables import age_rows, interval, percent
+from stages.scoreboard import HEADLINE_SET, PAIRED, by_model, by_set
 from stages.significance import FEWEST_SPEAKERS
 
 NAMES = {"base": "the base", "lora": "LoRA", "selective": "selective tuning"}
@@ -17,15 +17,15 @@ def markdown(content: dict, slices: dict) -> str:
     content : of wer.json, all models
     slices : the contents of slices.json
     """
-    scores = {name: block for name, block in content.items() if name != "paired"}
+    scores = by_model(content)
     parts = ["# Word error rates"]
     for name, size in by_set(scores["base"]).items():
         blocks = {model: by_set(block)[name] for model, block in scores.items()}
         parts += [f"## {name}: {size['utterances']} utterances, {size['speakers']} speakers", _rates(blocks)]
-        parts.append("\n".join(f"- {_sentence(*pair)}" for pair in content["paired"][name].items()))
+        parts.append("\n".join(f"- {_sentence(*pair)}" for pair in content[PAIRED][name].items()))
         if size["speakers"] < FEWEST_SPEAKERS:
             parts.append(f"*Too few speakers: with fewer than {FEWEST_SPEAKERS}, the intervals are too narrow.*")
-    parts += [f"## By age, on {HEADLINE_SET}", _ages({name: sets[HEADLINE_SET] for name, sets in slices.items()})]
+    parts += [f"## By age, on {HEADLINE_SET}", _ages(slices)]
     parts.append(
         "WER: (substitutions + deletions + insertions) / reference words over all utterances, after Whisper's "
         "normaliser; light: lower case and no punctuation only. Intervals: 95 %, bootstrap over speakers."
@@ -52,15 +52,11 @@ def _sentence(label: str, found: dict) -> str:
     return f"With {second}, WER is {seen} ({interval(found, '+')}; p = {found['p']:.4f}): {verdict}."
 
 
-def _ages(of_set: dict[str, dict]) -> str:
-    first = next(iter(of_set.values()))
+def _ages(slices: dict) -> str:
     rows = []
-    for group, size in first["age"].items():
-        cells = [percent(block["age"][group].get("wer")) for block in of_set.values()]
-        rows.append((group if group == UNKNOWN else f"{group} years", *cells, str(size["utterances"])))
-    if "age_macro_wer" in first:
-        rows.append(("mean of ages", *(percent(block["age_macro_wer"]) for block in of_set.values()), ""))
-    return _table(("age", *(f"{name}, WER %" for name in of_set), "utterances"), rows)
+    for group, *cells, _speakers in age_rows(slices):
+        rows.append((f"{group} years" if group[0].isdigit() else group, *cells))
+    return _table(("age", *(f"{name}, WER %" for name in slices), "utterances"), rows)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
