@@ -171,7 +171,10 @@ def transcribed(settings, folder: Path) -> dict:
     normalise = scoring.normalisers(trained_as.processor.tokenizer, settings.language)["whisper"]
     # At the full window, encode_at_own_length changes nothing: this is what a stock pipeline answers.
     for name, checkpoint in {"own": trained_as, "window": replace(trained_as, audio_context="window")}.items():
-        rows = decoding.transcribe_split(decoding.prepare(checkpoint, settings), PROCESSED / "test")
+        decoder, folder = decoding.prepare(checkpoint, settings), PROCESSED / "test"
+        batches = decoding.transcribe_split(decoder, folder, read_manifest(folder))
+        by_id = {row.id: row for rows in batches for row in rows}
+        rows = [by_id[clip.id] for clip in read_manifest(folder)]
         counts = [scoring.count_errors([row.reference], [row.hypothesis], normalise) for row in rows]
         results[name] = {
             "errors": [count.substitutions + count.deletions + count.insertions for count in counts],

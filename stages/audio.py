@@ -16,12 +16,11 @@ import soundfile
 import soxr
 
 from stages import video
-from stages.units import SAMPLE_RATE, Seconds
+from stages.units import SAMPLE_RATE, SILENCE, Seconds
 
 FULL_SCALE = 1 << 15  # of 16-bit samples
 SLOWEST_RATE = 4_000  # Hz; below it a header is taken to be broken
 BLOCK = 1 << 18  # frames decoded at once
-SILENCE = 10 ** (-60 / 20)  # peak, of full scale; Whisper invents words for what is quieter
 END_SLACK: Seconds = 0.5  # how far an annotation may go beyond the end of the audio
 CLIPPED_LEVEL = 0.999  # of full scale
 CLIPPED_SHARE = 0.001  # of the samples: what is recorded too loud reaches it many times over, a loud word does not

@@ -104,6 +104,14 @@ def latest(folder: Path) -> Path | None:
     return kept[-1] if kept else None
 
 
+def kept(folder: Path) -> str:
+    """A sentence for whose training just failed: from where it can go on."""
+    newest = latest(folder)
+    if newest is None:
+        return "No checkpoint had been written yet."
+    return f"The last good checkpoint, of step {step_of(newest)}, is kept in {folder}."
+
+
 def step_of(checkpoint: Path) -> int:
     """The number of optimizer steps that had been taken."""
     return int(checkpoint.name.rsplit("-", 1)[1])

@@ -8,13 +8,11 @@ prints the same table for it; nothing is written.
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
 
 from stages import (
     cost,
     decoding,
-    hub,
     model,
     params,
     report,
@@ -22,6 +20,7 @@ from stages import (
     scoreboard,
     scoring,
     shards,
+    sources,
     summary,
     transcripts,
 )
@@ -73,15 +72,13 @@ def read(name: str) -> list[Transcript]:
 
 def decode(checkpoint: str, settings: params.Params) -> list[Transcript]:
     """Transcribe all evaluation sets with a local or hub checkpoint or adapter."""
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(checkpoint)
-        if not folder.is_dir():
-            folder = Path(temporary)
-            name, _, revision = checkpoint.partition("@")
-            commit = hub.download(name, revision or None, folder)
-            print(f"{name}: commit {commit}")
-        decoder = decoding.prepare(model.load_checkpoint(folder), settings)
-        return [row for path in shards.evaluation_sets() for row in decoding.transcribe_split(decoder, path)]
+    decoder = decoding.prepare(sources.load_checkpoint(checkpoint), settings)
+    return [
+        row
+        for folder in shards.evaluation_sets()
+        for rows in decoding.transcribe_split(decoder, folder, shards.read_manifest(folder))
+        for row in rows
+    ]
 
 
 if __name__ == "__main__":

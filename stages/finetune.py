@@ -65,7 +65,7 @@ def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[Whi
         if process.is_main_process:
             stack.enter_context(checkpoints.held(folder))
             figures = stack.enter_context(cost.measured(stage))
-        stack.enter_context(failures.told(stage, settings, folder))
+        stack.enter_context(failures.told(stage, more_memory(settings), lambda: checkpoints.kept(folder)))
         mirror = open_mirror(settings, folder) if process.is_main_process else None
         keeper = Keeper(folder, settings.runtime.checkpoint_minutes, mirror)
         tuned = choose(prepared_base(settings))
@@ -80,6 +80,15 @@ def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[Whi
                 mirror.remove()
             shutil.rmtree(folder)
         process.wait_for_everyone()
+
+
+def more_memory(settings: Params) -> str:
+    """What to change where training runs out of memory, in a sentence."""
+    seconds = settings.runtime.device_seconds
+    return (
+        f"Lower runtime.device_seconds, now {seconds:g}, to {seconds / 2:g}, say: batches are then made up of more "
+        "parts, and what is learnt stays the same; if that is not enough, set runtime.gradient_checkpointing to true."
+    )
 
 
 def prepared_base(settings: Params) -> WhisperForConditionalGeneration:

@@ -2,6 +2,8 @@
 
 import fnmatch
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from huggingface_hub import HfApi, ModelInfo, snapshot_download
@@ -37,9 +39,39 @@ def download(name: str, revision: str | None, target: Path) -> str:
     UserError
         No such model or commit, no access, no network, or a damaged file; says which, and what to do.
     """
-    try:
+    with _told(name, revision):
         listing = HfApi().model_info(name, revision=revision, files_metadata=True)
         snapshot_download(name, revision=listing.sha, allow_patterns=list(WANTED), local_dir=target)
+    shutil.rmtree(target / ".cache", ignore_errors=True)  # the client's notes, with times in them
+    _check_digests(listing, target)
+    return listing.sha
+
+
+def cached(name: str, revision: str | None) -> Path:
+    """Likewise, into the hub client's own cache, where it is found again; without a network, what is there is taken.
+
+    Returns
+    -------
+    The folder, which is called as the commit.
+    """
+    with _told(name, revision):
+        try:
+            listing = HfApi().model_info(name, revision=revision, files_metadata=True)
+        except HTTPError as error:
+            try:
+                return Path(snapshot_download(name, revision=revision, local_files_only=True))
+            except LocalEntryNotFoundError:
+                raise error from None
+        folder = Path(snapshot_download(name, revision=listing.sha, allow_patterns=list(WANTED)))
+    _check_digests(listing, folder)
+    return folder
+
+
+@contextmanager
+def _told(name: str, revision: str | None) -> Iterator[None]:
+    """Turn what the client says into a UserError."""
+    try:
+        yield
     except GatedRepoError:
         raise UserError(
             f"model {name!r} is gated: accept its terms on the hub, then log in with: hf auth login"
@@ -54,9 +86,6 @@ def download(name: str, revision: str | None, target: Path) -> str:
             f"cannot fetch {name!r} from the model hub ({reason}); check the network, or run 'dvc pull models/base' "
             "if somebody has pushed it, or set base_model to a local folder"
         ) from None
-    shutil.rmtree(target / ".cache", ignore_errors=True)  # the client's notes, with times in them
-    _check_digests(listing, target)
-    return listing.sha
 
 
 def _check_digests(listing: ModelInfo, folder: Path) -> None:

@@ -45,7 +45,7 @@ def check_files(folder: Path) -> None:
     UserError
         Names the missing, damaged or truncated file. Pickled weights (.bin) are never read.
     """
-    if not (folder / ADAPTER_FILE).is_file() and _read_json(folder, "config.json").get("model_type") != "whisper":
+    if not (folder / ADAPTER_FILE).is_file() and read_json(folder, "config.json").get("model_type") != "whisper":
         raise UserError(f"{folder}/config.json: model_type is not 'whisper'; only Whisper checkpoints can be used")
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
@@ -58,7 +58,8 @@ def check_files(folder: Path) -> None:
             raise UserError(f"{path} is damaged or incomplete ({error}); fetch or pull it again") from None
 
 
-def _read_json(folder: Path, name: str, required: bool = True) -> dict:
+def read_json(folder: Path, name: str, required: bool = True) -> dict:
+    """A file of a checkpoint; UserError where it is damaged or, if required, missing."""
     try:
         return json.loads((folder / name).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -100,8 +101,8 @@ def load_processor(folder: Path) -> WhisperProcessor:
 
 
 def load_checkpoint(folder: Path, base_folder: Path = BASE_FOLDER) -> Checkpoint:
-    """Load a full checkpoint or a PEFT adapter (over the base it names, else `base_folder`) for decoding."""
-    decoding = _read_json(folder, DECODING_FILE, required=False)
+    """Load a full checkpoint, or a PEFT adapter over a base, for decoding."""
+    decoding = read_json(folder, DECODING_FILE, required=False)
     if (folder / ADAPTER_FILE).is_file():
         model = _load_adapter(folder, base_folder)
         processor = load_processor(folder if (folder / "tokenizer_config.json").is_file() else base_folder)

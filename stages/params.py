@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from stages.errors import UserError
 
@@ -128,9 +128,18 @@ class TrainSelective(_Section):
 
 class Transcribe(_Section):
     num_beams: PositiveCount
+    temperature: NonNegative
+    seed: Count
     tokens_per_second: Positive
     batch_seconds: Positive
     precision: Literal["auto", "fp32", "bf16", "fp16"]
+
+    @field_validator("temperature")
+    @classmethod
+    def _one_or_the_other(cls, temperature: float, info: ValidationInfo) -> float:
+        if temperature and info.data.get("num_beams", 1) > 1:
+            raise ValueError("0 where num_beams is over 1: beams do not draw")
+        return temperature
 
 
 class Runtime(_Section):

@@ -5,7 +5,6 @@ speaker bootstrap (stages/significance.py). The score under the literature's fil
 """
 
 import math
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -141,14 +140,8 @@ def _empty(found: Answers) -> int:
 def _runaway(found: Answers) -> int:
     """Utterances where the model said far more than was said, or repeated itself."""
     longer = found.errors.answered > RUNAWAY_RATIO * np.maximum(found.errors.words, 1)
-    repeating = [compression_ratio(row.hypothesis) > RUNAWAY_COMPRESSION for row in found.transcripts]
+    repeating = [row.compression_ratio > RUNAWAY_COMPRESSION for row in found.transcripts]
     return int(np.count_nonzero(longer | np.array(repeating)))
-
-
-def compression_ratio(text: str) -> float:
-    """How many times shorter zlib makes a text, as openai/whisper measures it; 0 for none."""
-    data = text.encode()
-    return len(data) / len(zlib.compress(data))
 
 
 def _comparisons(board: Board, name: str) -> dict[str, dict[str, float]]:

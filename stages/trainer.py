@@ -11,8 +11,9 @@ from accelerate.utils import broadcast_object_list
 from torch.utils.data import DataLoader
 from transformers import Seq2SeqTrainer, TrainerCallback
 
-from stages import checkpoints, failures
+from stages import checkpoints
 from stages.batching import Batches
+from stages.errors import UserError
 from stages.mirror import Mirror
 from stages.objective import IGNORED
 
@@ -101,7 +102,12 @@ class SpeechTrainer(Seq2SeqTrainer):
             finite = bool(torch.stack([parameter.isfinite().all() for parameter in learning]).all())
         if not finite:
             folder = Path(self.args.output_dir)
-            raise failures.not_a_number(folder.parent.name, self.state.global_step, folder)
+            stage = folder.parent.name
+            raise UserError(
+                f"{stage}: after step {self.state.global_step} the loss or the weights are no longer numbers: training "
+                f"diverged. Lower {stage}.learning_rate or train.max_grad_norm, raise train.warmup_share, or set "
+                f"train.precision to fp32. {checkpoints.kept(folder)}"
+            )
 
 
 class Keeper(TrainerCallback):

@@ -4,3 +4,4 @@ Seconds = float
 
 SAMPLE_RATE = 16_000  # Hz: of every clip, and what Whisper hears
 FRAMES_PER_SECOND = 100  # of a log-mel spectrogram: Whisper takes one every 10 ms
+SILENCE = 10 ** (-60 / 20)  # peak, of full scale: what stays under it is not audible, and Whisper invents words for it

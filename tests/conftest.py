@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
@@ -9,5 +10,7 @@ with socket.socket() as probe:
 
 # Read by huggingface_hub when it is first imported, so set before anything imports it.
 os.environ["HF_ENDPOINT"] = f"http://127.0.0.1:{HUB_PORT}"
+CACHE = tempfile.TemporaryDirectory(prefix="hub-cache-")  # not the user's own
+os.environ["HF_HOME"] = CACHE.name
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_XET"] = "1"

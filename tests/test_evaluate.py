@@ -9,7 +9,7 @@ import pytest
 from stages import evaluate, model, params, score_tables, scoreboard, scoring, summary
 from stages.errors import UserError
 from stages.shards import Clip
-from stages.transcripts import Transcript, read_transcripts, write_transcripts
+from stages.transcripts import Journal, Transcript, compression_ratio, read_transcripts, write_transcripts
 from tests.checkpoints import tiny_checkpoint
 from tests.hub_server import COMMIT, serving
 from tests.test_training import write_split
@@ -18,8 +18,12 @@ ROOT = Path(__file__).parent.parent
 RULES = {"whisper": scoring.light, "light": str.lower}
 
 
+def answer(split: str, name: str, reference: str, hypothesis: str) -> Transcript:
+    return Transcript(split, name, reference, hypothesis, -0.5, compression_ratio(hypothesis))
+
+
 def transcripts(split: str = "adult") -> list[Transcript]:
-    return [Transcript("test", "1", "a b c d", "a b x d"), Transcript(split, "2", "a b", "a, b")]
+    return [answer("test", "1", "a b c d", "a b x d"), answer(split, "2", "a b", "a, b")]
 
 
 def clip(name: str, speaker: str = "s1", months: int | None = 75, seconds: float = 3.0) -> Clip:
@@ -34,7 +38,7 @@ def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboar
     clips = clips or [clip(str(number), f"s{number}") for number in range(len(texts))]
     return {
         model: scoreboard.answers(
-            [Transcript("test", c.id, row[0], row[place]) for c, row in zip(clips, texts, strict=True)],
+            [answer("test", c.id, row[0], row[place]) for c, row in zip(clips, texts, strict=True)],
             {"test": clips},
             scoring.light,
         )
@@ -169,9 +173,24 @@ def test_readme_shows_the_committed_costs():
 
 
 def test_transcripts_round_trip(tmp_path):
-    rows = [Transcript("test", "1", "a\u2028b", 'quote " and \\ \u00e9'), Transcript("test", "2", "", "")]
+    rows = [answer("test", "1", "a\u2028b", 'quote " and \\ \u00e9'), Transcript("test", "2", "", "", None, 0.0)]
     write_transcripts(tmp_path / "base.jsonl", rows)
     assert read_transcripts(tmp_path / "base.jsonl") == rows
+
+
+def test_journal_cut_off_anywhere_goes_on_after_its_last_whole_row(tmp_path):
+    path, rows = tmp_path / "journal.jsonl", [*transcripts(), answer("test", "3", "x\r", "\u2028y\n")]
+    with Journal(path) as journal:
+        journal.append(rows)
+    content = path.read_bytes()
+    ends = [place for place, byte in enumerate(content, start=1) if byte == ord("\n")]
+    for size in range(len(content) + 1):
+        path.write_bytes(content[:size])
+        whole = sum(end <= size for end in ends)
+        with Journal(path) as journal:
+            assert journal.rows == rows[:whole]
+            journal.append(rows[whole:])
+        assert path.read_bytes() == content
 
 
 @pytest.mark.parametrize("line", ["{", '{"id": "1"}', "[]"])
@@ -195,5 +214,5 @@ def test_any_checkpoint_is_decoded_from_the_hub_or_a_folder(checkpoint, tmp_path
     write_split(Path("processed_data/test"), 2, seed=1)
     with serving(Path("local"), "kids/tiny"):
         rows = evaluate.decode(checkpoint, params.load(ROOT / "params.yaml"))
-    assert [(row.split, row.id) for row in rows] == [("test", "clip0"), ("test", "clip1")]
-    assert (COMMIT in capsys.readouterr().out) == (checkpoint != "local")
+    assert {(row.split, row.id) for row in rows} == {("test", "clip0"), ("test", "clip1")}
+    assert (COMMIT in capsys.readouterr().err) == (checkpoint != "local")

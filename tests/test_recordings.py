@@ -1,0 +1,152 @@
+"""Any file in, text and subtitles out: python -m stages.transcribe FILE... --checkpoint X."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages import captions, decoding, model, recordings, sources, strategies, transcribe
+from stages import params as parameters
+from stages.decoding import Answer, Stretch
+from stages.errors import UserError
+from tests.checkpoints import tiny_checkpoint
+from tests.corpora import write_audio
+from tests.hub_server import COMMIT, serving
+from tests.test_params import ROOT
+
+STRETCHES = [
+    Stretch(0.0, 2.5, Answer("The <b>dog</b> & I", -0.1)),
+    Stretch(2.5, 4.0, Answer("", None)),
+    Stretch(3599.9996, 3661.25, Answer("d\u00e9j\u00e0 vu", -0.2)),
+]
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    tiny_checkpoint(Path("tiny"))
+    write_audio(Path("a/one.wav"), 1.0)
+    write_audio(Path("a/long.flac"), 23.0, seed=1, rate=44_100)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def settings() -> parameters.Params:
+    settings = parameters.load(ROOT / "params.yaml").model_dump()
+    settings["runtime"]["device"] = "cpu"
+    settings["transcribe"]["tokens_per_second"] = 0.1
+    return parameters.Params.model_validate(settings)
+
+
+def run(monkeypatch, *arguments: str) -> None:
+    Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+    monkeypatch.setattr(sys, "argv", ["transcribe", *arguments])
+    transcribe.main()
+
+
+def test_command_line_knows_the_formats():
+    assert tuple(captions.FORMATS) == transcribe.FORMATS
+
+
+def test_subtitles():
+    assert captions.srt("x", STRETCHES) == (
+        "1\n00:00:00,000 --> 00:00:02,500\nThe <b>dog</b> & I\n\n"
+        "2\n01:00:00,000 --> 01:01:01,250\nd\u00e9j\u00e0 vu\n\n"
+    )
+    assert captions.vtt("x", STRETCHES) == (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:02.500\nThe &lt;b&gt;dog&lt;/b&gt; &amp; I\n\n"
+        "01:00:00.000 --> 01:01:01.250\nd\u00e9j\u00e0 vu\n\n"
+    )
+    assert captions.text("x", STRETCHES) == "The <b>dog</b> & I\nd\u00e9j\u00e0 vu\n"
+
+
+def test_json_has_what_tells_doubtful_stretches():
+    found = json.loads(captions.as_json("x.wav", STRETCHES))
+    assert (found["file"], found["text"]) == ("x.wav", "The <b>dog</b> & I d\u00e9j\u00e0 vu")
+    assert found["segments"][1] == {
+        "start": 2.5,
+        "end": 4.0,
+        "text": "",
+        "log_probability": None,
+        "compression_ratio": 0.0,
+    }
+
+
+def test_recordings_of_any_length_and_rate(workspace, monkeypatch, capsys):
+    run(monkeypatch, "a/one.wav", "a/long.flac", "--checkpoint", "tiny", "--format", "json")
+    one, long = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (one["file"], len(one["segments"])) == ("one.wav", 1)
+    assert long["segments"][-1]["end"] == pytest.approx(23.0, abs=0.01)
+    assert len(long["segments"]) > 4
+    run(monkeypatch, "a/one.wav", "a/long.flac", "--checkpoint", "tiny", "--format", "vtt", "--output", "out")
+    assert Path("out/one.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n")
+    assert sorted(path.name for path in Path("out").iterdir()) == ["long.vtt", "one.vtt"]
+
+
+def test_one_bad_recording_does_not_keep_the_others_from_it(workspace, settings, capsys):
+    Path("a/bad.wav").write_bytes(b"<html>")
+    with pytest.raises(UserError, match=r"1 of 3 recordings could not be read:\na/bad.wav: libsndfile"):
+        recordings.transcribe(
+            [Path(f"a/{name}") for name in ("bad.wav", "one.wav", "long.flac")], "tiny", settings, "text", Path("out")
+        )
+    assert len(list(Path("out").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("files", "form", "output", "message"),
+    [
+        (["a/none.wav"], "text", None, "a/none.wav is no file"),
+        (["a"], "text", None, "a is no file"),
+        (["a/one.wav", "a/long.flac"], "srt", None, "--output"),
+        (["a/one.wav", "b/one.flac"], "text", "out", "would both be written to out/one.txt"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_decoded(workspace, settings, monkeypatch, files, form, output, message):
+    write_audio(Path("b/one.flac"))
+    monkeypatch.setattr(decoding, "prepare", None)
+    with pytest.raises(UserError, match=message):
+        recordings.transcribe(list(map(Path, files)), "tiny", settings, form, output and Path(output))
+
+
+def test_recordings_without_a_checkpoint(workspace, monkeypatch):
+    with pytest.raises(SystemExit, match="say with what: --checkpoint"):
+        run(monkeypatch, "a/one.wav")
+
+
+@pytest.mark.parametrize("name", ["no/such/folder", "../up", "nothing"])
+def test_neither_folder_nor_hub_model(workspace, name):
+    with pytest.raises(UserError, match="neither a folder nor a model of the hub"):
+        sources.load_checkpoint(name)
+
+
+def test_hub_model_is_downloaded_once_and_found_without_a_network(workspace):
+    with serving(Path("tiny"), "kids/cached") as requested:
+        sources.load_checkpoint(f"kids/cached@{COMMIT}")
+        fetched = sum("/resolve/" in path for path in requested)
+        sources.load_checkpoint(f"kids/cached@{COMMIT}")
+        assert sum(path.endswith("model.safetensors") for path in requested) <= 2  # asked for and fetched
+        assert fetched
+    sources.load_checkpoint(f"kids/cached@{COMMIT}")
+    with pytest.raises(UserError, match="cannot fetch 'kids/other'"):
+        sources.load_checkpoint("kids/other")
+
+
+def adapter(folder: Path, base: str) -> Path:
+    settings = parameters.load(ROOT / "params.yaml")
+    tuned = strategies.add_lora(model.load_whisper(Path("tiny")), settings.train_lora)
+    model.save_tuned(tuned, folder, "utterance", 0.5, Path("tiny"))
+    config = json.loads((folder / model.ADAPTER_FILE).read_text())
+    (folder / model.ADAPTER_FILE).write_text(json.dumps(config | {"base_model_name_or_path": base}))
+    return folder
+
+
+def test_adapter_brings_the_base_it_names(workspace):
+    adapter(Path("local"), "tiny")
+    assert sources.load_checkpoint("local").audio_context == "utterance"
+    adapter(Path("of-hub"), "kids/base")
+    with serving(Path("tiny"), "kids/base"):
+        assert sources.load_checkpoint("of-hub").spare_seconds == 0.5
+    adapter(Path("of-pipeline"), "models/base")
+    with pytest.raises(UserError, match="needs its base model, models/base, which is not here"):
+        sources.load_checkpoint("of-pipeline")
