@@ -142,6 +142,13 @@ class Transcribe(_Section):
         return temperature
 
 
+class Report(_Section):
+    """What metrics/report.html shows."""
+
+    examples: Count
+    audio: bool
+
+
 class Runtime(_Section):
     """How the work is run, not what comes out of it: no stage lists it, so changing it reruns nothing."""
 
@@ -167,6 +174,7 @@ class Params(_Section):
     train_lora: TrainLora
     train_selective: TrainSelective
     transcribe: Transcribe
+    report: Report
     runtime: Runtime
 
 

@@ -11,29 +11,44 @@ COST_HEADINGS = ("model", "machine", "WER %", "learn %", "train s", "clips/s", "
 
 def score_table(content: dict) -> str:
     """One row a set and model; how many clips and speakers a set has, and what that means, below."""
-    scores = by_model(content)
-    rows, sizes = [HEADINGS], []
-    for name, size in by_set(next(iter(scores.values()))).items():
+    return "\n".join([aligned([HEADINGS, *score_rows(content)], names=2), "", *set_sizes(content)])
+
+
+def score_rows(content: dict) -> list[tuple[str, ...]]:
+    """Of every evaluation set and model, the cells under HEADINGS."""
+    scores, rows = by_model(content), []
+    for name in by_set(next(iter(scores.values()))):
         for label, block in scores.items():
             figures = by_set(block)[name]
             counts = ("substitutions", "deletions", "insertions", "empty", "runaway", "words")
             rates = percent(figures["light"]["wer"]), percent(figures["cer"])
             cells = percent(figures["wer"]), interval(figures), *rates
             rows.append((name, label, *cells, *(str(figures[key]) for key in counts)))
-        sizes.append(
-            f"{name}: {size['utterances']} utterances, {size['speakers']} speakers{_warning(size['speakers'])}"
-        )
-    return "\n".join([aligned(rows, names=2), "", *sizes])
+    return rows
+
+
+def set_sizes(content: dict) -> list[str]:
+    """A line an evaluation set: utterances and speakers, and whether the latter are too few."""
+    sets = by_set(next(iter(by_model(content).values())))
+    return [
+        f"{name}: {size['utterances']} utterances, {size['speakers']} speakers{_warning(size['speakers'])}"
+        for name, size in sets.items()
+    ]
 
 
 def paired_table(content: dict) -> str:
     """Every model against every earlier one, on the same utterances; negative is better."""
-    rows = [PAIRED_HEADINGS]
+    return aligned([PAIRED_HEADINGS, *paired_rows(content)], names=2)
+
+
+def paired_rows(content: dict) -> list[tuple[str, ...]]:
+    """Of every evaluation set and two models, the cells under PAIRED_HEADINGS."""
+    rows = []
     for name, comparisons in content[PAIRED].items():
         for label, found in comparisons.items():
             cells = f"{100 * found['wer']:+.2f}", interval(found, "+"), _p(found["p"]), _p(found["matched_pairs_p"])
             rows.append((name, label.replace("_minus_", " - "), *cells))
-    return aligned(rows, names=2)
+    return rows
 
 
 def age_table(slices: dict) -> str:
@@ -72,7 +87,12 @@ def cost_table(scores: dict[str, dict], costs: dict[str, dict]) -> str:
     scores : the models' blocks of wer.json
     costs : the contents of cost.json
     """
-    rows = [COST_HEADINGS]
+    return aligned([COST_HEADINGS, *cost_rows(scores, costs)], names=2)
+
+
+def cost_rows(scores: dict[str, dict], costs: dict[str, dict]) -> list[tuple[str, ...]]:
+    """Of every model, the cells under COST_HEADINGS."""
+    rows = []
     for name, figures in scores.items():
         training, decoding = costs.get(f"train_{name}", {}), costs.get(f"transcribe_{name}", {})
         share = {"learn": 100 * training["trained_share"]} if "trained_share" in training else {}
@@ -86,7 +106,7 @@ def cost_table(scores: dict[str, dict], costs: dict[str, dict]) -> str:
         )
         machine = (training or decoding).get("machine", "-")
         rows.append((name, machine, f"{100 * figures['wer']:.2f}", *cells))
-    return aligned(rows, names=2)
+    return rows
 
 
 def _figure(figures: dict, key: str, form: str) -> str:

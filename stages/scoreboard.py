@@ -8,17 +8,22 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from pathlib import Path
 
 import numpy as np
 
-from stages import scoring
+from stages import scoring, shards, transcripts
 from stages.alignment import UtteranceErrors, align
 from stages.errors import UserError
+from stages.model import MODELS
 from stages.scoring import DIGITS, Normaliser
 from stages.shards import Clip
 from stages.significance import Difference, SpeakerBootstrap
 from stages.transcripts import Transcript
 from stages.units import Seconds
+
+WER_FILE = Path("metrics/wer.json")
+SLICES_FILE = Path("metrics/slices.json")
 
 HEADLINE_SET = "test"
 PAIRED = "paired"  # the comparisons' key in wer.json, beside the models
@@ -44,6 +49,18 @@ class Answers:
 Board = dict[str, dict[str, Answers]]  # model -> evaluation set
 
 
+def read_clips() -> dict[str, list[Clip]]:
+    """The clips of every evaluation set."""
+    return {folder.name: shards.read_manifest(folder) for folder in shards.evaluation_sets()}
+
+
+def read_board(normalise: Normaliser) -> Board:
+    """What the pipeline's models answered on every evaluation set."""
+    clips = read_clips()
+    files = {name: transcripts.TRANSCRIPTS_FOLDER / f"{name}.jsonl" for name in MODELS}
+    return {name: answers(transcripts.read_transcripts(path), clips, normalise) for name, path in files.items()}
+
+
 def answers(rows: Iterable[Transcript], clips: dict[str, list[Clip]], normalise: Normaliser) -> dict[str, Answers]:
     """Put one model's transcripts beside the clips of each evaluation set, the headline set first.
 
@@ -61,9 +78,9 @@ def answers(rows: Iterable[Transcript], clips: dict[str, list[Clip]], normalise:
         raise UserError("the transcripts are not those of processed_data's clips; run dvc repro, or dvc checkout")
     board = {}
     for name in sorted(clips, key=lambda name: (name != HEADLINE_SET, name)):
-        transcripts = [by_id[name, clip.id] for clip in clips[name]]
-        texts = ([getattr(row, field) for row in transcripts] for field in ("reference", "hypothesis"))
-        board[name] = Answers(clips[name], transcripts, align(*texts, normalise))
+        found = [by_id[name, clip.id] for clip in clips[name]]
+        texts = ([getattr(row, field) for row in found] for field in ("reference", "hypothesis"))
+        board[name] = Answers(clips[name], found, align(*texts, normalise))
     return board
 
 

@@ -22,7 +22,7 @@ def markdown(content: dict, slices: dict) -> str:
     for name, size in by_set(scores["base"]).items():
         blocks = {model: by_set(block)[name] for model, block in scores.items()}
         parts += [f"## {name}: {size['utterances']} utterances, {size['speakers']} speakers", _rates(blocks)]
-        parts.append("\n".join(f"- {_sentence(*pair)}" for pair in content[PAIRED][name].items()))
+        parts.append("\n".join(f"- {comparison(*pair)}" for pair in content[PAIRED][name].items()))
         if size["speakers"] < FEWEST_SPEAKERS:
             parts.append(f"*Too few speakers: with fewer than {FEWEST_SPEAKERS}, the intervals are too narrow.*")
     parts += [f"## By age, on {HEADLINE_SET}", _ages(slices)]
@@ -41,15 +41,24 @@ def _rates(blocks: dict[str, dict]) -> str:
     return _table(("model", "WER %", "interval", "light %", "CER %", "literature's filter, WER %"), rows)
 
 
-def _sentence(label: str, found: dict) -> str:
-    """One comparison in words: what was seen, and whether chance explains it."""
+def comparison(label: str, found: dict) -> str:
+    """Two models in words: what was seen, and whether chance explains it.
+
+    Parameters
+    ----------
+    label, found : of the comparison in wer.json
+    """
     second, first = (NAMES[name] for name in label.split("_minus_"))
     points = 100 * abs(found["wer"])
     way = "lower" if found["wer"] < 0 else "higher"
     seen = f"{points:.2f} points {way} than with {first}" if points else f"the same as with {first}"
-    shown = found["wer_low"] > 0 or found["wer_high"] < 0
-    verdict = "a difference is shown" if shown else "no difference is shown"
+    verdict = "a difference is shown" if is_shown(found) else "no difference is shown"
     return f"With {second}, WER is {seen} ({interval(found, '+')}; p = {found['p']:.4f}): {verdict}."
+
+
+def is_shown(found: dict) -> bool:
+    """Whether the interval of a comparison in wer.json leaves out 0."""
+    return found["wer_low"] > 0 or found["wer_high"] < 0
 
 
 def _ages(slices: dict) -> str:

@@ -178,11 +178,36 @@ def test_checkpoint_is_scored_outside_the_pipeline(repository):
     assert (repository / "metrics" / "wer.json").read_bytes() == before
 
 
+def test_report_is_kept_by_dvc_and_not_by_git(repository):
+    assert "report.html" in (repository / "metrics" / ".gitignore").read_text()
+    page = (repository / "metrics" / "report.html").read_text()
+    assert "Which strategy is better?" in page
+    assert page.count("<audio") > 0
+    assert call(repository, "git", "ls-files", "metrics/report.html", "metrics/figures") == ""
+    assert "metrics/figures/wer.png" in call(repository, "dvc", "plots", "show", "--json", "metrics/figures")
+
+
+def test_recording_is_transcribed_by_a_tuned_model(repository):
+    session = next((repository / "data" / "train" / "sessions").glob("*.ogg"))
+    command = (sys.executable, "-m", "stages.transcribe", str(session), "--checkpoint", "models/lora")
+    call(repository, *command, "--format", "srt", "--output", "subtitles")
+    subtitles = (repository / "subtitles" / f"{session.stem}.srt").read_text()
+    assert subtitles.count(" --> ") > 5
+    shutil.rmtree(repository / "subtitles")
+
+
+def test_report_parameters_score_nothing_again(repository):
+    told = call(repository, "dvc", "exp", "run", "-S", "report.examples=1")
+    assert [line for line in told.splitlines() if line.startswith("Running stage")] == ["Running stage 'report':"]
+    call(repository, "git", "checkout", "-q", ".")
+    call(repository, "dvc", "checkout", "-q")
+
+
 def test_override_reruns_only_what_depends_on_it(repository):
     told = call(repository, "dvc", "exp", "run", "-S", "train_lora.rank=8")
     for stage in ("fetch_base", "preprocess", "train_selective", "transcribe@base", "transcribe@selective"):
         assert f"Stage '{stage}' didn't change, skipping" in told, stage
-    for stage in ("train_lora", "transcribe@lora", "evaluate"):
+    for stage in ("train_lora", "transcribe@lora", "evaluate", "report"):
         assert f"Running stage '{stage}'" in told, stage
     adapter = json.loads((repository / "models" / "lora" / "adapter_config.json").read_text())
     assert adapter["r"] == 8
@@ -193,7 +218,7 @@ def test_going_back_trains_nothing_again(repository):
     call(repository, "git", "checkout", "-q", "params.yaml")
     told = call(repository, "dvc", "repro")
     assert "Stage 'train_lora' is cached - skipping run" in told
-    assert "Running stage" not in told
+    assert {line for line in told.splitlines() if line.startswith("Running stage")} <= {"Running stage 'report':"}
     call(repository, "git", "checkout", "-q", ".")
 
 

@@ -43,7 +43,7 @@ def all_imported(script: Path) -> set[Path]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_are_the_imports(stage):
-    listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith("stages/")}
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith("stages/") and dep.endswith(".py")}
     assert listed == {
         path.relative_to(ROOT).as_posix() for path in all_imported(ROOT / "stages" / f"{SCRIPTS[stage]}.py")
     }
@@ -53,6 +53,13 @@ def test_runtime_reruns_nothing():
     assert not any("runtime" in param for stage in STAGES.values() for param in stage["params"])
 
 
+def test_report_shows_no_parameter_that_would_not_make_it_anew():
+    shown = yaml.safe_load((ROOT / "params.yaml").read_text()).keys()
+    assert set(STAGES["report"]["params"]) == shown - {"runtime"}
+    assert "stages/report.html.j2" in STAGES["report"]["deps"]
+
+
 def test_names_and_outputs():
-    assert {"fetch_base", "preprocess", "train_lora", "train_selective", "transcribe", "evaluate"} == STAGES.keys()
+    names = "fetch_base preprocess train_lora train_selective transcribe evaluate report"
+    assert set(names.split()) == STAGES.keys()
     assert "metrics/wer.json" in STAGES["evaluate"]["metrics"][0]

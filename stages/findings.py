@@ -1,0 +1,125 @@
+"""What the figures say, in words: the questions a reader of the report has, answered from the figures alone."""
+
+from typing import NamedTuple
+
+from stages import summary
+from stages.score_tables import interval, percent
+from stages.scoreboard import HEADLINE_SET, PAIRED, UNKNOWN, by_model, by_set
+from stages.significance import FEWEST_SPEAKERS
+from stages.summary import NAMES
+
+TUNED = ("lora", "selective")
+
+
+class Finding(NamedTuple):
+    question: str
+    answers: list[str]  # sentences
+
+
+def best(content: dict) -> str:
+    """The tuned model with the lowest WER on the headline set; of equal ones the first."""
+    return min(TUNED, key=lambda name: content[name]["wer"])
+
+
+def findings(content: dict, slices: dict, costs: dict) -> list[Finding]:
+    """The answers, in the order of the questions.
+
+    Parameters
+    ----------
+    content, slices, costs : of wer.json, slices.json and cost.json
+    """
+    name = best(content)
+    return [
+        Finding("Which strategy is better?", _which(content, name)),
+        Finding("Is the difference real?", _real(content)),
+        Finding("For whom?", _whom(slices, name)),
+        Finding("What was forgotten?", _forgotten(content)),
+        Finding("At what price?", [_price(model, content, costs) for model in TUNED]),
+        Finding("What went wrong?", _wrong(content[name], name)),
+    ]
+
+
+def _which(content: dict, name: str) -> list[str]:
+    told = [f"{NAMES[model]} {_rate(content[model])}" for model in by_model(content)]
+    answers = [f"On {HEADLINE_SET}, WER is lower with {NAMES[name]}: {'; '.join(told)}."]
+    if not summary.is_shown(content[PAIRED][HEADLINE_SET]["selective_minus_lora"]):
+        answers.append("But the difference between the two strategies may be chance: neither is shown to be better.")
+    return answers
+
+
+def _rate(block: dict) -> str:
+    around = f" ({interval(block)})" if "wer_low" in block else ""
+    return f"{percent(block['wer'])} %{around}"
+
+
+def _real(content: dict) -> list[str]:
+    told = [summary.comparison(*pair) for pair in content[PAIRED][HEADLINE_SET].items()]
+    speakers = content["base"]["speakers"]
+    if speakers < FEWEST_SPEAKERS:
+        told.append(f"With only {speakers} speakers, these intervals are too narrow: read them as hints.")
+    return told
+
+
+def _whom(slices: dict, name: str) -> list[str]:
+    before, after = (slices[model][HEADLINE_SET]["age"] for model in ("base", name))
+    known = {age: block for age, block in after.items() if age != UNKNOWN and "wer" in block}
+    if not known:
+        return ["The corpus does not say how old its speakers are."]
+    least, most = (pick(known, key=lambda age: known[age]["wer"]) for pick in (min, max))
+    worse = [age for age, block in known.items() if block["wer"] > before[age]["wer"]]
+    lowest, highest = (f"age {age} ({percent(known[age]['wer'])} %, {_size(known[age])})" for age in (least, most))
+    told = [f"With {NAMES[name]}, WER is lowest at {lowest} and highest at {highest}."]
+    gains = {age: before[age]["wer"] - block["wer"] for age, block in known.items()}
+    first = max(gains, key=gains.get)
+    told.append(f"It gains most over the base at age {first}: {100 * gains[first]:.2f} points.")
+    told.append(f"At age {', '.join(worse)} it does worse than the base." if worse else "At no age is it worse.")
+    return told
+
+
+def _size(block: dict) -> str:
+    counts = ((block[key], key) for key in ("speakers", "utterances"))
+    return ", ".join(f"{count} {key.removesuffix('s') if count == 1 else key}" for count, key in counts)
+
+
+def _forgotten(content: dict) -> list[str]:
+    others = [name for name in by_set(content["base"]) if name != HEADLINE_SET]
+    if not others:
+        return ["There is no other evaluation set, such as data/adult, on which forgetting would show."]
+    return [
+        f"On {name}: {summary.comparison(label, content[PAIRED][name][label])}"
+        for name in others
+        for label in (f"{model}_minus_base" for model in TUNED)
+    ]
+
+
+def _price(name: str, content: dict, costs: dict) -> str:
+    training, decoding = costs.get(f"train_{name}", {}), costs.get(f"transcribe_{name}", {})
+    if "training_seconds" not in training:
+        return f"{_upper(NAMES[name])}: its training was not measured on this machine."
+    parts = [f"{_upper(NAMES[name])} trains {training['trained_parameters']:,} parameters"]
+    parts.append(f"({100 * training['trained_share']:.2f} %) in {_duration(training['training_seconds'])}")
+    parts.append(f"with {training['peak_memory_mb']:,} MB at most, on {training['machine']}")
+    if decoding.get("clips"):
+        parts.append(f"and transcribes {decoding['clips'] / decoding['seconds']:.1f} clips a second")
+    gain = 100 * (content["base"]["wer"] - content[name]["wer"])
+    return " ".join(parts) + f", for {abs(gain):.2f} points {'less' if gain >= 0 else 'more'} WER than the base."
+
+
+def _wrong(block: dict, name: str) -> list[str]:
+    kinds = {kind: block[kind] for kind in ("substitutions", "deletions", "insertions")}
+    total = sum(kinds.values())
+    if not total:
+        return [f"Nothing: {NAMES[name]} made no error."]
+    told = ", ".join(f"{count} {kind} ({100 * count / total:.0f} %)" for kind, count in kinds.items())
+    odd = f"{block['empty']} utterances got no word at all, and {block['runaway']} ran away (hallucination)."
+    return [f"The {total} errors of {NAMES[name]} are {told}.", odd, "The utterances that cost most are below."]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def _upper(text: str) -> str:
+    return text[0].upper() + text[1:]

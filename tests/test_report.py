@@ -1,0 +1,240 @@
+"""The page: what it says follows from the figures, nothing in it is markup but ours, nothing comes from elsewhere."""
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from stages import alignment, evaluate, examples, figures, findings, report, scoreboard, scoring
+from stages.alignment import Word
+from stages.shards import read_manifest, write_manifest
+from stages.transcripts import read_transcripts, write_transcripts
+from tests.checkpoints import tiny_checkpoint
+from tests.test_evaluate import RULES, answer, board
+from tests.test_training import write_split
+
+ROOT = Path(__file__).parent.parent
+EVIL = "<script>alert('x')</script> \"onload=\" &amp; {{ 7 * 7 }} <img src=https://evil.example>"
+CURVE = "step,epoch,train_loss,dev_loss,dev_wer\n5,1,2.5,2.25,0.75\n10,2,1.5,1.75,0.5\n"
+
+
+class Page(HTMLParser):
+    """Tags with attributes, and the text between them."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    """All that the stage reads, with names and transcripts made to break the page."""
+    root = tmp_path_factory.mktemp("report")
+    tiny_checkpoint(root / "models" / "base")
+    for name, count in (("test", 6), ("adult", 2)):
+        folder = root / "processed_data" / name
+        write_split(folder, count, seed=1)
+        clips = read_manifest(folder)
+        write_manifest(folder, [replace(clips[0], speaker=EVIL), *clips[1:]])
+        heard = {"base": "nothing like it at all", "lora": None, "selective": EVIL}
+        for model, text in heard.items():
+            rows = [answer(name, clip.id, clip.text, text or clip.text) for clip in clips]
+            path = root / "metrics" / "transcripts" / f"{model}.jsonl"
+            found = [] if name == "test" else read_transcripts(path)
+            write_transcripts(path, [*found, *rows])
+    (root / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    for name in findings.TUNED:
+        (root / f"metrics/train_{name}.csv").write_text(CURVE)
+    card = {"clips": 6, "hours": 0.1, "speakers": 2, "refused": {"silence": 1}, "left_out": 3}
+    (root / "metrics" / "corpus.json").write_text(json.dumps({"test": card}))
+    cost = {"training_seconds": 125.0, "trained_parameters": 1000, "trained_share": 0.01, "peak_memory_mb": 9000}
+    (root / "metrics" / "cost.json").write_text(json.dumps({"train_lora": {**cost, "machine": "<b>GPU</b>"}}))
+    return root
+
+
+@pytest.fixture
+def workspace(prepared, monkeypatch) -> Path:
+    monkeypatch.chdir(prepared)
+    monkeypatch.setattr("sys.argv", ["stage"])
+    return prepared
+
+
+@pytest.fixture
+def page(workspace) -> str:
+    evaluate.main()
+    report.main()
+    return report.REPORT.read_text()
+
+
+def test_nothing_in_the_page_is_markup_but_ours(page):
+    found = Page(page)
+    assert not {"script", "iframe", "object", "link", "img", "form"} & {tag for tag, _ in found.tags}
+    assert not [name for _, attributes in found.tags for name in attributes if name.startswith("on")]
+    assert EVIL in found.text  # as text, and as it was said
+    assert "{{ 7 * 7 }}" in found.text
+    assert "<b>GPU</b>" in found.text
+
+
+def test_nothing_comes_from_elsewhere(page):
+    found = Page(page)
+    addresses = [
+        value
+        for _, attributes in found.tags
+        for key, value in attributes.items()
+        if key in ("src", "href", "xlink:href")
+    ]
+    assert addresses
+    assert all(address.startswith(("data:audio/mpeg;base64,", "#")) for address in addresses)
+    assert not re.search(r"url\((?!#)|@import", page)
+    policy = next(
+        attributes["content"] for _, attributes in found.tags if "content-security-policy" in str(attributes).lower()
+    )
+    assert policy.startswith("default-src 'none'")
+
+
+def test_page_and_figures_are_the_same_every_time(page):
+    before = {path: path.read_bytes() for path in [report.REPORT, *sorted(figures.FOLDER.iterdir())]}
+    report.main()
+    assert {path: path.read_bytes() for path in before} == before
+    assert {path.stem for path in before} == {"report", "wer", "wer_by_age", "learning", "errors", "insertions"}
+
+
+def test_every_part_is_there(page):
+    text = Page(page).text
+    for heading in ("In short", "Scores", "Cost", "By age", "Corpus", "How it was made"):
+        assert heading in text
+    assert page.count("<svg") == 5
+    assert page.count("<audio") == 6  # all test clips improved; LoRA made no error, so none is its worst
+    assert "LoRA trains 1,000 parameters (1.00 %) in 2 min" in text
+    assert "Nothing: LoRA made no error." in text
+    assert "train_lora:" in text
+    assert "Commit" in text or "no known commit" in text
+
+
+def test_sound_is_the_clip(page, workspace):
+    source = next(attributes["src"] for tag, attributes in Page(page).tags if tag == "audio")
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(source.split(",")[1])))
+    durations = [clip.duration for clip in read_manifest(Path("processed_data/test"))]
+    assert rate == 16_000
+    assert min(abs(len(samples) / rate - duration) for duration in durations) < 0.2
+
+
+def test_no_examples_and_no_sound(workspace):
+    evaluate.main()
+    text = Path("params.yaml").read_text()
+    try:
+        Path("params.yaml").write_text(text.replace("  audio: true", "  audio: false"))
+        report.main()
+        assert "<audio" not in report.REPORT.read_text()
+        assert "holds words of the speakers" in report.REPORT.read_text()
+        Path("params.yaml").write_text(text.replace("  examples: 20", "  examples: 0"))
+        report.main()
+        silent = report.REPORT.read_text()
+        assert "example" not in silent.split("</style>")[1].replace("examples: 0", "")
+        assert "Private" not in silent
+    finally:
+        Path("params.yaml").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("metrics/wer.json", None, "metrics/wer.json is missing; make it with dvc repro"),
+        ("metrics/slices.json", "{", r"metrics/slices.json is not valid JSON"),
+        ("metrics/train_lora.csv", None, "metrics/train_lora.csv is missing; make it with: dvc repro train_lora"),
+        ("metrics/train_lora.csv", "step,dev_wer\n1,x\n", "metrics/train_lora.csv is no learning curve"),
+    ],
+)
+def test_what_is_missing_or_damaged_is_named(page, name, content, message):
+    before = Path(name).read_text()
+    Path(name).unlink() if content is None else Path(name).write_text(content)
+    try:
+        with pytest.raises(SystemExit, match=message):
+            report.main()
+    finally:
+        Path(name).write_text(before)
+
+
+def test_worst_and_most_improved():
+    assert examples.worst(np.array([1, 5, 0, 5, 2]), 3) == [1, 3, 4]
+    assert examples.worst(np.array([0, 0]), 3) == []
+    assert examples.most_improved(np.array([3, 9, 1]), np.array([4, 2, 0]), 5) == [1, 2]
+
+
+def test_long_recordings_are_cut_in_the_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(examples, "LONGEST", 1.0)
+    write_split(Path("processed_data/test"), 1, seed=1, seconds=2.0)
+    clips = read_manifest(Path("processed_data/test"))
+    found = board(("a b", "a x", "a b", "a b"), clips=clips)
+    (example,) = examples.examples(found, [0], scoring.light, sound=True)
+    assert example.cut
+    samples, _ = soundfile.read(io.BytesIO(base64.b64decode(example.sound.split(",")[1])))
+    assert len(samples) < 1.3 * 16_000
+
+
+def test_words_of_an_alignment_hold_the_errors_that_are_counted():
+    rows = [("a b c", "a x c d"), ("", "so many"), ("a b", ""), ("the the dog", "the dog dog"), ("a", "a")]
+    counted = alignment.align(*zip(*rows, strict=True), scoring.light)
+    for place, (reference, hypothesis) in enumerate(rows):
+        words = alignment.words(reference, hypothesis, scoring.light)
+        assert sum(word.spoken != word.heard for word in words) == counted.errors[place]
+        assert " ".join(word.spoken for word in words if word.spoken) == reference
+        assert " ".join(word.heard for word in words if word.heard) == hypothesis
+    assert alignment.words("a b", "a c", scoring.light) == [Word("a", "a"), Word("b", "c")]
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "expected"),
+    [
+        ("a b c d", "a b c d thank you", [1.0, 1.0]),
+        ("a b c d", "so a b c d", [0.0]),
+        ("a b c d", "a b x c d", [0.5]),
+        ("a b c d", "x y z a b c d", [0.0, 0.0, 0.0]),
+        ("a b", "x y z w", [0.25, 0.75]),  # which two of the four replaced a and b cannot be known
+        ("", "hello", [1.0]),
+        ("a b", "a", []),
+    ],
+)
+def test_where_words_were_inserted(reference, hypothesis, expected):
+    assert alignment.align([reference], [hypothesis], scoring.light).inserted_at.tolist() == expected
+
+
+def said(rows: list[tuple[str, ...]], costs: dict | None = None) -> dict[str, str]:
+    models = board(*rows)
+    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models)
+    return {found.question: " ".join(found.answers) for found in findings.findings(content, slices, costs or {})}
+
+
+def test_findings_when_one_strategy_is_better():
+    found = said([("a b c d", "x x x x", "a x x x", "a b c d")] * 12)
+    assert "WER is lower with selective tuning" in found["Which strategy is better?"]
+    assert "neither" not in found["Which strategy is better?"]
+    assert found["Is the difference real?"].count(": a difference is shown") == 3
+    assert "hints" not in found["Is the difference real?"]
+    assert "no error" in found["What went wrong?"]
+    assert "no other evaluation set" in found["What was forgotten?"]
+    assert "was not measured" in found["At what price?"]
+
+
+def test_findings_when_nothing_is_shown():
+    found = said([("a b c d", "a b c d", "a b c x", "a b c x"), ("a b", "a b", "a b", "a b c")])
+    assert "neither is shown to be better" in found["Which strategy is better?"]
+    assert "With only 2 speakers" in found["Is the difference real?"]
+    assert "At age 6 it does worse than the base." in found["For whom?"]
+    assert "(100 %)" in found["What went wrong?"]

@@ -1,0 +1,155 @@
+"""The transcription stage, interrupted in every way, ends as if it had not been."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from stages import decoding, params, transcribe
+from stages.errors import UserError
+from stages.transcripts import TRANSCRIPTS_FOLDER, read_transcripts
+from tests.checkpoints import tiny_checkpoint
+from tests.test_training import write_split
+
+ROOT = Path(__file__).parent.parent
+CLIPS = 40
+TRANSCRIPTS = TRANSCRIPTS_FOLDER / "base.jsonl"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("transcribe")
+    tiny_checkpoint(root / "models" / "base")
+    write_split(root / "processed_data" / "test", CLIPS, seed=1)
+    write_split(root / "processed_data" / "adult", 3, seed=2)
+    settings = params.load(ROOT / "params.yaml").model_dump()
+    settings["runtime"]["device"] = "cpu"
+    settings["transcribe"] |= {"batch_seconds": 20.0, "tokens_per_second": 1.0}
+    (root / "params.yaml").write_text(yaml.safe_dump(settings))
+    return root
+
+
+@pytest.fixture
+def workspace(prepared, monkeypatch) -> Path:
+    """The last test's transcripts are gone, and so is its work."""
+    monkeypatch.chdir(prepared)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    TRANSCRIPTS.unlink(missing_ok=True)
+    assert list(Path("checkpoints").glob("*/*")) == []
+    return prepared
+
+
+@pytest.fixture(scope="module")
+def expected(prepared) -> bytes:
+    finish(prepared)
+    return (prepared / TRANSCRIPTS).read_bytes()
+
+
+def start(folder: Path) -> subprocess.Popen:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment.pop("DVC_ROOT", None)
+    command = [sys.executable, "-m", "stages.transcribe", "base"]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finish(folder: Path) -> str:
+    process = start(folder)
+    told, complaint = process.communicate(timeout=120)
+    assert process.returncode == 0, complaint
+    return told.decode()
+
+
+def run() -> None:
+    transcribe.transcribe_evaluation_sets("base", params.load())
+
+
+def interrupted_after(batches: int, error: BaseException, monkeypatch) -> None:
+    """Run the stage in this process and let decoding fail after so many batches."""
+    decode, done = decoding._answers, []
+
+    def failing(*arguments):
+        if len(done) == batches:
+            raise error
+        done.append(decode(*arguments))
+        return done[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(decoding, "_answers", failing)
+        run()
+
+
+def test_transcripts_are_those_of_every_clip_in_order(expected, prepared):
+    rows = read_transcripts(prepared / TRANSCRIPTS)
+    assert [row.split for row in rows] == ["adult"] * 3 + ["test"] * CLIPS
+    assert [row.id for row in rows[3:]] == [f"clip{number}" for number in range(CLIPS)]
+    assert all(row.log_probability < 0 for row in rows)
+
+
+def test_killed_it_goes_on_and_ends_the_same(workspace, expected):
+    process = start(workspace)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if any(path.stat().st_size for path in Path("checkpoints").glob("transcribe_base/*/journal.jsonl")):
+            break
+        time.sleep(0.001)
+    assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert not TRANSCRIPTS.exists()
+    assert "were transcribed before" in finish(workspace)
+    assert TRANSCRIPTS.read_bytes() == expected
+    assert list(Path("checkpoints/transcribe_base").iterdir()) == []
+
+
+def test_only_what_is_missing_is_decoded(workspace, expected, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after(3, KeyboardInterrupt(), monkeypatch)
+    decoded = []
+    answers = decoding._answers
+    monkeypatch.setattr(decoding, "_answers", lambda decoder, inputs: decoded.append(1) or answers(decoder, inputs))
+    run()
+    # Each clip takes a whole window of 10 s, so two are a batch: 2 + 20 batches, of which 3 were there.
+    assert len(decoded) == 19
+    assert TRANSCRIPTS.read_bytes() == expected
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried"), MemoryError()])
+def test_out_of_memory_names_what_to_lower(workspace, monkeypatch, error):
+    with pytest.raises(UserError, match=r"transcribe.batch_seconds, now 20, to 10, say\. 7 transcripts are kept in"):
+        interrupted_after(4, error, monkeypatch)
+    run()
+
+
+def test_two_at_once_do_not_write_the_same_file(workspace, monkeypatch):
+    messages = []
+
+    def another(*arguments):
+        with pytest.raises(UserError, match="is already running") as told:
+            run()
+        messages.append(told)
+        return answers(*arguments)
+
+    answers = decoding._answers
+    monkeypatch.setattr(decoding, "_answers", another)
+    run()
+    assert messages
+
+
+def test_changed_parameters_begin_anew(workspace, monkeypatch):
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after(3, KeyboardInterrupt(), monkeypatch)
+    text = Path("params.yaml").read_text()
+    try:
+        Path("params.yaml").write_text(text.replace("tokens_per_second: 1.0", "tokens_per_second: 2.0"))
+        run()
+    finally:
+        Path("params.yaml").write_text(text)
+    (left,) = Path("checkpoints/transcribe_base").iterdir()
+    run()
+    assert not left.exists()
