@@ -23,11 +23,12 @@ def load_checkpoint(name: str) -> Checkpoint:
     UserError
         It is neither, or cannot be had or loaded; says why.
     """
-    folder = _folder(name)
+    folder = find(name)
     return model.load_checkpoint(folder, _base(folder) if (folder / ADAPTER_FILE).is_file() else BASE_FOLDER)
 
 
-def _folder(name: str) -> Path:
+def find(name: str) -> Path:
+    """The folder that `name` is, or into which it was downloaded."""
     if Path(name).is_dir():
         return Path(name)
     identity, _, revision = name.partition("@")

@@ -1,0 +1,311 @@
+"""How fast clips are transcribed: the stock pipeline, faster-whisper and this project, on the same clips and weights.
+
+    python -m bench.transcribe
+    python -m bench.transcribe --json        # the last line is JSON
+    python -m bench.transcribe --checkpoint openai/whisper-base      # real weights, where the hub can be reached
+
+Without --checkpoint, speed is measured on whisper-base's shape: its weights are random but for a decoder that ends
+every text after TOKENS tokens, as many as a child's utterance has. Clips are as long as so762-kids' (bench/train.py).
+Every row is a process of its own: it decodes a few clips to warm up, and is timed over all of them.
+
+Whether the texts are the same is measured with trained weights (--checkpoint, or the sample's model) on the sample's
+clips, greedily and at the full window, as the pipeline decodes. faster-whisper takes models with a window of 30 s only,
+so the sample's is decoded by CTranslate2, its engine. Columns:
+
+    window    what the encoder sees: every clip padded to it, or its own length (as a tuned model was trained)
+    peak MB   of the process (on a GPU: allocated on it by PyTorch, and "-" for CTranslate2)
+"""
+
+import argparse
+import json
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from bench.train import MEANS, device_type, durations, machine, matrix_rates
+from stages import decoding, features, model, params, sources
+from stages.text_table import aligned
+from stages.units import SAMPLE_RATE
+
+ROOT = Path(__file__).parent.parent
+TOKENS = 12  # a text, its end included
+CLIPS = {"cpu": 64, "cuda": 4096, "mps": 256}
+BATCH = {"cpu": 8, "cuda": 64, "mps": 16}  # clips at once in the pipeline and in faster-whisper
+WARM_UP = 4  # clips
+ROWS = {  # recipe: engine, window, precision
+    "transformers pipeline": ("pipeline", "window", "fp32"),
+    "faster-whisper": ("faster_whisper", "window", "fp32"),
+    "CTranslate2, own features": ("ctranslate2", "window", "fp32"),
+    "ours, as the base": ("ours", "window", "fp32"),
+    "ours, as the base, auto": ("ours", "window", "auto"),
+    "CTranslate2 at own length": ("ctranslate2", "utterance", "fp32"),
+    "ours, as tuned": ("ours", "utterance", "fp32"),
+    "ours, as tuned, auto": ("ours", "utterance", "auto"),
+}
+HEADER = ("recipe", "window", "precision", "clips/s", "ratio", "peak MB")
+Transcriber = Callable[[list[np.ndarray]], list[str]]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--checkpoint", help="a folder or a model of the hub with a window of 30 s; else see above")
+    parser.add_argument("--clips", type=int, help="default: 64 on a CPU, 4096 on a GPU")
+    parser.add_argument("--json", action="store_true", help="print a last line of JSON")
+    parser.add_argument("--row", help=argparse.SUPPRESS)  # in a process of its own
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.row:
+        print(json.dumps(measure(ROWS[arguments.row], arguments.work)))
+        return
+    device = device_type()
+    rates = matrix_rates(device)
+    names = [name for name, (*_, precision) in ROWS.items() if precision != "auto" or "bf16" in rates]
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        work = Path(scratch)
+        write_workspace(work, arguments.checkpoint, arguments.clips or CLIPS[device])
+        rows = [in_process(name, work) for name in tqdm(names, unit="row")]
+        agreement = texts_agree(arguments.checkpoint)
+    print(machine(device, rates))
+    stock = rows[0]["clips_per_second"]
+    told = [
+        (
+            *(row["recipe"], row["window"], row["precision"], f"{row['clips_per_second']:.2f}"),
+            *(f"{row['clips_per_second'] / stock:.2f}", str(row["peak_mb"] or "-")),
+        )
+        for row in rows
+    ]
+    print(aligned([HEADER, *told], names=3))
+    for name, share in agreement.items():
+        print(f"same texts, {name}: {100 * share:.2f} %")
+    if arguments.json:
+        print(json.dumps(summary(rows, agreement) | {"machine": machine(device, rates), "rows": rows}))
+
+
+def summary(rows: list[dict], agreement: dict[str, float]) -> dict:
+    """Ratios of the fastest of ours, as tuned, and how many texts are the pipeline's."""
+    speeds = {row["recipe"]: row["clips_per_second"] for row in rows}
+    tuned = max(speed for name, speed in speeds.items() if name.startswith("ours, as tuned"))
+    return {
+        "vs_pipeline": tuned / speeds["transformers pipeline"],
+        "vs_faster_whisper": tuned / speeds["faster-whisper"],
+        "vs_pipeline_fp32": speeds["ours, as tuned"] / speeds["transformers pipeline"],
+        "vs_faster_whisper_fp32": speeds["ours, as tuned"] / speeds["faster-whisper"],
+        "agreement": next(iter(agreement.values())),
+        "agreements": agreement,
+    }
+
+
+def write_workspace(work: Path, checkpoint: str | None, count: int) -> None:
+    """The checkpoint, for every engine, and the clips."""
+    from bench.preprocess import speech_shaped
+
+    if checkpoint:
+        shutil.copytree(sources.find(checkpoint), work / "model")
+    else:
+        ending_checkpoint(work / "model")
+    convert(work / "model", work / "ct2")
+    sound = speech_shaped(60.0, seed=0).astype(np.float32) / 2**15
+    lengths = durations(MEANS["so762-kids"], count, seed=1)
+    np.savez(work / "clips.npz", *(sound[: round(seconds * SAMPLE_RATE)] for seconds in lengths))
+
+
+def convert(folder: Path, target: Path) -> None:
+    """Write a checkpoint as CTranslate2 and faster-whisper read it."""
+    from ctranslate2.converters import TransformersConverter
+
+    (folder / model.DECODING_FILE).unlink(missing_ok=True)  # compared at the full window
+    copied = ["tokenizer.json", "preprocessor_config.json"]
+    if not (folder / copied[1]).is_file():
+        model.load_processor(folder).feature_extractor.save_pretrained(folder)
+    TransformersConverter(str(folder), copy_files=copied).convert(str(target))
+
+
+def ending_checkpoint(folder: Path) -> None:
+    """Whisper-base's shape with random weights, and a decoder that ends every text at the same place.
+
+    From there on, its position embeddings point where the end of the text is embedded, so far that nothing else counts.
+    """
+    from safetensors.torch import load_file, save_file
+
+    from tests.checkpoints import MULTILINGUAL, base_checkpoint
+
+    base_checkpoint(folder)
+    weights = load_file(folder / "model.safetensors")
+    tokens, positions = (weights[f"model.decoder.{name}.weight"] for name in ("embed_tokens", "embed_positions"))
+    torch.manual_seed(0)
+    direction = torch.nn.functional.normalize(torch.randn(tokens.shape[1]), dim=0)
+    tokens[MULTILINGUAL.end] = 5 * direction
+    positions[3 + TOKENS - 1 :] += 100 * direction  # the prompt's last token is at 3
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+
+def in_process(name: str, work: Path) -> dict:
+    command = [sys.executable, "-m", "bench.transcribe", "--row", name, "--work", str(work)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")
+    _, window, precision = ROWS[name]
+    return {"recipe": name, "window": window, "precision": precision} | json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(row: tuple[str, str, str], work: Path) -> dict:
+    """Transcribe all clips by one recipe; returns its figures."""
+    engine, window, precision = row
+    with np.load(work / "clips.npz") as stored:
+        clips = [stored[name] for name in stored.files]
+    device = device_type()
+    transcribe = make(engine, work, device, window, precision)
+    transcribe(clips[:WARM_UP])
+    before = time.perf_counter()
+    texts = transcribe(clips)
+    seconds = time.perf_counter() - before
+    if not all(texts) or len(texts) != len(clips):
+        raise SystemExit("a clip has no text")
+    return {"clips_per_second": len(clips) / seconds, "peak_mb": peak_mb(device, engine)}
+
+
+def peak_mb(device: str, engine: str) -> int | None:
+    if device != "cuda":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return None if engine in ("faster_whisper", "ctranslate2") else torch.cuda.max_memory_allocated() // 2**20
+
+
+def make(engine: str, work: Path, device: str, window: str, precision: str) -> Transcriber:
+    """A function from clips to texts, by engine."""
+    if engine == "ours":
+        return ours(work / "model", device, window, precision)
+    if engine == "pipeline":
+        return stock_pipeline(work / "model", device)
+    if engine == "faster_whisper":
+        return faster_whisper(work / "ct2", device)
+    return ctranslate2_greedy(work / "model", work / "ct2", device, window)
+
+
+def decoder(folder: Path, device: str, window: str, precision: str) -> decoding.Decoder:
+    checkpoint = model.load_checkpoint(folder)
+    if window == "utterance":  # as if it had been tuned
+        model.encode_at_own_length(checkpoint.model)
+        checkpoint = model.Checkpoint(checkpoint.model, checkpoint.processor, window, 0.5)
+    settings = params.load(ROOT / "profiles" / "whisper-base.yaml").model_dump()
+    settings["transcribe"]["precision"] = precision
+    if device == "cpu":
+        settings["transcribe"]["batch_seconds"] = 240.0
+    return decoding.prepare(checkpoint, params.Params.model_validate(settings))
+
+
+def ours(folder: Path, device: str, window: str, precision: str) -> Transcriber:
+    ready = decoder(folder, device, window, precision)
+
+    def transcribe(clips: list[np.ndarray]) -> list[str]:
+        texts = [""] * len(clips)
+        for batch in decoding._batches(ready, [len(clip) / SAMPLE_RATE for clip in clips]):
+            for index, answer in zip(batch, decoding.transcribe(ready, [clips[i] for i in batch]), strict=True):
+                texts[index] = answer.text
+        return texts
+
+    return transcribe
+
+
+def stock_pipeline(folder: Path, device: str) -> Transcriber:
+    from transformers import pipeline
+
+    recogniser = pipeline("automatic-speech-recognition", model=str(folder), device=device, dtype=torch.float32)
+    options = {"language": "en", "task": "transcribe", "num_beams": 1}
+
+    def transcribe(clips: list[np.ndarray]) -> list[str]:
+        inputs = [{"raw": clip, "sampling_rate": SAMPLE_RATE} for clip in clips]
+        rows = recogniser(inputs, batch_size=BATCH[device], generate_kwargs=options)
+        return [row["text"].strip() for row in rows]
+
+    return transcribe
+
+
+def faster_whisper(folder: Path, device: str) -> Transcriber:
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+    kind = {"cuda": "float16"}.get(device, "float32")
+    recogniser = BatchedInferencePipeline(WhisperModel(str(folder), device=device, compute_type=kind))
+
+    def transcribe(clips: list[np.ndarray]) -> list[str]:
+        ends = np.cumsum([len(clip) for clip in clips]) / SAMPLE_RATE
+        spans = [{"start": end - len(clip) / SAMPLE_RATE, "end": end} for clip, end in zip(clips, ends, strict=True)]
+        segments, _ = recogniser.transcribe(
+            np.concatenate([*clips, np.zeros(SAMPLE_RATE, np.float32)]),  # it takes the end for being beyond the end
+            language="en",
+            beam_size=1,
+            temperature=0.0,
+            vad_filter=False,
+            without_timestamps=True,
+            clip_timestamps=spans,
+            batch_size=BATCH[device],
+        )
+        return [segment.text.strip() for segment in segments]
+
+    return transcribe
+
+
+def ctranslate2_greedy(folder: Path, converted: Path, device: str, window: str) -> Transcriber:
+    """CTranslate2 with this project's features and batches: what it would be as the engine."""
+    import ctranslate2
+
+    ready = decoder(folder, "cpu", "window", "fp32")
+    ready.checkpoint.model.cpu()
+    kind = {"cuda": "float16"}.get(device, "float32")
+    engine = ctranslate2.models.Whisper(str(converted), device=device, compute_type=kind)
+    network, processor = ready.checkpoint.model, ready.checkpoint.processor
+    prompt, extractor = model.prompt_tokens(network, "en"), processor.feature_extractor
+    least = 0.0 if window == "utterance" else ready.window
+
+    def transcribe(clips: list[np.ndarray]) -> list[str]:
+        texts = [""] * len(clips)
+        lengths = [len(clip) / SAMPLE_RATE for clip in clips]
+        for batch in decoding.batches(lengths, ready.settings.batch_seconds, least):
+            spectrograms = [features.log_mel(extractor, clips[index], 0.5) for index in batch]
+            inputs = features.batch(spectrograms, extractor, window).numpy()
+            limit = len(prompt) + max(decoding.token_limit(lengths[index], ready) for index in batch)
+            found = engine.generate(
+                ctranslate2.StorageView.from_array(np.ascontiguousarray(inputs)),
+                [prompt] * len(batch),
+                beam_size=1,
+                max_length=limit,
+                suppress_tokens=network.generation_config.suppress_tokens or [],
+            )
+            tokens = [row.sequences_ids[0] for row in found]
+            for index, text in zip(batch, processor.batch_decode(tokens, skip_special_tokens=True), strict=True):
+                texts[index] = text.strip()
+        return texts
+
+    return transcribe
+
+
+def texts_agree(checkpoint: str | None) -> dict[str, float]:
+    """Share of the sample's clips for which engines write the same text, fp32, full window."""
+    from stages.audio import FULL_SCALE, decode
+
+    paths = sorted((ROOT / "data").glob("*/clips/*"))
+    clips = [decode(path).samples.astype(np.float32) / FULL_SCALE for path in tqdm(paths, unit="clip")]
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        folder, converted = Path(scratch, "model"), Path(scratch, "ct2")
+        shutil.copytree(sources.find(checkpoint or str(ROOT / "sample" / "whisper-mini")), folder)
+        convert(folder, converted)
+        stock = stock_pipeline(folder, "cpu")(clips)
+        mine = ours(folder, "cpu", "window", "fp32")(clips)
+        theirs = ctranslate2_greedy(folder, converted, "cpu", "window")(clips)
+    return {"ours and the pipeline's": same(mine, stock), "ours and CTranslate2's": same(mine, theirs)}
+
+
+def same(first: list[str], second: list[str]) -> float:
+    return sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+
+
+if __name__ == "__main__":
+    main()
