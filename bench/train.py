@@ -125,7 +125,7 @@ def matrix_rates(device: str) -> dict[str, float]:
 
     hardware.allow_tf32("auto")
     kinds = {"fp32": torch.float32}
-    if hardware.choose_precision("auto", torch.device(device)) == "bf16":
+    if hardware.choose_precision("auto", torch.device(device), learning=True) == "bf16":
         kinds["bf16"] = torch.bfloat16
     return {kind: max(matrix_rate(device, dtype, side) for side in MATRIX[device]) for kind, dtype in kinds.items()}
 

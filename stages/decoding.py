@@ -76,7 +76,7 @@ def prepare(checkpoint: Checkpoint, settings: Params) -> Decoder:
     model = checkpoint.model.to(device)
     set_language(model, settings.language)
     prompt = len(prompt_tokens(model, settings.language))
-    precision = hardware.choose_precision(settings.transcribe.precision, device)
+    precision = hardware.choose_precision(settings.transcribe.precision, device, learning=False)
     most_tokens = model.config.max_target_positions - prompt
     return Decoder(checkpoint, settings.transcribe, prompt, most_tokens, device, precision)
 

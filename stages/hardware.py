@@ -6,6 +6,8 @@ import torch
 
 from stages.errors import UserError
 
+FP16_CORES = (7, 0)  # CUDA compute capability from which fp16 is faster than fp32
+
 
 def choose_device(wanted: str) -> torch.device:
     """Resolve params.yaml's runtime.device; `auto` takes a CUDA device, then Apple's, then the CPU.
@@ -23,15 +25,18 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def choose_precision(wanted: str, device: torch.device) -> str:
+def choose_precision(wanted: str, device: torch.device, learning: bool) -> str:
     """Resolve a `precision` parameter to fp32, bf16 or fp16: `auto` takes bf16 where the hardware computes it.
 
-    Emulated, bf16 is slow: on a CPU without AVX512-BF16 or AMX, 50 times slower than fp32.
+    Emulated, bf16 is slow: on a CPU without AVX512-BF16 or AMX, 50 times slower than fp32. GPUs that lack it, but have
+    fp16's tensor cores (V100, T4), take fp16 unless they learn: gradients could leave its range.
     """
     if wanted != "auto":
         return wanted
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return "bf16"
+        return "fp16" if not learning and torch.cuda.get_device_capability() >= FP16_CORES else "fp32"
     if device.type == "cpu":
         known = torch.cpu.get_capabilities()
         return "bf16" if known.get("avx512_bf16") or known.get("amx_bf16") else "fp32"

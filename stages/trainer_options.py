@@ -50,7 +50,7 @@ def training_arguments(
     """
     train, runtime = settings.train, settings.runtime
     device = hardware.choose_device(runtime.device)
-    precision = hardware.choose_precision(train.precision, device)
+    precision = hardware.choose_precision(train.precision, device, learning=True)
     interval = max(1, batches.steps // train.evaluations_per_epoch)
     longest = batches.window if train.audio_context == "window" else dev.table[0]["length"]
     together = max(1, round(DEV_SECONDS * FRAMES_PER_SECOND) // longest)

@@ -134,7 +134,7 @@ def test_draws_are_the_same_every_time(tmp_path):
 
 def test_half_precision_leaves_the_features_alone(tmp_path, monkeypatch):
     """Under bfloat16 autocast the feature extractor failed on CPUs that compute bfloat16."""
-    monkeypatch.setattr(hardware, "choose_precision", lambda wanted, device: "bf16")
+    monkeypatch.setattr(hardware, "choose_precision", lambda *_, **__: "bf16")
     decoder = make_decoder(tmp_path / "tiny", "utterance")
     assert decoder.precision == "bf16"
     inputs = decoding._inputs(decoder, [noise(1.0)])
