@@ -12,7 +12,17 @@ import pytest
 import soundfile
 
 ROOT = Path(__file__).parent.parent
-CODE = ("stages", "sample", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore")
+CODE = (
+    "stages",
+    "sample",
+    "requirements.txt",
+    "dvc.yaml",
+    "params.yaml",
+    ".dvcignore",
+    ".gitignore",
+    ".dvc/config",
+    ".dvc/.gitignore",
+)
 TRAIN_SPEAKERS, CLIPS_EACH, TEST_CLIPS, ADULT_CLIPS = 4, 5, 8, 4
 
 

@@ -1,0 +1,132 @@
+"""What the doctor finds on this machine; what it finds on a remote is in test_remote_faults.py."""
+
+import shutil
+import subprocess
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+import torch
+
+from stages import params
+from stages.audio import LFS_POINTER
+from stages.doctor import __main__ as doctor
+from stages.doctor import corpus, credentials, disk, environment
+from tests.corpora import write
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(ROOT / "params.yaml", "params.yaml")
+    subprocess.run(["git", "init", "-q"], check=True)
+    write(Path("data/train/a.wav"), "x")
+    write(Path("data/test/a.wav"), "x")
+    return tmp_path
+
+
+def told(findings) -> str:
+    return "\n".join(f"{finding.level}: {finding.text} -> {finding.cure}" for finding in findings)
+
+
+@pytest.fixture
+def settings() -> params.Params:
+    return params.load(ROOT / "params.yaml")
+
+
+def test_clean_workspace_has_no_problem(workspace, settings):
+    assert "problem" not in told(doctor.findings(no_remote=True, read_remote=False))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (".dvc/config", "['remote \"storage\"']\n    url = s3://x\n    access_key_id = abc\n"),
+        (".dvc/config", "    secret_access_key = wJalrXUtnFEMI/K7MDENG\n"),
+        ("notes.txt", "key AKIAIOSFODNN7EXAMPLE here"),
+        ("run.sh", "export AWS_SECRET_ACCESS_KEY='wJalrXUtnFEMI/K7MDENG'"),
+        ("token", "hf_" + "a" * 34),
+        ("id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----"),
+    ],
+)
+def test_secrets_in_git_are_found_and_not_shown(workspace, name, content):
+    write(Path(name), content)
+    assert "problem" not in told(credentials.findings())  # not tracked: nobody else gets it
+    subprocess.run(["git", "add", "-A"], check=True)
+    found = told(credentials.findings())
+    assert f"{name}, which git tracks, holds" in found
+    assert "--local" in found
+    assert not {"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI"} & set(found.split())
+
+
+def test_this_project_holds_no_secret(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    found = [finding for finding in credentials.findings() if "test_doctor.py" not in finding.text]
+    assert "problem" not in told(found)
+
+
+def test_outside_git(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert "no git repository" in told(credentials.findings())
+
+
+def test_missing_corpus_names_what_brings_it(workspace, settings):
+    shutil.rmtree("data")
+    assert "git checkout data" in told(corpus.findings(settings))
+    Path("data.dvc").touch()
+    assert "dvc pull data" in told(corpus.findings(settings))
+
+
+def test_corpus_without_a_test_set(workspace, settings):
+    shutil.rmtree("data/test")
+    assert "data/test is missing or empty" in told(corpus.findings(settings))
+
+
+def test_pointers_instead_of_recordings(workspace, settings):
+    write(Path("data/train/b.wav"), LFS_POINTER + b"v1\noid sha256:1\nsize 5\n")
+    assert "1 files of data/ are Git LFS pointers, such as data/train/b.wav" in told(corpus.findings(settings))
+
+
+def test_miniature_on_a_corpus_of_ones_own(workspace, settings):
+    Path("data.dvc").touch()
+    assert "cp profiles/whisper-base.yaml params.yaml" in told(corpus.findings(settings))
+
+
+def test_full_disk(workspace, settings, monkeypatch):
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage(free=2e6))
+    assert told(disk.findings(settings)).startswith("problem: disk: 0.0 GB free where 12.0 GB")
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage(free=2e12))
+    assert told(disk.findings(settings)).startswith("ok")
+
+
+def test_versions_that_are_not_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "REQUIREMENTS", write(tmp_path / "r.txt", "torch~=1.0  # old\nno-such-package\n"))
+    found = told(environment.findings())
+    assert "requirements.txt asks for ~=1.0" in found
+    assert "no-such-package is not installed" in found
+    monkeypatch.setattr(environment.sys, "version_info", (3, 9, 1))
+    assert "3.10 to 3.13 is needed" in told(environment.findings())
+
+
+def test_gpus_are_listed(settings, monkeypatch):
+    monkeypatch.setattr(environment.hardware, "choose_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(environment.hardware, "choose_precision", lambda *_, **__: "bf16")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (2**33, 2**34))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "H200")
+    assert "ok: GPU 1: H200, 8 of 16 GiB free; trains in bf16" in told(environment.accelerator(settings))
+
+
+def test_wrong_parameters_do_not_keep_the_rest_from_being_looked_at(workspace, monkeypatch, capsys):
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace("rank: 16", "rank: 0"))
+    monkeypatch.setattr("sys.argv", ["doctor", "--no-remote"])
+    with pytest.raises(SystemExit) as ended:
+        doctor.main()
+    assert ended.value.code == 1
+    out = capsys.readouterr().out
+    assert "PROBLEM params.yaml has 1 mistake(s)" in out
+    assert "nothing in them looks like a secret" in out
