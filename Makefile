@@ -2,8 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: repro test lint
-repro: .venv/requirements.txt ## set up and run the pipeline
+# LOCKED=1 installs the exact versions of requirements.lock.
+REQUIREMENTS := $(if $(LOCKED),requirements.lock,requirements.txt)
+
+.PHONY: repro test lint lock
+repro: .venv/$(REQUIREMENTS) ## set up and run the pipeline
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
 test: .venv/requirements-dev.txt ## set up and run the tests
@@ -13,10 +16,22 @@ lint: .venv/requirements-dev.txt ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+lock: .venv/requirements.txt ## write requirements.lock anew, with the PyTorch that is installed
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m pip list --format=freeze | sed -n 's/^\(torch==[0-9.]*\).*/\1/p' > .venv/tested.txt
+	echo "# Exact versions with hashes of what requirements.txt allows, for Python 3.10 to 3.13 on any system. Made by: make lock" > $@.new
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-header \
+	  --constraint .venv/tested.txt requirements.txt >> $@.new
+	mv $@.new requirements.lock
+
 # A copy of the requirements inside .venv says which were installed.
 .venv/requirements-dev.txt: requirements.txt requirements-extra.txt
 .venv/%.txt: %.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -r $<
+	cp $< $@
+
+.venv/requirements.lock: requirements.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r $<
 	cp $< $@
 
 $(BIN)/python:
