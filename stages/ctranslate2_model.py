@@ -40,7 +40,8 @@ def convert(source: Path, target: Path, quantization: str = EXACT) -> None:
 def transcribe(folder: Path, decoder: Decoder, language: str, split: Path, clips: Sequence[Clip]) -> list[str]:
     """Transcribe clips with a converted checkpoint at its full window, greedily, on the CPU.
 
-    With this project's features, since faster-whisper pads every clip to 30 s, whatever the model's window is.
+    With this project's features: faster-whisper pads every clip to 30 s, whatever the model's window is, and does so
+    with zeros in the spectrogram, which are loud. On the sample, zeros cost 3 to 5 points of WER.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def transcribe(folder: Path, decoder: Decoder, language: str, split: Path, clips
             ctranslate2.StorageView.from_array(np.ascontiguousarray(inputs)),
             [prompt] * len(batch),
             beam_size=1,
-            max_length=len(prompt) + max(limits),
+            max_length=2 * max(limits),  # it generates half as many, as openai/whisper stops at half its positions
         )
         tokens = [row.sequences_ids[0][:limit] for row, limit in zip(found, limits, strict=True)]
         for index, text in zip(batch, processor.batch_decode(tokens, skip_special_tokens=True), strict=True):

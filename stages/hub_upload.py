@@ -85,7 +85,9 @@ def _told(name: str) -> Iterator[None]:
         raise UserError(f"the model hub did not take {name} (HTTP {status}: {_first_line(error)})") from None
     except HTTPError as error:
         raise UserError(f"cannot reach the model hub ({_first_line(error)}); check the network") from None
-    except ValueError as error:  # of the card's front matter, such as an unknown license
+    except ValueError as error:  # the client raises nothing closer for a card that the hub does not take
+        if "metadata in README.md" not in str(error):
+            raise
         raise UserError(f"the model hub refuses the model card: {' '.join(str(error).split())}") from None
 
 

@@ -1,0 +1,400 @@
+"""Exports answer as the model they were made from, or are refused; what is pushed to a hub comes back the same."""
+
+import importlib.util
+import json
+import re
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from transformers import WhisperFeatureExtractor, pipeline
+
+from stages import ctranslate2_model, export_check, model, model_card, scoreboard, shards, sources
+from stages import export as exporter
+from stages import params as parameters
+from stages.digest import folder_sha256
+from stages.errors import UserError
+from stages.export_check import Comparison
+from stages.scoring import light
+from stages.strategies import add_lora
+from tests.checkpoints import ENGLISH, MULTILINGUAL, base_checkpoint, tiny_checkpoint, whisper_config
+from tests.corpora import noise
+from tests.hub_server import COMMIT, TOKEN, receiving, serving
+from tests.test_evaluate import RULES, board, clip
+from tests.test_training import write_split
+
+ROOT = Path(__file__).parent.parent
+NAME = "kids/whisper-export"
+CLIPS = 6
+THREE_LINES = """\
+from peft import PeftModel; from transformers import WhisperForConditionalGeneration
+base = WhisperForConditionalGeneration.from_pretrained("models/base")
+tuned = PeftModel.from_pretrained(base, "models/lora")
+"""
+
+
+def write_models(root: Path) -> None:
+    """A base, and two tuned models that answer otherwise than it."""
+    base = root / "models" / "base"
+    settings = parameters.load(ROOT / "params.yaml")
+    for name in exporter.TUNED:
+        tuned = add_lora(model.load_whisper(base), settings.train_lora)
+        torch.manual_seed(1)
+        for key, weights in tuned.named_parameters():
+            if "lora_B" in key:  # zero before it has learnt
+                torch.nn.init.normal_(weights, std=0.5 if name == "lora" else 0.4)
+        tuned = tuned if name == "lora" else tuned.merge_and_unload()
+        model.save_tuned(tuned, root / "models" / name, "utterance", 0.5, base)
+
+
+def write_metrics(folder: Path) -> None:
+    rows = [("a b c d", "a b x x", "a b c x", "a b c d")] * 12
+    models = board(*rows)
+    corpus = {
+        name: {"clips": count, "hours": hours, "speakers": 2}
+        for name, count, hours in (("dev", 3, 0.01), ("test", 12, 1.0), ("train", 99, 2.5))
+    }
+    files = {"wer": scoreboard.figures(models, RULES), "slices": scoreboard.slices(models), "corpus": corpus}
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("export")
+    tiny_checkpoint(root / "models" / "base")
+    write_models(root)
+    write_split(root / "processed_data" / "test", CLIPS, seed=3)
+    write_metrics(root / "metrics")
+    (root / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    return root
+
+
+@pytest.fixture
+def workspace(prepared, tmp_path, monkeypatch) -> Path:
+    root = shutil.copytree(prepared, tmp_path / "work")
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    return root
+
+
+@pytest.fixture
+def login(monkeypatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+
+
+@pytest.fixture(scope="module")
+def settings() -> parameters.Params:
+    return parameters.load(ROOT / "params.yaml")
+
+
+def run(monkeypatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["export", *arguments])
+    exporter.main()
+
+
+@pytest.mark.parametrize("name", ["lora", "selective"])
+def test_export_is_stock_and_answers_as_its_source(workspace, settings, monkeypatch, capsys, name):
+    run(monkeypatch, name, "--ctranslate2")
+    told = capsys.readouterr().out
+    assert told.count("0 of 18 words differ (6 clips)") == 3
+    folder, split = Path("exports") / name, Path("processed_data/test")
+    clips = shards.read_manifest(split)
+    source = model.load_checkpoint(model.MODELS[name])
+    expected = export_check.texts(export_check.decoder(source, settings, "window"), split, clips)
+    base = model.load_checkpoint(model.BASE_FOLDER)
+    assert expected != export_check.texts(export_check.decoder(base, settings, "window"), split, clips)
+    # Nothing of this project from here on.
+    recogniser = pipeline("automatic-speech-recognition", model=str(folder / "transformers"), device="cpu")
+    for row, text in zip(clips, expected, strict=True):
+        limit = {"num_beams": 1, "max_new_tokens": 16}
+        heard = recogniser(shards.read_audio(split, row), generate_kwargs=limit)["text"].strip()
+        assert heard
+        assert text.startswith(heard)
+    assert {path.name for path in folder.iterdir()} == {"README.md", "ctranslate2", "transformers"}
+
+
+def test_same_inputs_same_bytes_and_no_path_of_this_machine(workspace, monkeypatch):
+    run(monkeypatch, "lora", "--ctranslate2")
+    digest = folder_sha256(Path("exports/lora"))
+    run(monkeypatch, "lora", "--ctranslate2", "--output", "elsewhere")
+    assert folder_sha256(Path("elsewhere")) == digest
+    for path in Path("exports/lora").rglob("*"):
+        if path.is_file():
+            assert str(workspace).encode() not in path.read_bytes(), path
+            assert b"models/" not in path.read_bytes(), path
+
+
+def test_adapter_loads_with_stock_peft_in_three_lines(workspace, settings):
+    loaded: dict = {}
+    exec(THREE_LINES, loaded)  # noqa: S102 (as in README.md)
+    mine = model.load_checkpoint(model.MODELS["lora"]).model
+    inputs = {"input_features": torch.randn(1, 80, 1000), "decoder_input_ids": torch.tensor([[769, 770, 772, 776]])}
+    with torch.inference_mode():
+        assert torch.equal(loaded["tuned"].eval()(**inputs).logits, mine(**inputs).logits)
+
+
+def lost_adapter(source: model.Checkpoint) -> torch.nn.Module:
+    return source.model.unload()
+
+
+def test_export_that_lost_its_adapter_is_refused_and_the_last_one_stays(workspace, monkeypatch):
+    run(monkeypatch, "lora")
+    digest = folder_sha256(Path("exports/lora"))
+    monkeypatch.setattr(exporter, "merged", lost_adapter)
+    with pytest.raises(SystemExit, match=r"error: transformers is refused: on 6 clips .* words differ"):
+        run(monkeypatch, "lora")
+    assert folder_sha256(Path("exports/lora")) == digest
+    with pytest.raises(SystemExit, match="is refused"):
+        run(monkeypatch, "lora", "--output", "new")
+    assert {path.name for path in Path().iterdir()} == {"exports", "metrics", "models", "params.yaml", "processed_data"}
+    assert [path.name for path in Path("exports").iterdir()] == ["lora"]
+
+
+def test_conversion_of_other_weights_is_refused(workspace, monkeypatch):
+    convert = ctranslate2_model.convert
+
+    def convert_base(source: Path, target: Path, quantization: str) -> None:
+        shutil.copyfile("models/base/model.safetensors", source / "model.safetensors")
+        convert(source, target, quantization)
+
+    monkeypatch.setattr(ctranslate2_model, "convert", convert_base)
+    with pytest.raises(SystemExit, match="ctranslate2 is refused"):
+        run(monkeypatch, "lora", "--ctranslate2")
+    assert not list(Path("exports").iterdir())
+
+
+def test_nothing_is_half_there(tmp_path):
+    output = tmp_path / "lora"
+    (tmp_path / "lora.incoming" / "transformers").mkdir(parents=True)  # of a run that was killed
+    with exporter.complete_or_absent(output) as folder:
+        assert not list(folder.iterdir())
+        (folder / "README.md").write_text("1")
+        assert not output.exists()
+    with pytest.raises(ZeroDivisionError), exporter.complete_or_absent(output) as folder:
+        (folder / f"{1 / 0}").touch()
+    assert (output / "README.md").read_text() == "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["lora"]
+
+
+def comparison(words: int, source_errors: int, errors: int, differing: int) -> Comparison:
+    return Comparison("ctranslate2", "window", 20, words, source_errors, errors, differing)
+
+
+def test_how_much_may_differ():
+    export_check.check(comparison(150, 10, 11, 1), same_weights=True)
+    with pytest.raises(UserError, match=r"WER is 6.67 % instead of 6.67 %, 2 words differ, and 1 may"):
+        export_check.check(comparison(150, 10, 10, 2), same_weights=True)
+    export_check.check(comparison(3000, 10, 10, 3), same_weights=True)
+    export_check.check(comparison(1000, 100, 110, 40), same_weights=False)
+    for errors in (89, 111):
+        with pytest.raises(UserError, match="--quantization float32"):
+            export_check.check(comparison(1000, 100, errors, 40), same_weights=False)
+
+
+def test_comparison_counts_words():
+    clips = [replace(clip("1"), text="a b c"), replace(clip("2"), text="d e")]
+    found = export_check.compare("x", "window", clips, ["a b x", "d e"], ["A b y.", "d"], light)
+    assert (found.words, found.source_errors, found.errors, found.differing) == (5, 1, 2, 2)
+    assert (found.source_wer, found.wer) == (0.2, 0.4)
+    with pytest.raises(UserError, match="hold no word"):
+        export_check.compare("x", "window", [clip("1")], ["a"], ["a"], light)
+
+
+def test_clips_of_the_check_are_spread_and_fit_in_the_window():
+    clips = [clip(str(number), seconds=11.0 if number == 50 else 1.0) for number in range(101)]
+    assert [row.id for row in export_check.choose(clips, 5, 10.0)] == ["0", "25", "51", "75", "100"]
+    assert len(export_check.choose(clips, 1000, 10.0)) == 100
+    with pytest.raises(UserError, match=r"window of 0.5 s"):
+        export_check.choose(clips, 5, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("harm", "arguments", "message"),
+    [
+        (lambda: shutil.rmtree("models/lora"), [], "models/lora is missing; make it with: dvc repro train_lora"),
+        (lambda: Path("metrics/wer.json").unlink(), [], "metrics/wer.json is missing"),
+        (lambda: None, ["--output", "models"], "models exists and is no export"),
+        (lambda: None, ["--output", "no/such/place"], "there is no folder no/such"),
+        (lambda: None, ["--clips", "0"], "at least one clip"),
+        (lambda: None, ["--push-to-hub", "mine"], "is called YOU/NAME"),
+        (lambda: shutil.rmtree("processed_data/test"), [], "manifest.jsonl is missing"),
+    ],
+)
+def test_mistakes_are_told(workspace, monkeypatch, harm, arguments, message):
+    harm()
+    with pytest.raises(SystemExit, match=message):
+        run(monkeypatch, "lora", *arguments)
+    assert not any(Path().rglob("*.incoming"))
+    assert Path("models/base").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("rank: 16", "rank: 8", "train_lora.rank is 8, but models/lora was trained with 16"),
+        ("audio_context: utterance", "audio_context: window", "train.audio_context is window"),
+    ],
+)
+def test_model_that_params_do_not_describe(workspace, monkeypatch, old, new, key):
+    Path("params.yaml").write_text(Path("params.yaml").read_text().replace(old, new))
+    with pytest.raises(SystemExit, match=key):
+        run(monkeypatch, "lora")
+
+
+def test_without_ctranslate2(workspace, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=r"pip install -r requirements-extra.txt"):
+        run(monkeypatch, "lora", "--ctranslate2")
+
+
+@pytest.mark.parametrize("vocabulary", [ENGLISH, MULTILINGUAL], ids=["english", "multilingual"])
+def test_faster_whisper_loads_it_and_hears_the_same(tmp_path, settings, vocabulary):
+    from faster_whisper import WhisperModel
+
+    small = whisper_config((1, 1), 2, vocabulary, head_width=16)  # with the window and vocabulary of a published one
+    origin, folder = base_checkpoint(tmp_path / "origin", small, vocabulary), tmp_path / "transformers"
+    source = model.load_checkpoint(origin)
+    exporter.save(source.model, source, folder, origin)
+    assert WhisperFeatureExtractor.from_pretrained(folder).nb_max_frames == 3000
+    ctranslate2_model.convert(folder, tmp_path / "ctranslate2")
+    if vocabulary.multilingual:
+        # OpenAI's multilingual vocabularies have an empty word, by which CTranslate2 knows them, and these have not.
+        words = json.loads((tmp_path / "ctranslate2" / "vocabulary.json").read_text())
+        words[vocabulary.words - 1] = ""
+        (tmp_path / "ctranslate2" / "vocabulary.json").write_text(json.dumps(words))
+    write_split(tmp_path / "test", 2, seed=4)
+    clips = shards.read_manifest(tmp_path / "test")
+    ready = export_check.decoder(source, settings)
+    expected = export_check.texts(ready, tmp_path / "test", clips)
+    assert ctranslate2_model.transcribe(tmp_path / "ctranslate2", ready, "en", tmp_path / "test", clips) == expected
+    recogniser = WhisperModel(str(tmp_path / "ctranslate2"), device="cpu", compute_type="float32")
+    assert recogniser.model.is_multilingual == vocabulary.multilingual
+    options = {"language": "en", "beam_size": 1, "temperature": 0.0, "without_timestamps": True, "max_new_tokens": 8}
+    unfiltered = {"suppress_tokens": None, "no_speech_threshold": None, "log_prob_threshold": None}
+    for row, text in zip(clips, expected, strict=True):
+        samples = shards.read_audio(tmp_path / "test", row)
+        padded = np.pad(samples, (0, 30 * 16_000 - len(samples)))  # as the card says
+        segments, _ = recogniser.transcribe(padded, **options, **unfiltered)
+        heard = " ".join(segment.text.strip() for segment in segments)
+        assert heard
+        assert text.startswith(heard)
+
+
+def card(settings: parameters.Params, **changes) -> tuple[dict, str]:
+    """Front matter and text of a card."""
+    checkpoint = model.load_checkpoint(model.MODELS["lora"])
+    found = [Comparison("transformers", "window", 20, 150, 10, 10, 0)]
+    export = model_card.Export("lora", settings, checkpoint, found, None, None, None)
+    metrics = model_card.Metrics(
+        *(json.loads(Path(f"metrics/{n}.json").read_text()) for n in ("wer", "slices", "corpus"))
+    )
+    _, front, text = model_card.markdown(replace(export, **changes), metrics).split("---\n", 2)
+    return yaml.safe_load(front), text
+
+
+def test_card_says_what_it_is_and_how_good(workspace, settings):
+    front, text = card(settings)
+    assert front["pipeline_tag"] == "automatic-speech-recognition"
+    assert front["language"] == "en"
+    assert not {"license", "base_model"} & front.keys()  # the sample's base is not on the hub
+    (result,) = front["model-index"][0]["results"]
+    assert result["metrics"] == [{"type": "wer", "value": 25.0, "name": "WER (%)"}]
+    assert "whoever publishes this model must choose one" in text
+    assert "| train | 99 | 2.50 | 2 |\n| dev | 3 | 0.01 | 2 |\n| test |" in text
+    assert "### test: 12 utterances" in text
+    assert "| lora | **25.00** | 25.00 to 25.00 |" in text
+    assert "adapters of rank 16 (alpha 32) on `q_proj`, `v_proj`" in text
+    assert "| `train_lora.learning_rate` | 0.003 |" in text
+    assert "saw each utterance and 0.5 s of silence" in text
+    assert "| transformers | the window | 6.67 | 6.67 | 0 of 150 |" in text
+    assert "{" not in text.replace('{"num_beams": 1}', "")  # nothing of the template is left
+
+
+def test_card_of_a_base_on_the_hub(workspace, settings):
+    named = settings.model_copy(update={"base_model": f"openai/whisper-base@{COMMIT}"})
+    front, text = card(named, license="cc-by-nc-4.0", hub_id=NAME, quantization="int8")
+    assert (front["base_model"], front["license"]) == ("openai/whisper-base", "cc-by-nc-4.0")
+    assert f"[openai/whisper-base](https://huggingface.co/openai/whisper-base), commit `{COMMIT}`" in text
+    assert f'model="{NAME}"' in text
+    assert "faster-whisper pads every clip to 30 s" in text  # and the sample's window is 10 s
+    assert "# whisper-base-lora" in text
+
+
+def test_card_of_a_window_that_faster_whisper_takes(workspace, settings, monkeypatch):
+    monkeypatch.setattr(model_card, "FASTER_WHISPER_WINDOW", 10.0)  # the sample's
+    _, text = card(settings, quantization="int8")
+    assert 'WhisperModel("ctranslate2", device="cpu")' in text
+    for snippet in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+        compile(snippet, "card", "exec")
+
+
+def test_card_does_not_tell_where_the_base_lay(workspace, settings):
+    local = settings.model_copy(update={"base_model": "/home/anna/private/my-base"})
+    assert "anna" not in str(card(local))
+    assert "`my-base`" in card(local)[1]
+
+
+def test_pushed_export_is_private_and_comes_back_the_same(workspace, settings, monkeypatch, login, tmp_path, capsys):
+    with receiving(tmp_path / "hub", NAME) as received:
+        run(monkeypatch, "lora", "--ctranslate2", "--push-to-hub", NAME)
+        assert received.private is True
+        assert len(received.commits) == 1
+        assert f"/{NAME}/commit/{COMMIT}" in capsys.readouterr().out
+        stored = {path.relative_to(tmp_path / "hub").as_posix() for path in (tmp_path / "hub").rglob("*.*")}
+        assert {"README.md", "config.json", "model.safetensors", "ctranslate2/model.bin"} <= stored
+        assert not any(name.startswith("transformers/") for name in stored)
+        run(monkeypatch, "lora", "--push-to-hub", NAME)  # without a conversion: the old one must not stay
+        assert not (tmp_path / "hub" / "ctranslate2" / "model.bin").exists()
+        assert (tmp_path / "hub" / "model.safetensors").exists()
+    with serving(tmp_path / "hub", NAME):
+        loaded = sources.load_checkpoint(NAME)
+    features = torch.from_numpy(noise(1.0)[None, :16000].repeat(5, axis=0)).reshape(1, 80, 1000)
+    start = torch.tensor([[769, 770, 772, 776]])
+    exported = model.load_checkpoint(Path("exports/lora/transformers"))
+    with torch.inference_mode():
+        both = [found.model(features, decoder_input_ids=start).logits for found in (loaded, exported)]
+    assert torch.equal(*both)
+    assert loaded.audio_context == "utterance"
+
+
+@pytest.mark.parametrize(("there", "flag", "word"), [(False, "--private", "public"), (True, "--public", "private")])
+def test_repository_as_visible_as_nobody_asked_for(workspace, monkeypatch, login, tmp_path, there, flag, word):
+    (tmp_path / "hub").mkdir()
+    with receiving(tmp_path / "hub", NAME, private=there) as received:
+        with pytest.raises(SystemExit, match=f"exists and is {word}; nothing was uploaded. Say --{word}"):
+            run(monkeypatch, "lora", "--push-to-hub", NAME, flag)
+        assert not received.commits
+        run(monkeypatch, "lora", "--push-to-hub", NAME, f"--{word}")
+        assert len(received.commits) == 1
+
+
+@pytest.mark.parametrize("token", [None, "hf_of-somebody-else"])
+def test_not_logged_in_is_told_before_the_work(workspace, monkeypatch, tmp_path, token):
+    monkeypatch.setattr(model, "load_checkpoint", None)
+    if token:
+        monkeypatch.setenv("HF_TOKEN", token)
+    with receiving(tmp_path / "hub", NAME), pytest.raises(SystemExit, match=r"not logged in .*hf auth login"):
+        run(monkeypatch, "lora", "--push-to-hub", NAME)
+
+
+def test_no_network_is_told_before_the_work(workspace, monkeypatch, login):
+    monkeypatch.setattr(model, "load_checkpoint", None)
+    with pytest.raises(SystemExit, match="cannot reach the model hub"):
+        run(monkeypatch, "lora", "--push-to-hub", NAME)
+
+
+def test_what_the_hub_refuses_is_told_and_the_export_stays(workspace, monkeypatch, login, tmp_path):
+    with receiving(tmp_path / "hub", NAME) as received:
+        with pytest.raises(SystemExit, match="this login may not write to others/model"):
+            run(monkeypatch, "lora", "--push-to-hub", "others/model")
+        with pytest.raises(SystemExit, match=r"the model hub refuses the model card: .*license"):
+            run(monkeypatch, "lora", "--push-to-hub", NAME, "--license", "mine")
+        assert not received.commits
+    assert exporter.is_export(Path("exports/lora"))
