@@ -271,12 +271,12 @@ def ctranslate2_greedy(folder: Path, converted: Path, device: str, window: str) 
         for batch in decoding.batches(lengths, ready.settings.batch_seconds, least):
             spectrograms = [features.log_mel(extractor, clips[index], 0.5) for index in batch]
             inputs = features.batch(spectrograms, extractor, window).numpy()
-            limit = len(prompt) + max(decoding.token_limit(lengths[index], ready) for index in batch)
+            limit = max(decoding.token_limit(lengths[index], ready) for index in batch)
             found = engine.generate(
                 ctranslate2.StorageView.from_array(np.ascontiguousarray(inputs)),
                 [prompt] * len(batch),
                 beam_size=1,
-                max_length=limit,
+                max_length=2 * (len(prompt) + limit),  # CTranslate2 stops at half of it
                 suppress_tokens=network.generation_config.suppress_tokens or [],
             )
             tokens = [row.sequences_ids[0] for row in found]

@@ -28,7 +28,7 @@ class Workplace:
 
     def run(self, *command: str, expect: int | None = 0, **options) -> str:
         done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300, **options
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=900, **options
         )
         told = done.stdout + done.stderr
         if expect is not None:

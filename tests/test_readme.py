@@ -1,0 +1,125 @@
+"""The day of a user: README.md is followed from top to bottom, by somebody with a corpus and a bucket, then built on.
+
+Its console blocks are run line by line, against a real S3 server.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.checkpoints import tiny_checkpoint
+from tests.hub_server import serving
+from tests.s3_server import BUCKET, KEY, SECRET, S3Server
+from tests.test_pipeline import ROOT, make_repository
+from tests.test_remote_faults import Workplace
+
+# What stands for the user's own; everything else is run as it stands.
+PLACEHOLDERS = {"/path/to/your/corpus": "../corpus", "YOUR-BUCKET": BUCKET, "YOUR-AWS-PROFILE": "kids"}
+# The environment of these tests is what these make, and they are these tests.
+SET_UP = ("make ", "python3 -m venv", ". .venv", "pip install")
+# Each takes minutes; tests/test_experiments.py runs their parts.
+LONG = ("experiments/",)
+
+
+def commands(page: str) -> list[str]:
+    """The lines after a prompt in the console blocks."""
+    blocks = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+class Reader(Workplace):
+    """Somebody who types what README.md says."""
+
+    def __init__(self, root: Path, server: S3Server):
+        super().__init__(root / "clone", root / "home", secret=None)
+        self.root = root
+        self.environment |= {"AWS_ENDPOINT_URL": server.url, "PYTHONPATH": ""}
+        self.environment |= {name: os.environ[name] for name in ("HF_ENDPOINT", "HF_HOME", "HF_HUB_DISABLE_XET")}
+        profile = f"[kids]\naws_access_key_id = {KEY}\naws_secret_access_key = {SECRET}\nregion = us-east-1\n"
+        (root / "home" / ".aws").mkdir()
+        (root / "home" / ".aws" / "credentials").write_text(profile)
+
+    def type(self, line: str) -> None:
+        for name, own in PLACEHOLDERS.items():
+            line = line.replace(name, own)
+        if line.startswith("dvc pull data"):  # "On another machine, in a clone of your fork"
+            self.move("other")
+            for name in ("session.wav", "recordings"):
+                shutil.move(self.root / "clone" / name, self.folder / name)
+        named = re.search(r"openai/[\w.-]+", line)
+        with serving(self.root / "hub", named[0]) if named else contextlib.nullcontext():
+            self.run("bash", "-c", line)
+
+    def move(self, name: str) -> None:
+        """To another machine: git's files, and the same credentials."""
+        self.run("git", "clone", "-q", ".", str(self.root / name))
+        shutil.copyfile(self.folder / ".dvc" / "config.local", self.root / name / ".dvc" / "config.local")
+        self.folder = self.root / name
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory) -> Reader:
+    """After all that README.md says."""
+    root = tmp_path_factory.mktemp("readme")
+    repository = make_repository(root / "clone")
+    (repository / "profiles").mkdir()
+    # The real profile's model would take hours: here it is the sample's again.
+    shutil.copyfile(repository / "params.yaml", repository / "profiles" / "whisper-base.yaml")
+    shutil.copytree(repository / "data", root / "corpus")
+    tiny_checkpoint(root / "hub")
+    (repository / "recordings").mkdir()
+    for name in ("session.wav", "recordings/a.mp3", "recordings/b.mp3"):
+        soundfile.write(repository / name, np.random.default_rng(0).normal(0, 0.1, 200_000), 16_000)
+    (repository / ".git" / "info" / "exclude").write_text("/session.wav\n/recordings/\n/subtitles/\n/exports/\n")
+    with S3Server(root / "store") as server:
+        reader = Reader(root, server)
+        reader.run("git", "add", "-A")
+        reader.run("git", "commit", "-qm", "profiles")
+        typed = [line for line in commands((ROOT / "README.md").read_text()) if not line.startswith((*SET_UP, *LONG))]
+        assert len(typed) > 15
+        for line in typed:
+            reader.type(line)
+        yield reader
+
+
+def test_readme_works_from_top_to_bottom(reader):
+    assert (reader.folder / "metrics" / "report.html").is_file()
+    assert len(list((reader.folder / "subtitles").glob("*.srt"))) == 2
+
+
+def test_pulled_whole_there_is_nothing_to_do_and_experiments_build_on_it(reader):
+    reader.run("git", "commit", "-qam", "a smaller rank")
+    reader.run("dvc", "push")
+    reader.move("third")
+    reader.run("dvc", "pull")
+    assert "up to date" in reader.run("dvc", "repro")
+    assert reader.run("git", "status", "--porcelain") == ""
+    told = reader.run("dvc", "exp", "run", "-n", "fewer", "-S", "transcribe.tokens_per_second=14.0")
+    assert running(told) == ["evaluate", "report", "transcribe@base", "transcribe@lora", "transcribe@selective"]
+    assert "No changes" not in reader.run("dvc", "metrics", "diff", "--all", "--md")
+    reader.run("git", "checkout", "-q", ".")
+    reader.run("dvc", "checkout")
+    reader.run("dvc", "exp", "apply", "fewer")
+    assert "tokens_per_second: 14.0" in (reader.folder / "params.yaml").read_text()
+    reader.run("git", "commit", "-qam", "fewer tokens")
+    assert "pushed" in reader.run("dvc", "push")
+    assert "are all there" in reader.doctor(expect=0)
+
+
+def running(told: str) -> list[str]:
+    return sorted(line.split("'")[1] for line in told.splitlines() if line.startswith("Running stage"))
+
+
+def test_commands_are_found_in_console_blocks_alone():
+    page = "```console\n$ one  # two\nout\n$ three\n```\ntext $ four\n```\n$ five\n```\n"
+    assert commands(page) == ["one  # two", "three"]
+
+
+def test_every_placeholder_is_in_the_readme():
+    assert all(name in (ROOT / "README.md").read_text() for name in PLACEHOLDERS)
