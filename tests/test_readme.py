@@ -101,7 +101,8 @@ def test_pulled_whole_there_is_nothing_to_do_and_experiments_build_on_it(reader)
     assert "up to date" in reader.run("dvc", "repro")
     assert reader.run("git", "status", "--porcelain") == ""
     told = reader.run("dvc", "exp", "run", "-n", "fewer", "-S", "transcribe.tokens_per_second=14.0")
-    assert running(told) == ["evaluate", "report", "transcribe@base", "transcribe@lora", "transcribe@selective"]
+    decoded = {f"transcribe@{name}" for name in ("base", "lora", "selective")}
+    assert decoded <= running(told) <= decoded | {"check_params", "evaluate", "report"}  # the same texts score the same
     assert "No changes" not in reader.run("dvc", "metrics", "diff", "--all", "--md")
     reader.run("git", "checkout", "-q", ".")
     reader.run("dvc", "checkout")
@@ -112,8 +113,8 @@ def test_pulled_whole_there_is_nothing_to_do_and_experiments_build_on_it(reader)
     assert "are all there" in reader.doctor(expect=0)
 
 
-def running(told: str) -> list[str]:
-    return sorted(line.split("'")[1] for line in told.splitlines() if line.startswith("Running stage"))
+def running(told: str) -> set[str]:
+    return {line.split("'")[1] for line in told.splitlines() if line.startswith("Running stage")}
 
 
 def test_commands_are_found_in_console_blocks_alone():
