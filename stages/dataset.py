@@ -1,11 +1,13 @@
 """Clips as the trainer takes them: rows of the feature table, augmented as they are drawn, and batches made of them."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from datasets import Dataset
 from transformers import WhisperProcessor
 
 from stages import augmentation, features
@@ -14,6 +16,21 @@ from stages.objective import IGNORED
 from stages.params import Augment
 
 TOKEN_MULTIPLE = 8  # label sequences are padded to a multiple of this: few distinct shapes
+
+
+def of_speakers(table: Dataset, share: float, seed: int) -> Dataset:
+    """The clips of a share of the speakers, at least one; the speakers of a smaller share are among those of a larger.
+
+    Speakers and not clips: a corpus of few children is poor in voices, and more clips of the same children would not
+    make up for it.
+    """
+    speakers = table["speaker"][:]
+    # Whoever else the corpus holds, two speakers keep their order.
+    ranked = sorted(set(speakers), key=lambda name: hashlib.sha256(f"{seed} learnt from {name}".encode()).digest())
+    chosen = set(ranked[: max(1, round(share * len(ranked)))])
+    if len(chosen) == len(ranked):
+        return table
+    return table.select([index for index, name in enumerate(speakers) if name in chosen])
 
 
 @dataclass(frozen=True)

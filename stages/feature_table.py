@@ -38,7 +38,7 @@ def speech_table(
     """The clips of processed_data/<split> as an Arrow table on disk, features computed once, longest clip first.
 
     Columns: log_mel (float16 bytes, shape (mel_bins, frames)), length (frames), speech (frames before the spare
-    silence), tokens (prompt, text, end). 16 bits hold a log-mel to 0.0005, and halve what is stored and read.
+    silence), tokens (prompt, text, end), speaker. 16 bits hold a log-mel to 0.0005, and halve what is stored and read.
     Costs 3 ms a clip and core, and 16 kB a second of audio; the next run with the same clips and model reuses it.
 
     Parameters
@@ -96,4 +96,4 @@ def _rows(folder: Path, kept: list, extractor: WhisperFeatureExtractor, spare_se
         speech = min(log_mel.shape[1], round(clip.duration * FRAMES_PER_SECOND))
         # Raw bytes: a ragged Arrow array would be unpacked into Python lists at every step.
         content = log_mel.astype(np.float16).tobytes()
-        yield {"log_mel": content, "length": log_mel.shape[1], "speech": speech, "tokens": ids}
+        yield {"log_mel": content, "length": log_mel.shape[1], "speech": speech, "tokens": ids, "speaker": clip.speaker}

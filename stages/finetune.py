@@ -129,6 +129,8 @@ def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, 
         table = feature_table.speech_table(
             PROCESSED / name, digests[name], labels, train.spare_seconds, cache, runtime.data_workers
         )
+        if name == "train":
+            table = dataset.of_speakers(table, train.data_share, settings.seed)
         clips[name] = dataset.Clips(table, train.augment, settings.seed)
     batches = trainer_options.make_batches(clips["train"].table["length"][:], settings, window)
     return SpeechTrainer(
@@ -149,14 +151,14 @@ def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, 
 def announce(stage: str, tuned, trainer: SpeechTrainer) -> None:
     """Say what is going to be trained, and how."""
     learning, total = strategies.parameter_counts(tuned)
-    batches = trainer.batches
+    batches, speakers = trainer.batches, len(set(trainer.train_dataset.table["speaker"][:]))
     if trainer.is_world_process_zero():
         print(f"{stage}: {learning:,} of {total:,} parameters learn ({learning / total:.2%})")
         sharded = ", which share one copy of the model (FSDP)" if trainer.is_fsdp_enabled else ""
         print(
-            f"{stage}: {len(trainer.train_dataset)} clips, {batches.steps} steps an epoch; each batch in "
-            f"{batches.devices * batches.parts} part(s) on {batches.devices} {trainer.args.device.type} "
-            f"device(s){sharded}"
+            f"{stage}: {len(trainer.train_dataset)} clips of {speakers} speaker(s), {batches.steps} steps an epoch; "
+            f"each batch in {batches.devices * batches.parts} part(s) on {batches.devices} "
+            f"{trainer.args.device.type} device(s){sharded}"
         )
 
 

@@ -1,19 +1,32 @@
 """The only reader of params.yaml: every key typed and checked, every mistake named by its key path.
 
+Check it and do nothing else: python -m stages.params
+
 pydantic does the checking: dvc already depends on it, and it reports all mistakes at once with their paths.
 The knobs themselves are explained, with units and costs, beside their values in params.yaml.
 """
 
+import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
-from stages.errors import UserError
+from stages.errors import UserError, told_plainly
 
 PARAMS_FILE = Path("params.yaml")
+ALL = "all"  # layers
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[Finite, Field(ge=0)]
@@ -31,6 +44,13 @@ def _regular_expression(pattern: str) -> str:
     return pattern
 
 
+def _layers(value: Any) -> int | str:
+    # Not a union: pydantic would report a mistake once for each member, under a path that is no key.
+    if value != ALL and (type(value) is not int or value < 0):
+        raise ValueError(f"a number of layers or '{ALL}'")
+    return value
+
+
 class _Section(BaseModel):
     """A frozen group of keys: none missing, none unknown, no value silently converted to another type."""
 
@@ -38,6 +58,7 @@ class _Section(BaseModel):
 
 
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
+Layers = Annotated[int | Literal["all"], PlainValidator(_layers)]
 
 
 class Columns(_Section):
@@ -94,6 +115,7 @@ class Augment(_Section):
 class Train(_Section):
     """What both strategies share."""
 
+    data_share: Annotated[Finite, Field(gt=0, le=1)]
     epochs: PositiveCount
     batch_seconds: Positive
     warmup_share: Share
@@ -113,6 +135,7 @@ class TrainLora(_Section):
     learning_rate: Positive
     rank: PositiveCount
     alpha: PositiveCount
+    variant: Literal["lora", "dora", "rslora"]
     dropout: Annotated[Finite, Field(ge=0, lt=1)]
     target_modules: Annotated[
         list[Literal["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]], Field(min_length=1)
@@ -121,8 +144,8 @@ class TrainLora(_Section):
 
 class TrainSelective(_Section):
     learning_rate: Positive
-    encoder_layers: Count
-    decoder_layers: Count
+    encoder_layers: Layers
+    decoder_layers: Layers
     token_embedding: bool
 
 
@@ -215,6 +238,11 @@ def load(path: Path = PARAMS_FILE) -> Params:
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    return check(values, path)
+
+
+def check(values: Any, path: Path = PARAMS_FILE) -> Params:
+    """What was read from a parameter file, typed; UserError as in `load`."""
     try:
         return Params.model_validate(values)
     except ValidationError as error:
@@ -223,7 +251,10 @@ def load(path: Path = PARAMS_FILE) -> Params:
 
 def _told(path: Path, error: ValidationError) -> str:
     mistakes = [_mistake(item) for item in error.errors()]
-    return "\n".join([f"{path} has {len(mistakes)} mistake(s):", *(f"  {line}" for line in mistakes)])
+    lines = [f"{path} has {len(mistakes)} mistake(s):", *(f"  {line}" for line in mistakes)]
+    if "DVC_EXP_NAME" in os.environ:  # not in dvc repro
+        lines.append(f"What dvc exp run -S wrote stays in {path}; take it back with: git checkout {path}")
+    return "\n".join(lines)
 
 
 def _mistake(item: dict) -> str:
@@ -238,3 +269,12 @@ def _mistake(item: dict) -> str:
         case _:
             expected = re.sub(r"^(Input should be|Value error,|String should) ", "", item["msg"])
             return f"{key}: expected {expected}, got {item['input']!r}"
+
+
+@told_plainly
+def main() -> None:
+    load()
+
+
+if __name__ == "__main__":
+    main()

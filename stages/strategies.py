@@ -5,11 +5,13 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import WhisperForConditionalGeneration
 
 from stages.errors import UserError
-from stages.params import TrainLora, TrainSelective
+from stages.params import ALL, TrainLora, TrainSelective
 
 
 def add_lora(model: WhisperForConditionalGeneration, settings: TrainLora) -> PeftModel:
     """Wrap a model in trainable low-rank adapters (Hu et al. 2021, arXiv:2106.09685); everything else is frozen.
+
+    Variants: DoRA (Liu et al. 2024, arXiv:2402.09353) and rsLoRA (Kalajdzievski 2023, arXiv:2312.03732).
 
     The config names no task type: with one, PEFT passes decoder inputs twice. The modules are one regular expression
     over full paths: a list is stored as a set, whose order in adapter_config.json changes from run to run.
@@ -19,6 +21,8 @@ def add_lora(model: WhisperForConditionalGeneration, settings: TrainLora) -> Pef
         r=settings.rank,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
+        use_dora=settings.variant == "dora",
+        use_rslora=settings.variant == "rslora",
         target_modules=rf".*\.({modules})",
     )
     return get_peft_model(model, config)
@@ -41,6 +45,8 @@ def unfreeze_layers(
     learning = []
     for name in ("encoder", "decoder"):
         stack, count = getattr(model.model, name), getattr(settings, f"{name}_layers")
+        if count == ALL:
+            count = len(stack.layers)
         if count > len(stack.layers):
             raise UserError(
                 f"params.yaml: train_selective.{name}_layers is {count}, but the base model has {len(stack.layers)}"

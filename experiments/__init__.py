@@ -1,0 +1,1 @@
+"""Recipes that run as they stand (*.sh), and what they share: queue, wait, show, plot."""

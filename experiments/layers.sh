@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Which layers to tune: the decoder alone (0), or with it the top 1, 2 or all layers of the encoder. 4 selective trainings.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+for layers in 0 1 2 all; do
+  echo "layers-encoder-$layers train_selective.encoder_layers=$layers train_selective.decoder_layers=all"
+done | python -m experiments.run
+
+dvc exp show --no-pager --drop '.*' --keep 'Experiment|train_selective.(encoder|decoder)_layers|selective.wer'
+python -m experiments.plot layers --vary train_selective.encoder_layers --models selective

@@ -1,0 +1,62 @@
+"""What `dvc exp show` knows of the experiments of the commit that is checked out."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.errors import UserError
+from stages.params import PARAMS_FILE
+
+SCORES = "metrics/wer.json"
+QUEUED, RUNNING, DONE, FAILED = "queued", "running", "success", "failed"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment: queued, running, done or failed."""
+
+    name: str
+    state: str
+    process: int | None  # of this machine; while it runs
+    params: dict  # the contents of its params.yaml
+    scores: dict  # of its metrics/wer.json, where it is done
+
+
+def experiments() -> list[Experiment]:
+    """All of them, sorted by name."""
+    commits = json.loads(dvc("exp", "show", "--json", "--num", "1"))
+    rows = [row for commit in commits for row in commit.get("experiments") or []]
+    return sorted(map(_experiment, rows), key=lambda experiment: experiment.name)
+
+
+def _experiment(row: dict) -> Experiment:
+    newest, executor = row["revs"][0], row["executor"] or {}
+    data = newest["data"] or {}
+    # What was run in the workspace, or fetched, has no executor.
+    state = FAILED if newest["error"] else executor.get("state") or DONE
+    process = (executor.get("local") or {}).get("pid")
+    scores = _content(data, "metrics", SCORES) if state == DONE else {}
+    return Experiment(row["name"] or newest["rev"][:7], state, process, _content(data, "params", PARAMS_FILE), scores)
+
+
+def _content(data: dict, kind: str, file: str | Path) -> dict:
+    return data.get(kind, {}).get(str(file), {}).get("data") or {}
+
+
+def flat(values: dict, prefix: str = "") -> dict[str, object]:
+    """Nested keys as dotted paths."""
+    found: dict[str, object] = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return found
+
+
+def dvc(*arguments: str) -> str:
+    """Run dvc, of the same environment, and return what it printed; UserError with what it said where it fails."""
+    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
+    if done.returncode:
+        said = " ".join(done.stderr.replace("ERROR:", "").split())
+        raise UserError(f"dvc {' '.join(arguments[:3])} failed: {said}")
+    return done.stdout
