@@ -10,7 +10,7 @@ epochs=$(value train.epochs)
 patience=$(value train.patience)
 
 for part in 8 4 2 1; do
-  echo "data-size-$part train.data_share=$(python -c "print(1 / $part)")" \
+  echo "data-size-1of$part train.data_share=$(python -c "print(1 / $part)")" \
     "train.epochs=$((epochs * part)) train.patience=$((patience * part))"
 done | python -m experiments.run
 
