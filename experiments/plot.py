@@ -6,7 +6,6 @@ the same bytes.
 """
 
 import argparse
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -47,14 +46,14 @@ def main() -> None:
     found = [row for row in experiments() if row.name.startswith(f"{arguments.name}-") and row.state == DONE]
     if not found:
         raise UserError(f"no experiment of this commit that is done is called {arguments.name}-...; run its recipe")
-    points = [point for row in found for model in arguments.models for point in read(row, model, arguments.vary)]
+    points = [read(row, model, arguments.vary) for row in found for model in arguments.models]
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{arguments.name}.png"
     path.write_bytes(figures.png(draw(points, arguments.vary, base_wer(found), arguments.log)))
     print(path)
 
 
-def read(experiment: Experiment, model: str, keys: list[str]) -> Iterable[Point]:
+def read(experiment: Experiment, model: str, keys: list[str]) -> Point:
     """A model's score; UserError where the experiment lacks it or a key."""
     values, block = flat(experiment.params), experiment.scores.get(model)
     if block is None:
@@ -63,7 +62,7 @@ def read(experiment: Experiment, model: str, keys: list[str]) -> Iterable[Point]
         if key not in values:
             raise UserError(f"--vary {key}: params.yaml has no such key")
     wer, *ends = (100 * block.get(key, block["wer"]) for key in ("wer", "wer_low", "wer_high"))
-    yield Point(values[keys[1]] if keys[1:] else model, values[keys[0]], wer, *ends)
+    return Point(values[keys[1]] if keys[1:] else model, values[keys[0]], wer, *ends)
 
 
 def base_wer(found: list[Experiment]) -> float:

@@ -67,7 +67,10 @@ def checked(name: str, overrides: list[str]) -> params.Params:
         try:
             apply_overrides(path, overrides)  # what dvc exp run -S does
             return params.load(path)
-        except (DvcException, UserError) as error:
+        except DvcException as error:
+            why = str(error.__cause__).splitlines()[0]  # the second line says how to add the key all the same
+            raise UserError(f"experiment {name}: {why} Mend its spelling; {params.PARAMS_FILE} has the keys") from None
+        except UserError as error:
             told = " ".join(str(error).replace(str(path), str(params.PARAMS_FILE)).split())
             raise UserError(f"experiment {name}: {told}") from None
 

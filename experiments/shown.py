@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,8 +56,12 @@ def flat(values: dict, prefix: str = "") -> dict[str, object]:
 
 def dvc(*arguments: str) -> str:
     """Run dvc, of the same environment, and return what it printed; UserError with what it said where it fails."""
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        said = " ".join(done.stderr.replace("ERROR:", "").split())
-        raise UserError(f"dvc {' '.join(arguments[:3])} failed: {said}")
-    return done.stdout
+    # Files and not pipes: the queue's workers inherit them, and a pipe would be waited for until the last one ends.
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        done = subprocess.run([sys.executable, "-m", "dvc", *arguments], stdout=output, stderr=errors)
+        output.seek(0)
+        errors.seek(0)
+        if done.returncode:
+            said = " ".join(errors.read().replace("ERROR:", "").split())
+            raise UserError(f"dvc {' '.join(arguments[:3])} failed: {said}")
+        return output.read()

@@ -252,7 +252,8 @@ def check(values: Any, path: Path = PARAMS_FILE) -> Params:
 def _told(path: Path, error: ValidationError) -> str:
     mistakes = [_mistake(item) for item in error.errors()]
     lines = [f"{path} has {len(mistakes)} mistake(s):", *(f"  {line}" for line in mistakes)]
-    if "DVC_EXP_NAME" in os.environ:  # not in dvc repro
+    # In an experiment, but in neither dvc repro nor a folder of the queue's.
+    if "DVC_EXP_NAME" in os.environ and Path.cwd() == Path(os.environ["DVC_ROOT"]):
         lines.append(f"What dvc exp run -S wrote stays in {path}; take it back with: git checkout {path}")
     return "\n".join(lines)
 

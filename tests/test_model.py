@@ -20,13 +20,15 @@ def base(tmp_path_factory):
     return tiny_checkpoint(tmp_path_factory.mktemp("base") / "base")
 
 
-def randomised_adapter() -> PeftModel:
+def randomised_adapter(variant: str = "lora") -> PeftModel:
     """An adapter as training leaves it: PEFT starts with B at zero, where a wrong merge would not be seen."""
-    tuned = add_lora(tiny_model(), LORA)
+    tuned = add_lora(tiny_model(), LORA.model_copy(update={"variant": variant}))
     torch.manual_seed(1)
     for name, parameter in tuned.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.2)
+        elif "lora_magnitude" in name:
+            parameter.data *= 1.1
     return tuned.eval()
 
 
@@ -37,8 +39,9 @@ def logits(whisper, frames: int = 1000) -> torch.Tensor:
         return whisper(input_features=inputs, decoder_input_ids=torch.tensor([[1, 2, 4], [1, 2, 4]])).logits
 
 
-def test_adapter_round_trip_and_merge(base, tmp_path):
-    tuned = randomised_adapter()
+@pytest.mark.parametrize("variant", ["lora", "dora", "rslora"])
+def test_adapter_round_trip_and_merge(base, tmp_path, variant):
+    tuned = randomised_adapter(variant)
     model.save_tuned(tuned, tmp_path / "lora", "window", 0.0, base)
     stock = PeftModel.from_pretrained(WhisperForConditionalGeneration.from_pretrained(base), tmp_path / "lora").eval()
     assert torch.equal(logits(stock), logits(tuned))
@@ -62,9 +65,10 @@ def test_full_checkpoint_round_trip(base, tmp_path):
     assert (loaded.audio_context, loaded.spare_seconds) == ("utterance", 0.5)
 
 
-def test_saved_adapter_is_the_same_every_time(base, tmp_path):
+@pytest.mark.parametrize("variant", ["lora", "dora"])
+def test_saved_adapter_is_the_same_every_time(base, tmp_path, variant):
     for name in ("one", "two"):
-        model.save_tuned(randomised_adapter(), tmp_path / name, "window", 0.0, base)
+        model.save_tuned(randomised_adapter(variant), tmp_path / name, "window", 0.0, base)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
     config = json.loads((tmp_path / "one" / "adapter_config.json").read_text())

@@ -51,6 +51,19 @@ def test_numbers_as_dvc_writes_them(tmp_path, written):
         ("learning_rate: 0.003", "learning_rate: -1", r"train_lora.learning_rate: expected greater than 0"),
         ("learning_rate: 0.003", "learning_rate: .nan", r"train_lora.learning_rate: expected a finite number"),
         ("    - q_proj", "    - qproj", r"train_lora.target_modules.0: expected 'q_proj', 'k_proj'"),
+        (
+            "variant: lora",
+            "variant: adalora",
+            r"train_lora.variant: expected 'lora', 'dora' or 'rslora', got 'adalora'",
+        ),
+        ("data_share: 1.0", "data_share: 0", r"train.data_share: expected greater than 0, got 0"),
+        ("encoder_layers: 2", "encoder_layers: al", r"encoder_layers: expected a number of layers or 'all', got 'al'"),
+        ("encoder_layers: 2", "encoder_layers: -1", r"encoder_layers: expected a number of layers or 'all', got -1"),
+        (
+            "encoder_layers: 2",
+            "encoder_layers: true",
+            r"encoder_layers: expected a number of layers or 'all', got True",
+        ),
         ("audio_context: utterance", "audio_context: own", r"expected 'utterance' or 'window', got 'own'"),
         ("tiers: null", "tiers: '('", r"preprocess.tiers: expected a regular expression \(missing \)"),
         ("max_refused: 0.2", "max_refused: 20", r"preprocess.max_refused: expected less than or equal to 1"),
@@ -64,6 +77,25 @@ def test_mistake_names_its_key(tmp_path, old, new, message):
     assert old in TEXT
     with pytest.raises(UserError, match=message):
         load(tmp_path, TEXT.replace(old, new, 1))
+
+
+def test_all_layers(tmp_path):
+    assert (
+        load(tmp_path, TEXT.replace("encoder_layers: 2", "encoder_layers: all")).train_selective.encoder_layers == "all"
+    )
+
+
+def test_leftover_of_an_override_is_pointed_out(tmp_path, monkeypatch):
+    mistaken = TEXT.replace("rank: 16", "rank: x")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    for variables, told in (({}, False), ({"DVC_EXP_NAME": "odd-name"}, True)):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(UserError) as caught:
+            load(tmp_path, mistaken)
+        assert ("git checkout" in str(caught.value)) == told
 
 
 def test_all_mistakes_at_once(tmp_path):

@@ -14,6 +14,7 @@ import soundfile
 ROOT = Path(__file__).parent.parent
 CODE = (
     "stages",
+    "experiments",
     "sample",
     "requirements.txt",
     "dvc.yaml",
@@ -208,7 +209,10 @@ def test_recording_is_transcribed_by_a_tuned_model(repository):
 
 def test_report_parameters_score_nothing_again(repository):
     told = call(repository, "dvc", "exp", "run", "-S", "report.examples=1")
-    assert [line for line in told.splitlines() if line.startswith("Running stage")] == ["Running stage 'report':"]
+    assert [line for line in told.splitlines() if line.startswith("Running stage")] == [
+        "Running stage 'check_params':",
+        "Running stage 'report':",
+    ]
     call(repository, "git", "checkout", "-q", ".")
     call(repository, "dvc", "checkout", "-q")
 
@@ -228,16 +232,48 @@ def test_going_back_trains_nothing_again(repository):
     call(repository, "git", "checkout", "-q", "params.yaml")
     told = call(repository, "dvc", "repro")
     assert "Stage 'train_lora' is cached - skipping run" in told
-    assert {line for line in told.splitlines() if line.startswith("Running stage")} <= {"Running stage 'report':"}
+    running = {line for line in told.splitlines() if line.startswith("Running stage")}
+    assert running <= {"Running stage 'report':", "Running stage 'check_params':"}
     call(repository, "git", "checkout", "-q", ".")
 
 
 @pytest.mark.parametrize(
     ("override", "message"),
-    [("train_lora.rank=0", "train_lora.rank: expected greater than or equal to 1"), ("train_lora.rnak=8", "rnak")],
+    [
+        ("train_lora.rank=0", "train_lora.rank: expected greater than or equal to 1"),
+        ("train_lora.rank=eight", "train_lora.rank: expected a valid integer, got 'eight'"),
+        ("train_lora.rnak=8", "Could not override 'train_lora.rnak'"),
+        ("+train_lora.rnak=8", "train_lora.rnak: unknown key"),
+        ("+sed=2", "sed: unknown key"),  # no stage depends on that, or on this
+        ("runtime.device=tpu", "runtime.device: expected 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
+    ],
 )
 def test_mistyped_override_is_told_plainly(repository, override, message):
     told = call(repository, "dvc", "exp", "run", "-S", override, expect=255)
     assert message in told
     assert "Traceback" not in told
+    assert told.count("Running stage") <= 1  # the one that refuses
+    if "Could not" in message:  # dvc's own refusal
+        assert call(repository, "git", "status", "--porcelain", "params.yaml") == ""
+    else:
+        assert "git checkout params.yaml" in told
     call(repository, "git", "checkout", "-q", "params.yaml", "dvc.lock")
+
+
+def test_recipe_is_queued_shown_and_drawn_and_not_done_twice(repository):
+    plotted = repository / "experiments" / "plots" / "ranks.png"
+    (repository / "experiments" / "ranks.sh").write_text(
+        """set -euo pipefail
+        for rank in 2 8; do echo "ranks-$rank train_lora.rank=$rank"; done | python -m experiments.run
+        dvc exp show --no-pager --drop '.*' --keep 'Experiment|train_lora.rank|lora.wer'
+        python -m experiments.plot ranks --vary train_lora.rank
+        """
+    )
+    told = call(repository, "bash", "experiments/ranks.sh")
+    assert "2 success" in told
+    assert "ranks-2" in told.split("train_lora.rank")[-1]  # the table
+    drawn = plotted.read_bytes()
+    told = call(repository, "bash", "experiments/ranks.sh")
+    assert "2 experiments, 2 of them done" in told
+    assert plotted.read_bytes() == drawn
+    assert "ranks" not in call(repository, "git", "status", "--porcelain", "--untracked-files=no")

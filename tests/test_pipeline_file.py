@@ -50,7 +50,7 @@ def test_deps_are_the_imports(stage):
 
 
 def test_runtime_reruns_nothing():
-    assert not any("runtime" in param for stage in STAGES.values() for param in stage["params"])
+    assert not any("runtime" in param for stage in STAGES.values() for param in stage.get("params", []))
 
 
 def test_report_shows_no_parameter_that_would_not_make_it_anew():
@@ -60,6 +60,6 @@ def test_report_shows_no_parameter_that_would_not_make_it_anew():
 
 
 def test_names_and_outputs():
-    names = "fetch_base preprocess train_lora train_selective transcribe evaluate report"
+    names = "check_params fetch_base preprocess train_lora train_selective transcribe evaluate report"
     assert set(names.split()) == STAGES.keys()
     assert "metrics/wer.json" in STAGES["evaluate"]["metrics"][0]

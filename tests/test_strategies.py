@@ -6,12 +6,14 @@ import torch
 from stages.errors import UserError
 from stages.params import TrainLora, TrainSelective
 from stages.strategies import add_lora, parameter_counts, unfreeze_layers
-from tests.checkpoints import base_on_meta
+from tests.checkpoints import base_on_meta, tiny_model
 
-LORA = TrainLora(learning_rate=0.001, rank=16, alpha=32, dropout=0.0, target_modules=["q_proj", "v_proj"])
+LORA = TrainLora(
+    learning_rate=0.001, rank=16, alpha=32, dropout=0.0, variant="lora", target_modules=["q_proj", "v_proj"]
+)
 
 
-def selective(encoder_layers: int, decoder_layers: int, token_embedding: bool = False) -> TrainSelective:
+def selective(encoder_layers: int | str, decoder_layers: int | str, token_embedding: bool = False) -> TrainSelective:
     return TrainSelective(
         learning_rate=0.001,
         encoder_layers=encoder_layers,
@@ -30,6 +32,22 @@ def test_lora_share_of_whisper_base():
     assert count == 16 * (512 + 512) * 2 * (6 + 6 + 6)  # q and v, encoder self, decoder self, decoder cross
     assert count / total == pytest.approx(0.0081, abs=5e-5)
     assert all(".q_proj.lora_" in name or ".v_proj.lora_" in name for name in learning(tuned))
+
+
+@pytest.mark.parametrize("variant", ["dora", "rslora"])
+def test_variant_reaches_peft(variant):
+    tuned = add_lora(base_on_meta(), LORA.model_copy(update={"variant": variant}))
+    config = tuned.peft_config["default"]
+    assert (config.use_dora, config.use_rslora) == (variant == "dora", variant == "rslora")
+    assert any("lora_magnitude_vector" in name for name in learning(tuned)) == (variant == "dora")
+
+
+def test_rslora_scales_by_the_root_of_the_rank():
+    scales = {}
+    for variant in ("lora", "rslora"):
+        tuned = add_lora(tiny_model(), LORA.model_copy(update={"variant": variant}))
+        scales[variant] = tuned.base_model.model.model.encoder.layers[0].self_attn.q_proj.scaling["default"]
+    assert scales == {"lora": 32 / 16, "rslora": 32 / 4}
 
 
 def test_selective_share_of_whisper_base():
@@ -53,6 +71,17 @@ def test_selective_embedding_is_its_own_choice():
     assert tuned.proj_out.weight is tuned.model.decoder.embed_tokens.weight
     assert tuned.proj_out.weight.requires_grad
     assert not any("encoder.layer" in name and "decoder" not in name for name in learning(tuned))
+
+
+def test_all_layers():
+    chosen, counted = (unfreeze_layers(base_on_meta(), selective(*layers)) for layers in (("all", "all"), (6, 6)))
+    assert learning(chosen) == learning(counted)
+
+
+def test_decoder_alone():
+    names = learning(unfreeze_layers(base_on_meta(), selective(0, "all")))
+    assert names
+    assert all(name.startswith(("model.decoder.layers.", "model.decoder.layer_norm.")) for name in names)
 
 
 @pytest.mark.parametrize(("chosen", "message"), [((7, 6), "encoder_layers is 7"), ((0, 0), "nothing to train")])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from safetensors.torch import load_file
 from transformers import Seq2SeqTrainer, TrainerCallback, WhisperProcessor
 
@@ -150,6 +151,40 @@ def test_table_is_reused_and_the_old_one_of_other_clips_removed(dev, tmp_path, m
     write_split(Path("processed_data/other/dev"), 2, seed=9)
     clips(Path("processed_data/other/dev"), tmp_path / "cache")
     assert len([path for path in (tmp_path / "cache" / "dev").iterdir() if path.is_dir()]) == 1
+
+
+def test_smaller_share_of_the_speakers_is_part_of_a_larger_one(tmp_path):
+    speakers = [f"s{index % 11}" for index in range(44)]
+    table = Dataset.from_dict({"speaker": speakers, "clip": list(range(44))})
+    before: set[str] = set()
+    for share, count in ((0.01, 1), (0.25, 3), (0.5, 6), (1.0, 11)):
+        chosen = dataset.of_speakers(table, share, seed=1)
+        assert len(set(chosen["speaker"])) == count
+        assert before <= set(chosen["speaker"])
+        assert chosen["clip"] == [clip for clip in range(44) if speakers[clip] in set(chosen["speaker"])]
+        before = set(chosen["speaker"])
+    assert set(dataset.of_speakers(table, 0.5, 1)["speaker"]) != set(dataset.of_speakers(table, 0.5, 2)["speaker"])
+
+
+def test_a_share_of_the_speakers_is_trained_on(workspace, tmp_path, capsys):
+    trainer = trainer_of(settings(data_share=0.5), tmp_path / "run")
+    assert len(trainer.train_dataset) == 8
+    assert len(set(trainer.train_dataset.table["speaker"])) == 1
+    assert len(trainer.eval_dataset) == 4
+    rows = [trainer.train_dataset[index]["tokens"] for index in range(8)]
+    by_text = {row.text: row.speaker for row in shards.read_manifest(Path("processed_data/train"))}
+    assert len({by_text[PROCESSOR.tokenizer.decode(row[4:-1]).strip()] for row in rows}) == 1
+    run("train_lora", settings(data_share=0.5))
+    assert "8 clips of 1 speaker(s)" in capsys.readouterr().out
+
+
+def test_dora_learns_and_is_saved(workspace):
+    chosen = settings().model_dump()
+    chosen["train_lora"]["variant"] = "dora"
+    run("train_lora", params.Params.model_validate(chosen))
+    tuned = model.load_checkpoint(Path("models/lora"))
+    names = [name for name, _ in tuned.model.named_parameters() if "lora_magnitude_vector" in name]
+    assert len(names) == 12  # q and v of 2 encoder layers, and twice of 2 decoder layers
 
 
 def test_augmentation_depends_on_seed_epoch_and_clip_alone(dev, tmp_path):

@@ -1,0 +1,152 @@
+"""Recipes: overrides are checked before anything is queued, nothing done is done again, plots are reproducible."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from experiments import plot, run, shown
+from experiments.shown import DONE, FAILED, QUEUED, RUNNING, Experiment
+from stages import figures, params
+from stages.errors import UserError
+from tests.test_pipeline import call
+
+ROOT = Path(__file__).parent.parent
+GONE = 2**22 + 1  # beyond the largest process id of Linux
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch) -> Path:
+    shutil.copyfile(ROOT / "params.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def known(name: str, state: str, overrides: tuple[str, ...] = (), process: int | None = None) -> Experiment:
+    return Experiment(name, state, process, run.checked(name, overrides).model_dump(), {})
+
+
+def test_lines_are_read():
+    lines = ["# ranks", "", "a x.y=1  z=2\n", "b 'm={\"<thump>\": noise}'"]
+    assert run.read(lines) == {"a": ["x.y=1", "z=2"], "b": ['m={"<thump>": noise}']}
+    with pytest.raises(UserError, match="two experiments are called a"):
+        run.read(["a x=1", "a x=2"])
+    with pytest.raises(UserError, match="no experiment"):
+        run.read([])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train_lora.rnak=8", "Could not override 'train_lora.rnak'"),
+        ("+train_lora.rnak=8", "train_lora.rnak: unknown key"),
+        ("+sed=8", "sed: unknown key"),
+        ("train_lora.rank=eight", "train_lora.rank: expected a valid integer, got 'eight'"),
+        ("train_lora.learning_rate=-1", "train_lora.learning_rate: expected greater than 0, got -1"),
+        ("runtime.device=tpu", "runtime.device: expected"),
+        ("train_lora.rank", "train_lora.rank"),  # no value
+    ],
+)
+def test_mistaken_override_is_refused_with_its_experiment(workspace, override, message):
+    before = Path("params.yaml").read_bytes()
+    with pytest.raises(UserError) as caught:
+        run.checked("odd", ["seed=2", override])
+    told = str(caught.value)
+    assert told.startswith("experiment odd: ")
+    assert message in told
+    assert "\n" not in told
+    assert Path("params.yaml").read_bytes() == before
+
+
+def test_only_what_is_missing_is_queued(workspace, monkeypatch):
+    names = ("done", "queued", "running", "failed", "dead", "new")
+    asked = []
+    monkeypatch.setattr(run, "dvc", lambda *words: asked.append(" ".join(words)))
+    found = [known(name, state) for name, state in zip(names, (DONE, QUEUED, RUNNING, FAILED), strict=False)]
+    found.append(known("dead", RUNNING, process=GONE))
+    settings = {name: run.checked(name, []) for name in names}
+    assert run.not_yet(settings, found) == ["failed", "dead", "new"]
+    assert asked == ["queue remove failed", "queue kill --force dead", "queue remove dead"]
+
+
+def test_another_experiment_of_that_name_is_refused(workspace):
+    settings = {"a": run.checked("a", ["train_lora.rank=8", "runtime.device=cpu"])}
+    assert run.not_yet(settings, [known("a", DONE, ("train_lora.rank=8",))]) == []  # runtime decides nothing
+    with pytest.raises(UserError, match=r"other parameters \(train_lora.rank 4, now 8\).*dvc exp remove a"):
+        run.not_yet(settings, [known("a", DONE, ("train_lora.rank=4",))])
+
+
+def test_what_fails_is_named_with_its_log(workspace, monkeypatch):
+    states = iter([[QUEUED, QUEUED], [RUNNING, QUEUED], [DONE, RUNNING], [DONE, FAILED]])
+    started = []
+    monkeypatch.setattr(run, "dvc", lambda *words: started.append(words))
+    monkeypatch.setattr(run, "POLL_SECONDS", 0)
+    monkeypatch.setattr(run, "experiments", lambda: list(map(known, ("a", "b"), next(states))))
+    with pytest.raises(UserError, match=r"1 of 2 experiments are not done.*\n  dvc queue logs b"):
+        run.wait({"a", "b"}, jobs=3)
+    assert started == [("queue", "start", "--jobs", "3")] * 2
+
+
+@pytest.mark.parametrize("stuck", [known.__name__, QUEUED, RUNNING])
+def test_queue_that_stands_still_is_given_up(workspace, monkeypatch, stuck):
+    rows = [] if stuck == known.__name__ else [known("a", stuck, process=GONE)]
+    monkeypatch.setattr(run, "dvc", lambda *words: None)
+    monkeypatch.setattr(run, "POLL_SECONDS", 0)
+    monkeypatch.setattr(run, "experiments", lambda: rows)
+    with pytest.raises(UserError, match="dvc queue logs a"):
+        run.wait({"a"}, jobs=1)
+
+
+def scored(name: str, wer: float, *overrides: str) -> Experiment:
+    block = {"wer": wer, "wer_low": wer - 0.02, "wer_high": wer + 0.03}
+    values = run.checked(name, list(overrides)).model_dump()
+    return Experiment(name, DONE, None, values, {"base": {"wer": 0.5}, "lora": block, "selective": block})
+
+
+@pytest.mark.parametrize(
+    ("keys", "models", "log"),
+    [
+        (["train_lora.rank", "train_lora.learning_rate"], ["lora"], True),
+        (["train_selective.encoder_layers"], ["selective"], False),
+        (["train.data_share"], ["lora", "selective"], True),
+    ],
+)
+def test_plot_has_the_same_bytes_in_any_order(workspace, keys, models, log):
+    found = [
+        scored("one", 0.2, "train_lora.rank=4", "train_selective.encoder_layers=all", "train.data_share=0.5"),
+        scored("two", 0.3, "train_lora.rank=16", "train_selective.encoder_layers=0"),
+    ]
+    contents = []
+    for rows in (found, found[::-1]):
+        points = [plot.read(row, model, keys) for row in rows for model in models]
+        contents.append(figures.png(plot.draw(points, keys, plot.base_wer(rows), log)))
+    assert contents[0] == contents[1]
+    assert contents[0].startswith(b"\x89PNG")
+
+
+def test_plot_names_what_is_missing(workspace):
+    with pytest.raises(UserError, match="no scores of 'lara'"):
+        plot.read(scored("one", 0.2), "lara", ["seed"])
+    with pytest.raises(UserError, match=r"sed: params.yaml has no such key"):
+        plot.read(scored("one", 0.2), "lora", ["sed"])
+
+
+@pytest.mark.parametrize("profile", ["params.yaml", "profiles/whisper-base.yaml"])
+@pytest.mark.parametrize("recipe", sorted((ROOT / "experiments").glob("*.sh")), ids=lambda path: path.stem)
+def test_recipe_fits_the_parameters(tmp_path, recipe, profile):
+    """What a recipe would queue, without queueing it: its overrides are accepted, and each experiment differs."""
+    for name in ("stages", "experiments"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copyfile(ROOT / profile, tmp_path / "params.yaml")
+    text = recipe.read_text().replace("| python -m experiments.run", "> lines.txt")
+    (tmp_path / "experiments" / "recipe.sh").write_text(text[: text.index("dvc exp show")])
+    call(tmp_path, "bash", "experiments/recipe.sh")
+    wanted = run.read((tmp_path / "lines.txt").read_text().splitlines())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        chosen = [run.checked(name, overrides) for name, overrides in wanted.items()]
+    assert len({str(one) for one in chosen}) == len(chosen) >= 4
+    words = recipe.read_text().split("python -m experiments.plot ")[1].split()
+    assert all(name.startswith(f"{words[0]}-") for name in wanted)
+    values = shown.flat(params.load(ROOT / profile).model_dump())
+    assert {word for word in words if "." in word} <= values.keys()
