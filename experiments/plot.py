@@ -7,11 +7,11 @@ the same bytes.
 
 import argparse
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
 from experiments.shown import DONE, Experiment, experiments, flat
 from stages import figures
@@ -21,6 +21,7 @@ FOLDER = Path("experiments/plots")
 # Where lines are no models: the models' two colours, and more of Okabe and Ito's.
 LINE_COLOURS = (figures.COLOURS["lora"], figures.COLOURS["selective"], "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKS = "os^Dvp"
+APART = 4 / 72  # inches between the intervals of two lines, which would hide one another
 Value = int | float | str | bool
 
 
@@ -76,13 +77,15 @@ def draw(points: list[Point], keys: list[str], base: float, log: bool) -> Figure
     axes = figure.subplots()
     axes.set(ylabel="word error rate, %", xlabel=keys[0])
     places = set_axis(axes, sorted({point.x for point in points}, key=_order), log)
-    lines = groupby(sorted(points, key=lambda p: (_order(p.line), _order(p.x))), key=lambda p: p.line)
-    for number, (line, on_it) in enumerate(lines):
-        row = list(on_it)
+    lines = sorted({point.line for point in points}, key=_order)
+    for number, line in enumerate(lines):
+        row = sorted((point for point in points if point.line == line), key=lambda p: _order(p.x))
         rates = [point.wer for point in row]
         ends = [[p.wer - p.low for p in row], [p.high - p.wer for p in row]]
         colour = figures.COLOURS.get(line, LINE_COLOURS[number % len(LINE_COLOURS)])
         style = {"color": colour, "marker": MARKS[number % len(MARKS)], "ms": 5, "elinewidth": 1, "capsize": 2}
+        aside = ScaledTranslation((number - (len(lines) - 1) / 2) * APART, 0, figure.dpi_scale_trans)
+        style["transform"] = axes.transData + aside
         axes.errorbar([places[point.x] for point in row], rates, yerr=ends, label=_text(line), **style)
     axes.set_ylim(bottom=0)
     title = f"base: {base:.1f} %" + (f"\n{keys[1]}" if keys[1:] else "")

@@ -27,7 +27,7 @@ from experiments.shown import DONE, FAILED, QUEUED, RUNNING, Experiment, dvc, ex
 from stages import params
 from stages.errors import UserError, told_plainly
 
-POLL_SECONDS = 5.0
+POLL_SECONDS = 10.0  # a poll costs a second or two of processor
 PATIENCE = 12  # polls in which nothing runs and nothing changes, before the queue is given up
 DEAD = "dead"  # called running, but its process is gone
 
@@ -69,7 +69,9 @@ def checked(name: str, overrides: list[str]) -> params.Params:
             return params.load(path)
         except DvcException as error:
             why = str(error.__cause__).splitlines()[0]  # the second line says how to add the key all the same
-            raise UserError(f"experiment {name}: {why} Mend its spelling; {params.PARAMS_FILE} has the keys") from None
+            raise UserError(
+                f"experiment {name}: {why.rstrip('.')}; mend it, {params.PARAMS_FILE} has the keys"
+            ) from None
         except UserError as error:
             told = " ".join(str(error).replace(str(path), str(params.PARAMS_FILE)).split())
             raise UserError(f"experiment {name}: {told}") from None
@@ -136,7 +138,7 @@ def settled() -> list[Experiment]:
     """All experiments; dvc takes a moment to see that a process has ended, and is given it."""
     known = experiments()
     if any(map(is_dead, known)):
-        time.sleep(3 * POLL_SECONDS)
+        time.sleep(2 * POLL_SECONDS)
         known = experiments()
     return known
 

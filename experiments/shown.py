@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from stages.errors import UserError
 from stages.params import PARAMS_FILE
 
 SCORES = "metrics/wer.json"
+ATTEMPTS = 4
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "success", "failed"
 
 
@@ -27,7 +29,15 @@ class Experiment:
 
 def experiments() -> list[Experiment]:
     """All of them, sorted by name."""
-    commits = json.loads(dvc("exp", "show", "--json", "--num", "1"))
+    for attempt in range(ATTEMPTS):
+        try:
+            commits = json.loads(dvc("exp", "show", "--json", "--num", "1"))
+            break
+        except UserError:
+            # It looks into the folder of an experiment that runs, and fails where that one ends meanwhile.
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(attempt + 1)
     rows = [row for commit in commits for row in commit.get("experiments") or []]
     return sorted(map(_experiment, rows), key=lambda experiment: experiment.name)
 

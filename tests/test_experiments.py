@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -150,3 +151,13 @@ def test_recipe_fits_the_parameters(tmp_path, recipe, profile):
     assert all(name.startswith(f"{words[0]}-") for name in wanted)
     values = shown.flat(params.load(ROOT / profile).model_dump())
     assert {word for word in words if "." in word} <= values.keys()
+
+
+def test_experiment_that_ends_while_dvc_looks_at_it_is_looked_at_again(monkeypatch):
+    gone = UserError("directory does not exist")
+    monkeypatch.setattr(shown.time, "sleep", lambda _: None)
+    monkeypatch.setattr(shown, "dvc", Mock(side_effect=[gone, '[{"rev": "workspace"}]']))
+    assert shown.experiments() == []
+    monkeypatch.setattr(shown, "dvc", Mock(side_effect=gone))
+    with pytest.raises(UserError, match="does not exist"):
+        shown.experiments()
