@@ -86,7 +86,9 @@ def draw(points: list[Point], keys: list[str], base: float, log: bool) -> Figure
         style = {"color": colour, "marker": MARKS[number % len(MARKS)], "ms": 5, "elinewidth": 1, "capsize": 2}
         aside = ScaledTranslation((number - (len(lines) - 1) / 2) * APART, 0, figure.dpi_scale_trans)
         style["transform"] = axes.transData + aside
-        axes.errorbar([places[point.x] for point in row], rates, yerr=ends, label=_text(line), **style)
+        at = [places[point.x] for point in row]
+        axes.errorbar(at, rates, yerr=ends, label=_text(line), **style)
+        axes.plot(at, [point.high for point in row], linestyle="none")  # what is set aside widens no axis
     axes.set_ylim(bottom=0)
     title = f"base: {base:.1f} %" + (f"\n{keys[1]}" if keys[1:] else "")
     axes.legend(title=title, loc="center left", bbox_to_anchor=(1, 0.5))
