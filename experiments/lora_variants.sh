@@ -11,5 +11,5 @@ for rank in 16 64; do
   echo "lora-variants-rslora-rank$rank train_lora.variant=rslora train_lora.rank=$rank train_lora.alpha=8"
 done | python -m experiments.run
 
-dvc exp show --no-pager --drop '.*' --keep 'Experiment|train_lora.(variant|rank)|lora.wer'
+dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_lora.(variant|rank)|lora.wer$'
 python -m experiments.plot lora-variants --vary train_lora.rank train_lora.variant --log

@@ -11,6 +11,7 @@ that a recipe that was killed goes on with what is missing; what failed is tried
 import argparse
 import contextlib
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -23,13 +24,13 @@ import psutil
 from dvc.exceptions import DvcException
 from dvc.utils.hydra import apply_overrides
 
-from experiments.shown import DONE, FAILED, QUEUED, RUNNING, Experiment, dvc, experiments, flat
+from experiments.shown import DONE, FAILED, RUNNING, Experiment, dvc, experiments, flat
 from stages import params
 from stages.errors import UserError, told_plainly
 
 POLL_SECONDS = 10.0  # a poll costs a second or two of processor
-PATIENCE = 12  # polls in which nothing runs and nothing changes, before the queue is given up
-DEAD = "dead"  # called running, but its process is gone
+RESTART = 3  # polls without a worker, before it is started anew
+PATIENCE = 12  # and before the queue is given up
 
 
 @told_plainly
@@ -151,42 +152,46 @@ def wait(names: set[str], jobs: int) -> None:
     UserError
         Names those that failed, or that the queue does not run, and what to read.
     """
-    before, idle = None, 0
-    while True:
-        states = state_of_each(names)
-        if states != before:
-            tell(states)
-        if not {QUEUED, RUNNING, DEAD} & set(states.values()):
+    before: dict[str, str] | None = None
+    unattended = 0  # polls in a row without a worker
+    while unattended <= PATIENCE:
+        waiting, workers = in_queue()
+        waiting = {name: state for name, state in waiting.items() if name in names}
+        if not waiting:
             break
-        idle = 0 if states != before or RUNNING in states.values() else idle + 1
-        if idle > PATIENCE:
-            break
-        # Again and again: workers end when the queue is empty, and miss what joins it just then (dvc#10562).
-        if QUEUED in states.values():
+        unattended = 0 if workers else unattended + 1
+        # Workers end when the queue is empty, and miss what joins it just then (dvc#10562). One that is busy may answer
+        # late: it is not given a second one at once.
+        if before is None or unattended % RESTART == RESTART - 1:
             dvc("queue", "start", "--jobs", str(jobs))
-        before = states
+        if waiting != before:
+            tell(waiting, len(names))
+        before = waiting
         time.sleep(POLL_SECONDS)
-    failed = sorted(name for name, state in states.items() if state != DONE)
-    if failed:
-        logs = "".join(f"\n  dvc queue logs {name}" for name in failed)
-        raise UserError(f"{len(failed)} of {len(names)} experiments are not done; why, say:{logs}")
+    done = {experiment.name for experiment in experiments() if experiment.state == DONE}
+    if missing := sorted(names - done):
+        logs = "".join(f"\n  dvc queue logs {name}" for name in missing)
+        raise UserError(f"{len(missing)} of {len(names)} experiments are not done; what they said:{logs}")
 
 
-def state_of_each(names: set[str]) -> dict[str, str]:
-    """The state of each experiment; "missing" where dvc does not know it."""
-    states = dict.fromkeys(sorted(names), "missing")
-    for experiment in experiments():
-        if experiment.name in names and states[experiment.name] != DONE:
-            states[experiment.name] = DEAD if is_dead(experiment) else experiment.state
-    return states
+def in_queue() -> tuple[dict[str, str], int]:
+    """What is queued or runs, with its state, and the number of the queue's workers.
+
+    Not from dvc exp show: it reads the folder of an experiment that runs, and fails or hangs when that one ends.
+    """
+    text = dvc("queue", "status")
+    rows = [line.split() for line in text.splitlines()]
+    waiting = {row[1]: row[-1].lower() for row in rows if len(row) > 2 and row[-1] in ("Queued", "Running")}
+    workers = re.search(r"Worker status: (\d+) active, (\d+) idle", text)
+    return waiting, sum(map(int, workers.groups())) if workers else 0
 
 
-def tell(states: dict[str, str]) -> None:
+def tell(waiting: dict[str, str], count: int) -> None:
     """Say how far it is, with the time."""
-    counts = {state: list(states.values()).count(state) for state in sorted(set(states.values()))}
-    running = [name for name, state in states.items() if state == RUNNING]
-    told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    print(f"{time.strftime('%H:%M:%S')}  {told}{': ' if running else ''}{', '.join(running)}", flush=True)
+    running = [name for name, state in waiting.items() if state == RUNNING]
+    queued = len(waiting) - len(running)
+    told = f"{count - len(waiting)} of {count} ended, {queued} queued{', now ' if running else ''}{', '.join(running)}"
+    print(f"{time.strftime('%H:%M:%S')}  {told}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from stages.params import PARAMS_FILE
 
 SCORES = "metrics/wer.json"
 ATTEMPTS = 4
+SHOW_SECONDS = 120.0  # it takes two
 QUEUED, RUNNING, DONE, FAILED = "queued", "running", "success", "failed"
 
 
@@ -31,10 +32,10 @@ def experiments() -> list[Experiment]:
     """All of them, sorted by name."""
     for attempt in range(ATTEMPTS):
         try:
-            commits = json.loads(dvc("exp", "show", "--json", "--num", "1"))
+            commits = json.loads(dvc("exp", "show", "--json", "--num", "1", seconds=SHOW_SECONDS))
             break
         except UserError:
-            # It looks into the folder of an experiment that runs, and fails where that one ends meanwhile.
+            # It looks into the folder of an experiment that runs, and fails or hangs when that one ends meanwhile.
             if attempt == ATTEMPTS - 1:
                 raise
             time.sleep(attempt + 1)
@@ -64,11 +65,21 @@ def flat(values: dict, prefix: str = "") -> dict[str, object]:
     return found
 
 
-def dvc(*arguments: str) -> str:
-    """Run dvc, of the same environment, and return what it printed; UserError with what it said where it fails."""
+def dvc(*arguments: str, seconds: float | None = None) -> str:
+    """Run dvc, of the same environment, and return what it printed.
+
+    Raises
+    ------
+    UserError
+        It failed, and said why, or took over so many seconds.
+    """
     # Files and not pipes: the queue's workers inherit them, and a pipe would be waited for until the last one ends.
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        done = subprocess.run([sys.executable, "-m", "dvc", *arguments], stdout=output, stderr=errors)
+        try:
+            command = [sys.executable, "-m", "dvc", *arguments]
+            done = subprocess.run(command, stdout=output, stderr=errors, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise UserError(f"dvc {' '.join(arguments[:3])} gave no answer in {seconds:g} s") from None
         output.seek(0)
         errors.seek(0)
         if done.returncode:

@@ -77,25 +77,39 @@ def test_another_experiment_of_that_name_is_refused(workspace):
         run.not_yet(settings, [known("a", DONE, ("train_lora.rank=4",))])
 
 
-def test_what_fails_is_named_with_its_log(workspace, monkeypatch):
-    states = iter([[QUEUED, QUEUED], [RUNNING, QUEUED], [DONE, RUNNING], [DONE, FAILED]])
-    started = []
-    monkeypatch.setattr(run, "dvc", lambda *words: started.append(words))
+QUEUE = """Task     Name    Created         Status
+7ed477e  b       Nov 24, 2026    Failed
+293cd08  a       06:19 PM        {a}
+aca583c  b       06:19 PM        {b}
+
+Worker status: {workers} active, 0 idle
+"""
+
+
+def queue_of(monkeypatch, statuses: list[str]) -> Mock:
     monkeypatch.setattr(run, "POLL_SECONDS", 0)
-    monkeypatch.setattr(run, "experiments", lambda: list(map(known, ("a", "b"), next(states))))
+    answers = iter(statuses)
+    dvc = Mock(side_effect=lambda *words: next(answers) if words == ("queue", "status") else "")
+    monkeypatch.setattr(run, "dvc", dvc)
+    return dvc
+
+
+def test_what_fails_is_named_with_its_log(workspace, monkeypatch, capsys):
+    states = (("Queued", "Queued", 0), ("Running", "Queued", 1), ("Success", "Running", 1), ("Success", "Failed", 1))
+    dvc = queue_of(monkeypatch, [QUEUE.format(a=a, b=b, workers=workers) for a, b, workers in states])
+    monkeypatch.setattr(run, "experiments", lambda: [known("a", DONE), known("b", FAILED)])
     with pytest.raises(UserError, match=r"1 of 2 experiments are not done.*\n  dvc queue logs b"):
         run.wait({"a", "b"}, jobs=3)
-    assert started == [("queue", "start", "--jobs", "3")] * 2
+    assert [words.args for words in dvc.call_args_list].count(("queue", "start", "--jobs", "3")) == 1
+    assert "1 of 2 ended, 0 queued, now b" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("stuck", [known.__name__, QUEUED, RUNNING])
-def test_queue_that_stands_still_is_given_up(workspace, monkeypatch, stuck):
-    rows = [] if stuck == known.__name__ else [known("a", stuck, process=GONE)]
-    monkeypatch.setattr(run, "dvc", lambda *words: None)
-    monkeypatch.setattr(run, "POLL_SECONDS", 0)
-    monkeypatch.setattr(run, "experiments", lambda: rows)
-    with pytest.raises(UserError, match="dvc queue logs a"):
-        run.wait({"a"}, jobs=1)
+def test_queue_without_workers_is_started_again_then_given_up(workspace, monkeypatch):
+    dvc = queue_of(monkeypatch, [QUEUE.format(a="Running", b="Queued", workers=0)] * 100)
+    monkeypatch.setattr(run, "experiments", lambda: [known("a", RUNNING, process=GONE), known("b", QUEUED)])
+    with pytest.raises(UserError, match="2 of 2 experiments are not done"):
+        run.wait({"a", "b"}, jobs=1)
+    assert 3 < [words.args for words in dvc.call_args_list].count(("queue", "start", "--jobs", "1")) < 8
 
 
 def scored(name: str, wer: float, *overrides: str) -> Experiment:
