@@ -9,7 +9,6 @@ that a recipe that was killed goes on with what is missing; what failed is tried
 """
 
 import argparse
-import contextlib
 import os
 import re
 import shlex
@@ -36,7 +35,7 @@ PATIENCE = 12  # and before the queue is given up
 @told_plainly
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=int(os.environ.get("JOBS", "1")), help="experiments side by side")
+    parser.add_argument("--jobs", type=int, default=os.environ.get("JOBS", "1"), help="experiments side by side")
     arguments = parser.parse_args()
     wanted = read(sys.stdin)
     settings = {name: checked(name, overrides) for name, overrides in wanted.items()}
@@ -195,5 +194,7 @@ def tell(waiting: dict[str, str], count: int) -> None:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         main()
+    except KeyboardInterrupt:
+        sys.exit("interrupted; dvc goes on: run the recipe again to wait, or end it with dvc queue stop --kill")
