@@ -32,9 +32,10 @@ ROOT = Path(__file__).parent.parent
 NAME = "kids/whisper-export"
 CLIPS = 6
 THREE_LINES = """\
-from peft import PeftModel; from transformers import WhisperForConditionalGeneration
-base = WhisperForConditionalGeneration.from_pretrained("models/base")
-tuned = PeftModel.from_pretrained(base, "models/lora")
+from peft import PeftModel
+from transformers import WhisperForConditionalGeneration
+
+tuned = PeftModel.from_pretrained(WhisperForConditionalGeneration.from_pretrained("models/base"), "models/lora")
 """
 
 
