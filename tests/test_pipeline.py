@@ -261,19 +261,20 @@ def test_mistyped_override_is_told_plainly(repository, override, message):
 
 
 def test_recipe_is_queued_shown_and_drawn_and_not_done_twice(repository):
-    plotted = repository / "experiments" / "plots" / "ranks.png"
-    (repository / "experiments" / "ranks.sh").write_text(
+    """Of what is quickest done: a parameter of the report."""
+    plotted = repository / "experiments" / "plots" / "pages.png"
+    (repository / "experiments" / "pages.sh").write_text(
         """set -euo pipefail
-        for rank in 2 8; do echo "ranks-$rank train_lora.rank=$rank"; done | python -m experiments.run
-        dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_lora.rank|lora.wer$'
-        python -m experiments.plot ranks --vary train_lora.rank
+        for count in 2 8; do echo "pages-$count report.examples=$count"; done | python -m experiments.run
+        dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|report.examples|lora.wer$'
+        python -m experiments.plot pages --vary report.examples
         """
     )
-    told = call(repository, "bash", "experiments/ranks.sh")
+    told = call(repository, "bash", "experiments/pages.sh")
     assert "0 of them done" in told
-    assert "ranks-2" in told.split("train_lora.rank")[-1]  # the table
+    assert "pages-2" in told.split("report.examples")[-1]  # the table
     drawn = plotted.read_bytes()
-    told = call(repository, "bash", "experiments/ranks.sh")
+    told = call(repository, "bash", "experiments/pages.sh")
     assert "2 experiments, 2 of them done" in told
     assert plotted.read_bytes() == drawn
-    assert "ranks" not in call(repository, "git", "status", "--porcelain", "--untracked-files=no")
+    assert "pages" not in call(repository, "git", "status", "--porcelain", "--untracked-files=no")
