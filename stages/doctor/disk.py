@@ -6,11 +6,12 @@ from pathlib import Path
 
 from stages import checkpoints
 from stages.doctor import Finding
+from stages.doctor.corpus import DATA
 from stages.model import BASE_FOLDER
 from stages.params import Params
+from stages.shards import PROCESSED
 
 GIGABYTE = 1e9
-DATA, PROCESSED = Path("data"), Path("processed_data")
 UNKNOWN_BASE = 1.0  # GB: where the base model is not here yet; whisper-base has 0.3, large-v3 6
 # In sizes of the corpus: clips, DVC's copies of corpus and clips, and the features that training keeps.
 CORPORA = 4
