@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from datasets import Dataset, NamedSplit
 from filelock import FileLock
 from transformers import WhisperFeatureExtractor, WhisperProcessor
@@ -77,10 +78,17 @@ def speech_table(
     place.mkdir(parents=True, exist_ok=True)
     # A fingerprint of our own: datasets would pickle all of gen_kwargs to hash it.
     options = {"cache_dir": str(place), "split": NamedSplit(folder.name), "fingerprint": fingerprint}
-    source = {"folder": folder, "kept": kept, "extractor": extractor, "spare_seconds": spare_seconds}
+    apart = min(workers, len(kept))
+    source = {
+        "folder": folder,
+        "kept": kept,
+        "extractor": extractor,
+        "spare_seconds": spare_seconds,
+        "is_forked": apart > 0,
+    }
     with FileLock(place.with_suffix(".lock")):  # both strategies may start at once
         _remove_others(place)
-        return Dataset.from_generator(_rows, gen_kwargs=source, num_proc=min(workers, len(kept)) or None, **options)
+        return Dataset.from_generator(_rows, gen_kwargs=source, num_proc=apart or None, **options)
 
 
 def _remove_others(place: Path) -> None:
@@ -90,7 +98,12 @@ def _remove_others(place: Path) -> None:
             shutil.rmtree(other)
 
 
-def _rows(folder: Path, kept: list, extractor: WhisperFeatureExtractor, spare_seconds: float) -> Iterator[dict]:
+def _rows(
+    folder: Path, kept: list, extractor: WhisperFeatureExtractor, spare_seconds: float, is_forked: bool
+) -> Iterator[dict]:
+    if is_forked:
+        # OpenMP's threads are not forked along, and would be waited for forever. PyTorch's DataLoader does the same.
+        torch.set_num_threads(1)
     for clip, ids in kept:
         log_mel = features.log_mel(extractor, read_audio(folder, clip), spare_seconds)
         speech = min(log_mel.shape[1], round(clip.duration * FRAMES_PER_SECOND))

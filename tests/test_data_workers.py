@@ -1,0 +1,39 @@
+"""Processes that load clips beside the trainer: they change nothing, and do not wait for one another forever."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from tests.checkpoints import tiny_checkpoint
+from tests.test_training import settings, write_split
+
+ROOT = Path(__file__).parent.parent
+# The threads that a model as large as a real one has started by then: processes forked now cannot use them.
+TRAIN = "import torch; torch.ones(10_000_000).sum(); from stages.train_lora import main; main()"
+SECONDS = 4.0  # of a clip: what torch, too, spreads over threads
+
+
+def train(workspace: Path, workers: int) -> dict[str, bytes]:
+    """What the stage writes."""
+    chosen = settings({"data_workers": workers}, epochs=2).model_dump()
+    (workspace / "params.yaml").write_text(yaml.safe_dump(chosen))
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(workspace / f"{workers}-workers")}
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN], cwd=workspace, env=environment, capture_output=True, text=True, timeout=180
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = [*(workspace / "models" / "lora").iterdir(), workspace / "metrics" / "train_lora.csv"]
+    return {path.name: path.read_bytes() for path in files}
+
+
+@pytest.mark.skipif(torch.get_num_threads() < 2, reason="needs two cores")
+def test_data_workers_change_nothing(tmp_path):
+    tiny_checkpoint(tmp_path / "models" / "base")
+    write_split(tmp_path / "processed_data" / "train", 8, seed=1, seconds=SECONDS)
+    write_split(tmp_path / "processed_data" / "dev", 3, seed=2, seconds=SECONDS)
+    assert train(tmp_path, workers=2) == train(tmp_path, workers=0)
