@@ -20,3 +20,9 @@ def told_plainly(main: Callable[..., None]) -> Callable[..., None]:
             sys.exit(f"error: {error}")
 
     return wrapper
+
+
+def said(error: Exception, lines: int = 1) -> str:
+    """What a library's error says, in one line: its first lines that are not empty, or its type if there are none."""
+    found = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(found[:lines]) or type(error).__name__

@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError
 
 from stages import checkpoints
-from stages.errors import UserError
+from stages.errors import UserError, said
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What torch.save and safetensors say when the disk is full; they pass no error number on.
@@ -33,7 +33,7 @@ def told(stage: str, more_memory: str, kept: Callable[[], str]) -> Iterator[None
     except (OSError, RuntimeError, SafetensorError) as error:
         if getattr(error, "errno", None) in DISK_ERRORS or _says(error, DISK_MESSAGES):
             raise UserError(
-                f"{stage}: the disk is full ({_first_line(error)}); make room on the disk of {checkpoints.root()} and "
+                f"{stage}: the disk is full ({said(error)}); make room on the disk of {checkpoints.root()} and "
                 f"of this folder, then run again. {kept()}"
             ) from None
         if _says(error, MEMORY_MESSAGES):
@@ -42,12 +42,8 @@ def told(stage: str, more_memory: str, kept: Callable[[], str]) -> Iterator[None
 
 
 def _out_of_memory(stage: str, more_memory: str, kept: Callable[[], str], error: Exception) -> UserError:
-    return UserError(f"{stage}: out of memory ({_first_line(error)}). {more_memory} {kept()}")
+    return UserError(f"{stage}: out of memory ({said(error)}). {more_memory} {kept()}")
 
 
 def _says(error: Exception, messages: tuple[str, ...]) -> bool:
     return any(message in str(error) for message in messages)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

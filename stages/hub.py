@@ -17,7 +17,7 @@ from huggingface_hub.errors import (  # HTTPError: of whichever HTTP library thi
 )
 
 from stages.digest import sha256
-from stages.errors import UserError
+from stages.errors import UserError, said
 
 WANTED = ("*.json", "*.txt", "model.safetensors", "model-*-of-*.safetensors", "adapter_model.safetensors")
 
@@ -81,10 +81,9 @@ def _told(name: str, revision: str | None) -> Iterator[None]:
     except RevisionNotFoundError:
         raise UserError(f"model {name!r} has no commit {revision!r} on the hub") from None
     except (HTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"cannot fetch {name!r} from the model hub ({reason}); check the network, or run 'dvc pull models/base' "
-            "if somebody has pushed it, or set base_model to a local folder"
+            f"cannot fetch {name!r} from the model hub ({said(error)}); check the network, or run 'dvc pull "
+            "models/base' if somebody has pushed it, or set base_model to a local folder"
         ) from None
 
 

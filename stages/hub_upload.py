@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalTokenNotFoundError
 
-from stages.errors import UserError
+from stages.errors import UserError, said
 from stages.sources import HUB_ID
 
 # Of an earlier export, which may have had other shards, or a conversion that this one has not.
@@ -75,21 +75,17 @@ def _told(name: str) -> Iterator[None]:
     except LocalTokenNotFoundError:
         raise UserError(NOT_LOGGED_IN) from None
     except HFValidationError as error:
-        raise UserError(f"--push-to-hub {name}: {_first_line(error)}") from None
+        raise UserError(f"--push-to-hub {name}: {said(error)}") from None
     except HfHubHTTPError as error:
         status = error.response.status_code
         if status == 401:
             raise UserError(NOT_LOGGED_IN) from None
         if status == 403:
             raise UserError(f"this login may not write to {name}; take a token that may, or your own name") from None
-        raise UserError(f"the model hub did not take {name} (HTTP {status}: {_first_line(error)})") from None
+        raise UserError(f"the model hub did not take {name} (HTTP {status}: {said(error)})") from None
     except HTTPError as error:
-        raise UserError(f"cannot reach the model hub ({_first_line(error)}); check the network") from None
+        raise UserError(f"cannot reach the model hub ({said(error)}); check the network") from None
     except ValueError as error:  # the client raises nothing closer for a card that the hub does not take
         if "metadata in README.md" not in str(error):
             raise
         raise UserError(f"the model hub refuses the model card: {' '.join(str(error).split())}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from fsspec.core import url_to_fs
 
 from stages import checkpoints
-from stages.errors import UserError
+from stages.errors import UserError, said
 
 # S3 clients by default try for minutes; the next checkpoint comes anyway.
 OPTIONS = {"s3": {"config_kwargs": {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 2}}}}
@@ -59,7 +59,7 @@ class Mirror:
             raise
         except Exception as error:  # each kind of storage has its own, which have nothing in common
             raise UserError(
-                f"runtime.checkpoint_mirror: {self.url} cannot be read ({_told(error)}); check the network and the "
+                f"runtime.checkpoint_mirror: {self.url} cannot be read ({said(error)}); check the network and the "
                 "credentials, or set it to null"
             ) from None
 
@@ -117,7 +117,7 @@ class Mirror:
                 self._send(wanted)
             except Exception as error:  # whatever the storage raises
                 print(
-                    f"{self.url}: checkpoint not mirrored ({_told(error)}); training goes on, the next one tries again"
+                    f"{self.url}: checkpoint not mirrored ({said(error)}); training goes on, the next one tries again"
                 )
             with self._lock:
                 if self._latest is wanted:
@@ -156,8 +156,4 @@ class Mirror:
             for name in self._all():
                 self._remove(name)
         except Exception as error:
-            print(f"{self.url}: checkpoints not removed ({_told(error)}); they are of no more use")
-
-
-def _told(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+            print(f"{self.url}: checkpoints not removed ({said(error)}); they are of no more use")

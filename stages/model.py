@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from transformers.utils import logging
 
-from stages.errors import UserError
+from stages.errors import UserError, said
 
 # What transformers warns of is either checked here and told as an error, or done by its own Whisper code.
 logging.set_verbosity_error()
@@ -85,7 +85,7 @@ def load_whisper(folder: Path) -> WhisperForConditionalGeneration:
             folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
         )
     except (RuntimeError, ValueError, OSError, KeyError) as error:
-        raise UserError(f"{folder} cannot be loaded as a Whisper checkpoint: {_first_line(error)}") from None
+        raise UserError(f"{folder} cannot be loaded as a Whisper checkpoint: {said(error, lines=3)}") from None
     odd = sorted([*report["missing_keys"], *report["unexpected_keys"]])
     if odd:
         raise UserError(f"{folder}: weights and config.json do not match: {', '.join(odd[:5])} ({len(odd)} in all)")
@@ -97,7 +97,7 @@ def load_processor(folder: Path) -> WhisperProcessor:
     try:
         return WhisperProcessor.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder}: feature extractor or tokenizer cannot be loaded: {_first_line(error)}") from None
+        raise UserError(f"{folder}: feature extractor or tokenizer cannot be loaded: {said(error, lines=3)}") from None
 
 
 def load_checkpoint(folder: Path, base_folder: Path = BASE_FOLDER) -> Checkpoint:
@@ -120,18 +120,13 @@ def _load_adapter(folder: Path, base_folder: Path) -> PeftModel:
     try:
         model = PeftModel.from_pretrained(base, folder, use_safetensors=True, local_files_only=True)
     except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
-        raise UserError(f"{folder} does not fit the base model in {base_folder}: {_first_line(error)}") from None
+        raise UserError(f"{folder} does not fit the base model in {base_folder}: {said(error, lines=3)}") from None
     with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
         stored = len(list(file.keys()))
     expected = sum("lora_" in name for name, _ in model.named_parameters())
     if stored != expected:
         raise UserError(f"{folder}: adapter has {stored} weights, its config asks for {expected}; train it again")
     return model
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:3]) or type(error).__name__
 
 
 def whisper_of(model: WhisperForConditionalGeneration | PeftModel) -> WhisperForConditionalGeneration:

@@ -17,6 +17,7 @@ from dvc.repo import Repo
 from tqdm import tqdm
 
 from stages.doctor import Finding
+from stages.errors import said
 
 AUTHORS = "s3://asr-finetuning-data-2025/"
 CHECKSUMS = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
@@ -93,7 +94,7 @@ def _objects(repo: Repo, name: str, url: str, read: bool) -> Iterator[Finding]:
         yield Finding("problem", f"remote {name!r} cannot be used: {error}", "see dvc remote list, and .dvc/config")
         return
     except Exception as error:  # every remote's library has errors of its own; whichever it is, it is the finding
-        yield Finding("problem", f"remote {name!r}, {url}: {_first_line(error)}", _cure(error, name))
+        yield Finding("problem", f"remote {name!r}, {url}: {said(error)}", _cure(error, name))
         return
     yield Finding("ok", f"remote {name!r}, {url}: answers, and holds {len(held)} objects")
     missing = [one for one in wanted if store.oid_to_path(one.oid) not in held]
@@ -185,7 +186,3 @@ def _md5(store, path: str) -> str:
 def _cure(error: Exception, name: str) -> str:
     said = f"{type(error).__name__} {error}"
     return next((cure.format(name=name) for pattern, cure in CURES.items() if re.search(pattern, said)), "")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
