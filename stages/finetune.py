@@ -6,6 +6,7 @@ processes train together, each runs this, and the first one writes.
 
 import contextlib
 import csv
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,7 @@ from stages import (
     model,
     objective,
     scoring,
+    shared_memory,
     strategies,
     trainer_options,
 )
@@ -123,6 +125,8 @@ def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, 
     whisper, train, runtime = model.whisper_of(tuned), settings.train, settings.runtime
     prompt, positions = model.prompt_tokens(whisper, settings.language), whisper.config.max_target_positions
     labels = feature_table.Labels(processor, prompt, positions)
+    together = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # set by the launcher
+    shared_memory.check(settings, together, processor.feature_extractor.feature_size)
     cache, window = checkpoints.root() / "features", processor.feature_extractor.nb_max_frames
     clips = {}
     for name in ("train", "dev"):

@@ -16,10 +16,10 @@ from stages.batching import Batches
 from stages.errors import UserError
 from stages.mirror import Mirror
 from stages.objective import IGNORED
+from stages.shared_memory import PREFETCH
 
 PROGRESS = "progress.json"  # in each checkpoint
 LOOK_STEPS = 20  # between looks at the loss, and at the clock by several processes: they wait for the device
-PREFETCH = 4  # batches a data worker has ready
 
 
 class Progress:

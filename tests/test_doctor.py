@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages import params
+from stages import params, shared_memory
 from stages.audio import LFS_POINTER
 from stages.doctor import __main__ as doctor
 from stages.doctor import corpus, credentials, disk, environment
@@ -123,6 +123,19 @@ def test_gpus_are_listed(settings, monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (2**33, 2**34))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "H200")
     assert "ok: GPU 1: H200, 8 of 16 GiB free; trains in bf16" in told(environment.accelerator(settings))
+
+
+def test_too_little_shared_memory_for_data_workers(settings, monkeypatch):
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(shared_memory.shutil, "disk_usage", lambda _: usage(free=64e6))  # Docker's
+    assert "problem" not in told(environment.accelerator(settings))  # the sample has none
+    real = params.load(ROOT / "profiles" / "whisper-base.yaml")
+    found = told(environment.accelerator(real))
+    assert "data_workers is 4, which takes up to 328 MB of shared memory, and /dev/shm has 64 MB free" in found
+    monkeypatch.setattr(shared_memory.shutil, "disk_usage", lambda _: usage(free=64e9))
+    assert "problem" not in told(environment.accelerator(real))
+    monkeypatch.setattr(shared_memory, "PLACE", Path("nowhere"))  # no Linux
+    shared_memory.check(real)
 
 
 def test_wrong_parameters_do_not_keep_the_rest_from_being_looked_at(workspace, monkeypatch, capsys):

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from packaging.requirements import Requirement
 
-from stages import hardware
+from stages import hardware, launch, shared_memory
 from stages.doctor import Finding
 from stages.errors import UserError
 from stages.params import Params
@@ -54,6 +54,11 @@ def accelerator(settings: Params) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("problem", str(error))
         return
+    processes = settings.runtime.processes or launch.device_count(settings.runtime)
+    try:
+        shared_memory.check(settings, processes)
+    except UserError as error:
+        yield Finding("problem", str(error))
     precision = hardware.choose_precision(settings.train.precision, device, learning=True)
     if device.type == "cuda":
         for number in range(torch.cuda.device_count()):
