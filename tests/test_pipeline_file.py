@@ -63,3 +63,11 @@ def test_names_and_outputs():
     names = "check_params fetch_base preprocess train_lora train_selective transcribe evaluate report"
     assert set(names.split()) == STAGES.keys()
     assert "metrics/wer.json" in STAGES["evaluate"]["metrics"][0]
+
+
+def test_what_needs_an_accelerator_is_kept_by_dvc_whole():
+    """Else dvc push --run-cache would leave a part out, and another machine do the work again."""
+    for name in ("train_lora", "train_selective", "transcribe"):
+        stage = STAGES[name]
+        for out in [*stage["outs"], *stage.get("plots", []), *stage.get("metrics", [])]:
+            assert isinstance(out, str) or all(options.get("cache", True) for options in out.values()), out
