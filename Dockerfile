@@ -1,21 +1,20 @@
 # The environment of the pipeline; the clone is mounted. How to build and run it: docs/gpu-box.md
 # PyTorch brings its own CUDA libraries: what the base gives is what NVIDIA's container runtime looks for.
-# For the same bytes every time, pin it: docker buildx imagetools inspect BASE says its digest.
-ARG BASE=nvidia/cuda:13.0.0-base-ubuntu24.04
+# Another base, such as a mirror's: docker build --build-arg BASE=... Its digest: docker buildx imagetools inspect NAME:TAG
+ARG BASE=nvidia/cuda:13.0.2-base-ubuntu24.04@sha256:2ab6381d970b211fb93853796dc6707eb8a72575a375c422b17cf4d8b2641701
 FROM ${BASE}
 
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home worker
+# Anybody's number may be the user's (docker run --user), to whom the clone belongs: hence a name, and a home to write in.
+RUN useradd --create-home worker && chmod 777 /home/worker
+ENV HOME=/home/worker LOGNAME=worker
 USER worker
 WORKDIR /home/worker
 COPY requirements.lock .
 RUN python3 -m venv environment \
     && environment/bin/python -m pip install --no-cache-dir --require-hashes -r requirements.lock
 ENV PATH=/home/worker/environment/bin:$PATH
-USER root
-RUN chmod 755 /home/worker
-USER worker
 WORKDIR /work
 CMD ["dvc", "repro"]
