@@ -20,7 +20,7 @@ from pathlib import Path
 from peft import PeftModel
 from transformers import WhisperForConditionalGeneration
 
-from stages import ctranslate2_model, export_check, hub_upload, model, model_card, params, scoring, shards
+from stages import ctranslate2_model, export_check, hub_upload, model, model_card, params, recorded, scoring, shards
 from stages.errors import UserError, told_plainly
 from stages.export_check import Comparison
 from stages.model import ADAPTER_FILE, MODELS, Checkpoint
@@ -117,6 +117,7 @@ def check_inputs(options: Options, settings: params.Params) -> None:
     if options.output.exists() and not is_export(options.output):
         raise UserError(f"--output {options.output} exists and is no export; choose another, or remove it")
     check_parameters(folder, options.name, settings)
+    recorded.check([f"train_{options.name}", f"transcribe@{options.name}", "evaluate"])
     if options.quantization:
         ctranslate2_model.check_installed()
     if options.hub_id:

@@ -227,6 +227,23 @@ def test_override_reruns_only_what_depends_on_it(repository):
     assert adapter["r"] == 8
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("metrics/wer.json", '"wer"', '"wer" ', "metrics/wer.json (evaluate)"),
+        ("params.yaml", "weight_decay: ", "weight_decay: 1", "params.yaml: train (train_lora)"),
+        ("models/lora/more", None, "x", "models/lora (train_lora)"),
+    ],
+)
+def test_model_and_scores_of_two_runs_are_not_exported(repository, file, old, new, message):
+    path = repository / file
+    before = path.read_text() if path.exists() else None
+    path.write_text(before.replace(old, new, 1) if before else new)
+    told = call(repository, sys.executable, "-m", "stages.export", "lora", expect=1)
+    assert f"error: the model and its scores are not of one run: {message}" in told
+    path.unlink() if before is None else path.write_text(before)
+
+
 def test_going_back_trains_nothing_again(repository):
     call(repository, "dvc", "exp", "run", "-S", "train_lora.rank=8")
     call(repository, "git", "checkout", "-q", "params.yaml")
