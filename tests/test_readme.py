@@ -1,6 +1,6 @@
 """The day of a user: README.md is followed from top to bottom, by somebody with a corpus and a bucket, then built on.
 
-Its console blocks are run line by line, against a real S3 server.
+Its console blocks are run line by line, against a real S3 server. So are those of docs/gpu-box.md, and sky.yaml.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import yaml
 
 from tests.checkpoints import tiny_checkpoint
 from tests.hub_server import serving
@@ -111,6 +112,61 @@ def test_pulled_whole_there_is_nothing_to_do_and_experiments_build_on_it(reader)
     reader.run("git", "commit", "-qam", "fewer tokens")
     assert "pushed" in reader.run("dvc", "push")
     assert "are all there" in reader.doctor(expect=0)
+
+
+def section(page: str, title: str) -> str:
+    """The text under a heading of the second level."""
+    return re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)[1]
+
+
+class Box:
+    """A machine that is rented by the hour: it has the fork, credentials, and nothing else."""
+
+    def __init__(self, reader: Reader, name: str):
+        self.place = Workplace(reader.root / name, reader.root / "home", secret=None)
+        self.place.folder.mkdir()
+        self.place.environment |= reader.environment | {"AWS_PROFILE": "kids"}
+        self.type("git clone -q ../fork.git kids")
+
+    def type(self, *lines: str) -> str:
+        """Run lines in one shell, in the clone if there is one."""
+        script = ["set -e", *(["cd kids"] if (self.place.folder / "kids").is_dir() else []), *lines]
+        return self.place.run("bash", "-c", "\n".join(script))
+
+    def follow(self, title: str) -> str:
+        page = (ROOT / "docs" / "gpu-box.md").read_text()
+        return self.type(*(line for line in commands(section(page, title)) if not line.startswith(SET_UP)))
+
+
+def test_gpu_box_trains_on_two_gpus_is_taken_and_replaced(reader):
+    reader.run("git", "clone", "-q", "--bare", ".", str(reader.root / "fork.git"))
+    first = Box(reader, "first")
+    first.type(
+        "dvc pull data", "sed -i 's/^seed: .*/seed: 7/' params.yaml", "git commit -qam 'another seed'", "git push -q"
+    )
+    told = first.follow("Both strategies at once, on two GPUs")
+    assert {"train_lora", "train_selective", "report"} <= running(told)
+    first.type("dvc push --run-cache")
+    shutil.rmtree(first.place.folder)  # with dvc.lock, which was not committed
+
+    second = Box(reader, "second")
+    task = yaml.safe_load((ROOT / "sky.yaml").read_text())
+    told = second.type(*(line for line in task["run"].splitlines() if ".venv" not in line))
+    assert "Stage 'train_lora' is cached" in told
+    assert running(told) == {"check_params", "preprocess", "evaluate", "report"}
+    assert not running(second.follow("4. When the spot machine is taken"))
+    assert not running(second.follow("3. Run"))
+
+    home = Box(reader, "at-home")
+    home.type("dvc pull")
+    assert "up to date" in home.type("dvc repro")
+
+
+def test_sky_task_is_short_and_stops_at_the_first_failure():
+    text = (ROOT / "sky.yaml").read_text()
+    assert len(text.splitlines()) < 30
+    assert yaml.safe_load(text)["run"].startswith("set -e\n")  # SkyPilot itself would go on
+    assert "&&" not in text  # a failure within is none to bash
 
 
 def running(told: str) -> set[str]:
