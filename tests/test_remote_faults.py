@@ -240,8 +240,33 @@ def test_corrupted_object_is_refused_and_found(pushed, server):
     assert_whole(pushed)
 
 
+# A disk of its own for what runs in it, without anybody's rights: a file system in memory, in a name space.
+OWN_DISKS = ("unshare", "--user", "--map-root-user", "--mount", "bash", "-ec")
+FULL_DISK = """
+mkdir -p .dvc/cache
+mount -t tmpfs -o size=1m tmpfs .dvc/cache
+dvc pull && exit 9
+mount -o remount,size=64m .dvc/cache
+dvc pull
+ls data/*
+"""
+
+
 def test_disk_full_while_pulling(tmp_path, server):
-    """A limit on the size of files makes the system refuse bytes as a full disk would."""
+    try:
+        subprocess.run([*OWN_DISKS, f"mount -t tmpfs tmpfs {tmp_path}"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"this system gives no name spaces with file systems of their own: {error}")
+    place = make(tmp_path, server, files=2, size=10 * SIZE)
+    place.run("dvc", "push")
+    place.forget()
+    told = place.run(*OWN_DISKS, FULL_DISK)
+    assert "No space left on device" in told
+    assert told.count(".bin") == 2
+
+
+def test_largest_file_while_pulling(tmp_path, server):
+    """Quotas and limits stop what is written in the midst of a file, too."""
     place = make(tmp_path, server, files=2, size=10 * SIZE)
     place.run("dvc", "push")
     place.forget()
