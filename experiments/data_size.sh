@@ -14,5 +14,6 @@ for part in 8 4 2 1; do
     "train.epochs=$((epochs * part)) train.patience=$((patience * part))"
 done | python -m experiments.run
 
-dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train.data_share|(lora|selective).wer$'
+dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train.data_share|(lora|selective).wer$' |
+  awk '!/\[/ || /\[data-size-/' # not those of other recipes
 python -m experiments.plot data-size --vary train.data_share --models lora selective --log

@@ -7,5 +7,6 @@ for layers in 0 1 2 all; do
   echo "layers-encoder-$layers train_selective.encoder_layers=$layers train_selective.decoder_layers=all"
 done | python -m experiments.run
 
-dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_selective.(encoder|decoder)_layers|selective.wer$'
+dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_selective.(encoder|decoder)_layers|selective.wer$' |
+  awk '!/\[/ || /\[layers-/' # not those of other recipes
 python -m experiments.plot layers --vary train_selective.encoder_layers --models selective

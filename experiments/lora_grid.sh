@@ -10,5 +10,6 @@ for rank in 4 16 64; do
   done
 done | python -m experiments.run
 
-dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_lora.(rank|learning_rate)|lora.wer$'
+dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_lora.(rank|learning_rate)|lora.wer$' |
+  awk '!/\[/ || /\[lora-grid-/' # not those of other recipes
 python -m experiments.plot lora-grid --vary train_lora.rank train_lora.learning_rate --log

@@ -11,5 +11,6 @@ for rank in 16 64; do
   echo "lora-variants-rslora-rank$rank train_lora.variant=rslora train_lora.rank=$rank train_lora.alpha=8"
 done | python -m experiments.run
 
-dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_lora.(variant|rank)|lora.wer$'
+dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_lora.(variant|rank)|lora.wer$' |
+  awk '!/\[/ || /\[lora-variants-/' # not those of other recipes
 python -m experiments.plot lora-variants --vary train_lora.rank train_lora.variant --log

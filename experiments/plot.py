@@ -82,7 +82,7 @@ def draw(points: list[Point], keys: list[str], base: float, log: bool) -> Figure
         row = sorted((point for point in points if point.line == line), key=lambda p: _order(p.x))
         rates = [point.wer for point in row]
         ends = [[p.wer - p.low for p in row], [p.high - p.wer for p in row]]
-        colour = figures.COLOURS.get(line, LINE_COLOURS[number % len(LINE_COLOURS)])
+        colour = LINE_COLOURS[number % len(LINE_COLOURS)] if keys[1:] else figures.COLOURS[line]
         style = {"color": colour, "marker": MARKS[number % len(MARKS)], "ms": 5, "elinewidth": 1, "capsize": 2}
         aside = ScaledTranslation((number - (len(lines) - 1) / 2) * APART, 0, figure.dpi_scale_trans)
         style["transform"] = axes.transData + aside

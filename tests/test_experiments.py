@@ -140,6 +140,15 @@ def test_plot_has_the_same_bytes_in_any_order(workspace, keys, models, log):
     assert contents[0].startswith(b"\x89PNG")
 
 
+def test_lines_differ_in_colour_whatever_they_are_called(workspace):
+    """One of LoRA's variants is called as one of the models is."""
+    keys = ["train_lora.rank", "train_lora.variant"]
+    rows = [scored(name, 0.2, f"train_lora.variant={name}") for name in ("dora", "lora", "rslora")]
+    axes = plot.draw([plot.read(row, "lora", keys) for row in rows], keys, 50.0, log=False).axes[0]
+    colours = [container.lines[0].get_color() for container in axes.containers]
+    assert len(set(colours)) == len(colours) == 3
+
+
 def test_plot_names_what_is_missing(workspace):
     with pytest.raises(UserError, match="no scores of 'lara'"):
         plot.read(scored("one", 0.2), "lara", ["seed"])
