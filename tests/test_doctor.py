@@ -1,5 +1,6 @@
 """What the doctor finds on this machine; what it finds on a remote is in test_remote_faults.py."""
 
+import os
 import shutil
 import subprocess
 from collections import namedtuple
@@ -11,7 +12,7 @@ import torch
 from stages import params, shared_memory
 from stages.audio import LFS_POINTER
 from stages.doctor import __main__ as doctor
-from stages.doctor import corpus, credentials, disk, environment
+from stages.doctor import corpus, credentials, disk, environment, git
 from tests.corpora import write
 
 ROOT = Path(__file__).parent.parent
@@ -74,7 +75,23 @@ def test_this_project_holds_no_secret(monkeypatch):
 def test_outside_git(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert "no git repository" in told(credentials.findings())
+    assert "no git repository" in told(git.findings())
+    assert "problem" not in told(credentials.findings())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "git is not installed" in told(git.findings())
+
+
+def test_git_that_does_not_know_whose_commits_it_makes(workspace, monkeypatch):
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(workspace))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    for name in ("NAME", "EMAIL"):
+        monkeypatch.delenv(f"GIT_COMMITTER_{name}", raising=False)
+    assert "warning: git does not know your user.name and user.email" in told(git.findings())
+    monkeypatch.setenv("GIT_COMMITTER_NAME", "t")
+    assert "your user.email: git commit and dvc exp run refuse" in told(git.findings())
+    subprocess.run(["git", "config", "user.email", "t@t"], check=True)
+    assert told(git.findings()) == ""
 
 
 def test_missing_corpus_names_what_brings_it(workspace, settings):

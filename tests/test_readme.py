@@ -125,8 +125,9 @@ class Box:
     def __init__(self, reader: Reader, name: str):
         self.place = Workplace(reader.root / name, reader.root / "home", secret=None)
         self.place.folder.mkdir()
-        self.place.environment |= reader.environment | {"AWS_PROFILE": "kids"}
-        self.type("git clone -q ../fork.git kids")
+        known = {key: value for key, value in reader.environment.items() if not key.startswith("GIT_")}
+        self.place.environment = known | {"AWS_PROFILE": "kids"}
+        self.follow("1. Set up")
 
     def type(self, *lines: str) -> str:
         """Run lines in one shell, in the clone if there is one."""
@@ -135,7 +136,8 @@ class Box:
 
     def follow(self, title: str) -> str:
         page = (ROOT / "docs" / "gpu-box.md").read_text()
-        return self.type(*(line for line in commands(section(page, title)) if not line.startswith(SET_UP)))
+        lines = [line.replace("FORK", "../fork.git") for line in commands(section(page, title))]
+        return self.type(*(line for line in lines if not line.startswith(SET_UP)))
 
 
 def test_gpu_box_trains_on_two_gpus_is_taken_and_replaced(reader):

@@ -1,11 +1,10 @@
 """Secrets in files that git tracks, and so in everybody's clone."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from stages.doctor import Finding
+from stages.doctor import Finding, git
 
 LARGEST = 1_000_000  # bytes of a file that is searched
 PATTERNS = {
@@ -23,16 +22,8 @@ CURE = (
 
 def findings() -> Iterator[Finding]:
     """What looks like a secret, without showing it."""
-    try:
-        listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=False)
-    except FileNotFoundError:
-        yield Finding("problem", "git is not installed", "install it: dvc needs it")
-        return
-    if listed.returncode:
-        yield Finding("problem", "this folder is no git repository", "git clone it, or git init; dvc needs it")
-        return
     found = False
-    for name in filter(None, listed.stdout.decode(errors="surrogateescape").split("\0")):
+    for name in git.tracked():
         for kind in _secrets(Path(name)):
             found = True
             yield Finding("problem", f"{name}, which git tracks, holds {kind}", CURE)
