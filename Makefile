@@ -10,7 +10,7 @@ repro: .venv/$(REQUIREMENTS) ## set up and run the pipeline
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
 test: .venv/requirements-dev.txt ## set up and run the tests
-	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n 2 --dist loadfile
 
 lint: .venv/requirements-dev.txt ## check style
 	$(BIN)/ruff check .

@@ -4,6 +4,9 @@ import os
 import socket
 import tempfile
 
+# Those that take minutes: with several workers, none shall be left alone with one at the end.
+LONGEST = ["test_readme.py", "test_pipeline.py", "test_remote_faults.py", "test_two_processes.py", "test_killed.py"]
+
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
     HUB_PORT = probe.getsockname()[1]
@@ -14,3 +17,9 @@ CACHE = tempfile.TemporaryDirectory(prefix="hub-cache-")  # not the user's own
 os.environ["HF_HOME"] = CACHE.name
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_XET"] = "1"
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Start the longest files first."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
