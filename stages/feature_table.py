@@ -84,7 +84,7 @@ def speech_table(
         "kept": kept,
         "extractor": extractor,
         "spare_seconds": spare_seconds,
-        "is_forked": apart > 0,
+        "is_forked": apart > 1,  # one is this process
     }
     with FileLock(place.with_suffix(".lock")):  # both strategies may start at once
         _remove_others(place)

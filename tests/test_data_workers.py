@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from transformers import WhisperProcessor
 
-from tests.checkpoints import tiny_checkpoint
+from stages import feature_table
+from tests.checkpoints import SAMPLE, tiny_checkpoint
 from tests.test_training import settings, write_split
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +31,14 @@ def train(workspace: Path, workers: int) -> dict[str, bytes]:
     assert done.returncode == 0, done.stdout + done.stderr
     files = [*(workspace / "models" / "lora").iterdir(), workspace / "metrics" / "train_lora.csv"]
     return {path.name: path.read_bytes() for path in files}
+
+
+def test_one_worker_is_this_process_which_keeps_its_threads(tmp_path):
+    write_split(tmp_path / "train", 2, seed=1)
+    labels = feature_table.Labels(WhisperProcessor.from_pretrained(SAMPLE), [1, 2], 448)
+    before = torch.get_num_threads()
+    assert len(feature_table.speech_table(tmp_path / "train", "digest", labels, 0.5, tmp_path, workers=1)) == 2
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.skipif(torch.get_num_threads() < 2, reason="needs two cores")
