@@ -7,7 +7,7 @@ FROM ${BASE}
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git python3 python3-venv \
     && rm -rf /var/lib/apt/lists/*
-# Anybody's number may be the user's (docker run --user), to whom the clone belongs: hence a name, and a home to write in.
+# docker run --user: a number that is known outside only. DVC wants to know a name, and all write to a home.
 RUN useradd --create-home worker && chmod 777 /home/worker
 ENV HOME=/home/worker LOGNAME=worker
 USER worker
