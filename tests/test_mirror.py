@@ -2,15 +2,19 @@
 
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
+from s3fs import S3FileSystem
 
 from stages import checkpoints
 from stages.errors import UserError
 from stages.mirror import Mirror
+from tests import s3_server
+from tests.s3_server import BUCKET, S3Server
 
 
 def checkpoint(folder: Path, step: int) -> Path:
@@ -26,11 +30,22 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.fixture(params=["memory", "file"])
-def url(request, tmp_path) -> str:
-    MemoryFileSystem.store.clear()
-    MemoryFileSystem.pseudo_dirs[:] = [""]
-    return "memory://bucket/prefix" if request.param == "memory" else f"file://{tmp_path}/remote"
+@pytest.fixture(params=["memory", "file", "s3"])
+def url(request, tmp_path, monkeypatch) -> Iterator[str]:
+    match request.param:
+        case "memory":
+            MemoryFileSystem.store.clear()
+            MemoryFileSystem.pseudo_dirs[:] = [""]
+            yield "memory://bucket/prefix"
+        case "file":
+            yield f"file://{tmp_path}/remote"
+        case "s3":
+            S3FileSystem.clear_instance_cache()  # of another test's server
+            with S3Server(tmp_path / "store") as server:
+                for name, value in s3_server.environment(tmp_path / "home").items():
+                    monkeypatch.setenv(name, value)
+                monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+                yield f"s3://{BUCKET}/prefix"
 
 
 @pytest.fixture
