@@ -193,6 +193,23 @@ def test_client_killed_while_pushing(slow):
     assert_whole(place)
 
 
+def test_mirror_of_checkpoints_has_credentials_of_its_own(pushed, server):
+    path = pushed.folder / "params.yaml"
+    path.write_text(
+        path.read_text().replace("checkpoint_mirror: null", f"checkpoint_mirror: s3://{BUCKET}/checkpoints")
+    )
+    keys = {name: pushed.environment.pop(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    pushed.environment["AWS_ENDPOINT_URL"] = server.url
+    for name, key in zip(("access_key_id", "secret_access_key"), keys.values(), strict=True):
+        pushed.run("dvc", "remote", "modify", "--local", "storage", name, key)
+    told = pushed.doctor(expect=1)
+    assert "are all there" in told  # for DVC
+    assert "runtime.checkpoint_mirror: s3://kids/checkpoints" in told
+    assert "-> export AWS_PROFILE=" in told
+    pushed.environment |= keys
+    assert "checkpoint mirror, s3://kids/checkpoints: can be read" in pushed.doctor(expect=0)
+
+
 def test_lost_object_is_found_where_dvc_finds_nothing(pushed, server):
     with server.stopped():
         an_object(server).unlink()

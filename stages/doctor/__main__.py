@@ -1,9 +1,9 @@
 """Check this machine, the parameters, the corpus and the remote: python -m stages.doctor
 
 Looks at environment, versions, accelerator, free disk, params.yaml, data/, git, credentials in files that git tracks,
-and whether the remote can be reached and holds what dvc.lock and *.dvc name, whole. Changes nothing. Ends with status 1
-if there is a problem. With --no-remote it stays on this machine; with --read-remote it reads every object to the end,
-which is all that shows a corrupted one on servers that do not say what they hold.
+whether the remote can be reached and holds what dvc.lock and *.dvc name, whole, and the mirror of checkpoints. Changes
+nothing. Ends with status 1 if there is a problem. With --no-remote it stays on this machine; with --read-remote it
+reads every object to the end, which is all that shows a corrupted one on servers that do not say what they hold.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from stages import params
-from stages.doctor import Finding, corpus, credentials, disk, environment, git, remote
+from stages.doctor import Finding, corpus, credentials, disk, environment, git, mirror, remote
 from stages.errors import UserError, told_plainly
 
 MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
@@ -51,6 +51,8 @@ def findings(no_remote: bool, read_remote: bool) -> Iterator[Finding]:
     yield from credentials.findings()
     if not no_remote:
         yield from remote.findings(read_remote)
+        if settings:
+            yield from mirror.findings(settings)
 
 
 if __name__ == "__main__":
