@@ -19,7 +19,9 @@ MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
 
 @told_plainly
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     remotely = parser.add_mutually_exclusive_group()
     remotely.add_argument("--no-remote", action="store_true", help="do not ask the remote")
     remotely.add_argument("--read-remote", action="store_true", help="read every object of the remote (a download)")
