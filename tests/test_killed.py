@@ -14,7 +14,9 @@ import pytest
 import yaml
 
 from stages import checkpoints
+from tests import s3_server
 from tests.checkpoints import tiny_checkpoint
+from tests.s3_server import BUCKET, S3Server
 from tests.test_training import settings, write_split
 
 ROOT = Path(__file__).parent.parent
@@ -35,8 +37,12 @@ def prepared(tmp_path_factory) -> Path:
     return root
 
 
-def start(workspace: Path) -> subprocess.Popen:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+def start(workspace: Path, environment: dict[str, str] | None = None) -> subprocess.Popen:
+    environment = (environment or os.environ) | {
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
     environment.pop("DVC_ROOT", None)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     command = [sys.executable, "-m", "stages.train_lora"]
@@ -132,3 +138,24 @@ def test_killed_at_any_moment_it_ends_the_same(prepared, expected):
         assert found == files, f"kill {number} at {moments[number]}"
     assert sum("goes on from step" in told for _, told, _ in ends) >= KILLS // 2
     assert any(caught for *_, caught in ends)  # at least one kill did hit a checkpoint being written
+
+
+def test_another_machine_goes_on_from_the_mirror(prepared, expected, tmp_path):
+    """The first one is taken, with its disk; the checkpoints are on a real S3 server."""
+    taken, other = (shutil.copytree(prepared, tmp_path / name) for name in ("taken", "other"))
+    for workspace in (taken, other):
+        path, mirror = workspace / "params.yaml", f"checkpoint_mirror: s3://{BUCKET}/checkpoints"
+        path.write_text(path.read_text().replace("checkpoint_mirror: null", mirror))
+    with S3Server(tmp_path / "store") as server:
+        environment = s3_server.environment(tmp_path / "home") | {"AWS_ENDPOINT_URL": server.url}
+        process = start(taken, environment)
+        await_training(process)
+        while not any(path.name == checkpoints.COMPLETE for path in server.objects()):
+            assert process.poll() is None
+            time.sleep(0.001)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        told = finish(start(other, environment))
+        assert "goes on from step" in told
+        assert results(other) == expected[0]
+        assert server.objects() == []  # removed once they are of no more use
