@@ -89,7 +89,7 @@ def test_git_that_does_not_know_whose_commits_it_makes(workspace, monkeypatch):
         monkeypatch.delenv(f"GIT_COMMITTER_{name}", raising=False)
     assert "warning: git does not know your user.name and user.email" in told(git.findings())
     monkeypatch.setenv("GIT_COMMITTER_NAME", "t")
-    assert "your user.email: git commit and dvc exp run refuse" in told(git.findings())
+    assert "does not know your user.email: git commit refuses" in told(git.findings())
     subprocess.run(["git", "config", "user.email", "t@t"], check=True)
     assert told(git.findings()) == ""
 

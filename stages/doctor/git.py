@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from stages.doctor import Finding
 
-# What dvc exp run asks of git, or of the environment (scmrepo's pygit2 backend).
+# What dvc exp run asks of git, or of the environment, to put aside what is not committed (scmrepo's pygit2 backend).
 IDENTITY = {"user.name": "GIT_COMMITTER_NAME", "user.email": "GIT_COMMITTER_EMAIL"}
 
 
@@ -18,7 +18,9 @@ def findings() -> Iterator[Finding]:
     elif not _told("rev-parse", "--git-dir"):
         yield Finding("problem", "this folder is no git repository", "git clone it, or git init; dvc needs it")
     elif unknown := [key for key, name in IDENTITY.items() if not (os.environ.get(name) or _told("config", key))]:
-        text = f"git does not know your {' and '.join(unknown)}: git commit and dvc exp run refuse to work"
+        text = (
+            f"git does not know your {' and '.join(unknown)}: git commit refuses to work, and dvc exp run now and then"
+        )
         cure = 'git config --global user.name "YOUR NAME" && git config --global user.email YOU@EXAMPLE.ORG'
         yield Finding("warning", text, cure)
 
