@@ -78,14 +78,9 @@ def speech_table(
     place.mkdir(parents=True, exist_ok=True)
     # A fingerprint of our own: datasets would pickle all of gen_kwargs to hash it.
     options = {"cache_dir": str(place), "split": NamedSplit(folder.name), "fingerprint": fingerprint}
+    source = {"folder": folder, "kept": kept, "extractor": extractor, "spare_seconds": spare_seconds}
     apart = min(workers, len(kept))
-    source = {
-        "folder": folder,
-        "kept": kept,
-        "extractor": extractor,
-        "spare_seconds": spare_seconds,
-        "is_forked": apart > 1,  # one is this process
-    }
+    source["is_forked"] = apart > 1  # one is this process
     with FileLock(place.with_suffix(".lock")):  # both strategies may start at once
         _remove_others(place)
         return Dataset.from_generator(_rows, gen_kwargs=source, num_proc=apart or None, **options)
