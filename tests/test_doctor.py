@@ -116,11 +116,16 @@ def test_miniature_on_a_corpus_of_ones_own(workspace, settings):
     assert "cp profiles/whisper-base.yaml params.yaml" in told(corpus.findings(settings))
 
 
+def set_free(monkeypatch, free: float) -> None:
+    """Let every disk have so many bytes free."""
+    usage = namedtuple("usage", "free")(free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+
 def test_full_disk(workspace, settings, monkeypatch):
-    usage = namedtuple("usage", "free")
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage(free=2e6))
+    set_free(monkeypatch, 2e6)
     assert told(disk.findings(settings)).startswith("problem: disk: 0.0 GB free where 12.0 GB")
-    monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: usage(free=2e12))
+    set_free(monkeypatch, 2e12)
     assert told(disk.findings(settings)).startswith("ok")
 
 
@@ -143,13 +148,12 @@ def test_gpus_are_listed(settings, monkeypatch):
 
 
 def test_too_little_shared_memory_for_data_workers(settings, monkeypatch):
-    usage = namedtuple("usage", "free")
-    monkeypatch.setattr(shared_memory.shutil, "disk_usage", lambda _: usage(free=64e6))  # Docker's
+    set_free(monkeypatch, 64e6)  # Docker's
     assert "problem" not in told(environment.accelerator(settings))  # the sample has none
     real = params.load(ROOT / "profiles" / "whisper-base.yaml")
     found = told(environment.accelerator(real))
     assert "data_workers is 4, which takes up to 328 MB of shared memory, and /dev/shm has 64 MB free" in found
-    monkeypatch.setattr(shared_memory.shutil, "disk_usage", lambda _: usage(free=64e9))
+    set_free(monkeypatch, 64e9)
     assert "problem" not in told(environment.accelerator(real))
     monkeypatch.setattr(shared_memory, "PLACE", Path("nowhere"))  # no Linux
     shared_memory.check(real)

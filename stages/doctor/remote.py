@@ -184,5 +184,5 @@ def _md5(store, path: str) -> str:
 
 
 def _cure(error: Exception, name: str) -> str:
-    said = f"{type(error).__name__} {error}"
-    return next((cure.format(name=name) for pattern, cure in CURES.items() if re.search(pattern, said)), "")
+    whole = f"{type(error).__name__} {error}"
+    return next((cure.format(name=name) for pattern, cure in CURES.items() if re.search(pattern, whole)), "")
