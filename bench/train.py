@@ -273,7 +273,7 @@ def ours(tuned, settings, learning_rate: float, device: str):
     hardware.allow_tf32(settings.train.precision)
     digests = {name: folder_sha256(PROCESSED / name) for name in ("train", "dev")}
     folder = Path("checkpoints") / model.BASE_FOLDER.name
-    trainer = finetune.make_trainer(tuned, settings, learning_rate, Keeper(folder, 1e9), digests)
+    trainer = finetune.make_trainer(tuned, settings, learning_rate, Keeper(folder, 1e9, evaluations=0), digests)
     trainer.args.eval_strategy = trainer.args.save_strategy = "no"
     trainer.args.load_best_model_at_end = False
     trainer.callback_handler.callbacks = [

@@ -69,7 +69,7 @@ def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[Whi
             figures = stack.enter_context(cost.measured(stage))
         stack.enter_context(failures.told(stage, more_memory(settings), lambda: checkpoints.kept(folder)))
         mirror = open_mirror(settings, folder) if process.is_main_process else None
-        keeper = Keeper(folder, settings.runtime.checkpoint_minutes, mirror)
+        keeper = Keeper(folder, settings.runtime.checkpoint_minutes, settings.train.evaluations_per_epoch, mirror)
         tuned = choose(prepared_base(settings))
         trainer = make_trainer(tuned, settings, strategy.learning_rate, keeper, digests)
         announce(stage, tuned, trainer)

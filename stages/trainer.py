@@ -17,6 +17,7 @@ from stages.errors import UserError
 from stages.mirror import Mirror
 from stages.objective import IGNORED
 from stages.shared_memory import PREFETCH
+from stages.trainer_options import is_evaluated
 
 PROGRESS = "progress.json"  # in each checkpoint
 LOOK_STEPS = 20  # between looks at the loss, and at the clock by several processes: they wait for the device
@@ -111,11 +112,19 @@ class SpeechTrainer(Seq2SeqTrainer):
 
 
 class Keeper(TrainerCallback):
-    """Saves a checkpoint at every evaluation and every so many minutes; keeps the newest and the best one."""
+    """Asks for evaluations, and for a checkpoint at each and every so many minutes; keeps the newest and the best one.
 
-    def __init__(self, folder: Path, minutes: float, mirror: Mirror | None = None):
+    Parameters
+    ----------
+    folder : of the run's checkpoints
+    minutes : between checkpoints
+    evaluations : of the dev set in an epoch; 0: none but that after the last step
+    """
+
+    def __init__(self, folder: Path, minutes: float, evaluations: int, mirror: Mirror | None = None):
         self.folder = folder
         self.minutes = minutes
+        self.evaluations = evaluations
         self.mirror = mirror
         self.progress = Progress()
         self.trainer: SpeechTrainer | None = None  # set by the trainer
@@ -141,6 +150,9 @@ class Keeper(TrainerCallback):
 
     def on_step_end(self, args, state, control, **_):
         self.progress.steps += 1
+        if is_evaluated(state.global_step, self.trainer.batches.steps, self.evaluations):
+            # Together: a row of the learning curve has the training loss, and the best evaluation its weights.
+            control.should_log = control.should_evaluate = control.should_save = True
         look = state.global_step % LOOK_STEPS == 0
         if look or control.should_evaluate:
             self.trainer.check_finite()

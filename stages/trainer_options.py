@@ -33,6 +33,18 @@ def make_batches(lengths: Sequence[int], settings: Params, window: int) -> Batch
     )
 
 
+def is_evaluated(step: int, steps: int, evaluations: int) -> bool:
+    """Whether dev is decoded after a step: evenly over each epoch, and always at its end.
+
+    Parameters
+    ----------
+    step : counted from 1, over all epochs
+    steps : in an epoch
+    evaluations : in an epoch; 0: none; more than there are steps: one after every step
+    """
+    return step * evaluations // steps > (step - 1) * evaluations // steps
+
+
 def training_arguments(
     settings: Params,
     learning_rate: float,
@@ -51,7 +63,7 @@ def training_arguments(
     train, runtime = settings.train, settings.runtime
     device = hardware.choose_device(runtime.device)
     precision = hardware.choose_precision(train.precision, device, learning=True)
-    interval = max(1, batches.steps // train.evaluations_per_epoch)
+    last_step = batches.steps * train.epochs
     longest = batches.window if train.audio_context == "window" else dev.table[0]["length"]
     together = max(1, round(DEV_SECONDS * FRAMES_PER_SECOND) // longest)
     arguments = Seq2SeqTrainingArguments(
@@ -71,12 +83,12 @@ def training_arguments(
         weight_decay=train.weight_decay,
         max_grad_norm=train.max_grad_norm,
         optim=OPTIMIZERS[train.optimizer],
+        # Keeper asks for each evaluation, with its log entry and checkpoint; here only the last step has one.
         eval_strategy="steps",
         save_strategy="steps",
-        logging_strategy="steps",
-        eval_steps=interval,
-        save_steps=interval,
-        logging_steps=interval,
+        logging_strategy="no",
+        eval_steps=last_step,
+        save_steps=last_step,
         logging_nan_inf_filter=False,  # a loss that is no number ends the training
         save_total_limit=None,  # Keeper removes the old ones, once the new one is safe
         load_best_model_at_end=True,

@@ -222,16 +222,17 @@ class GradientNorms(TrainerCallback):
 def trainer_of(chosen: params.Params, folder: Path, tuned=None) -> SpeechTrainer:
     tuned = tuned or finetune.prepared_base(chosen)
     digests = {name: folder_sha256(Path("processed_data") / name) for name in ("train", "dev")}
-    return finetune.make_trainer(tuned, chosen, 1e-3, Keeper(folder, 10.0), digests)
+    keeper = Keeper(folder, 10.0, chosen.train.evaluations_per_epoch)
+    return finetune.make_trainer(tuned, chosen, 1e-3, keeper, digests)
 
 
 def first_step(folder: Path, device_seconds: float, adapter: bool) -> tuple[float, float]:
     """Gradient norm and loss of the first optimizer step, its batch cut into parts of so many seconds."""
-    chosen = settings({"device_seconds": device_seconds}, batch_seconds=20.0)
+    chosen = settings({"device_seconds": device_seconds}, batch_seconds=20.0, evaluations_per_epoch=100)
     base = finetune.prepared_base(chosen)
     tuned = strategies.add_lora(base, chosen.train_lora) if adapter else base
     trainer = trainer_of(chosen, folder, tuned)
-    trainer.args.max_steps, trainer.args.logging_steps = 1, 1
+    trainer.args.max_steps = 1
     norms = GradientNorms()
     trainer.add_callback(norms)
     trainer.train()

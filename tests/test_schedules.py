@@ -1,0 +1,133 @@
+"""However training is scheduled, its learning curve is whole, and figures and report can be made of it."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages import evaluate, finetune, report, trainer_options
+from stages.trainer import SpeechTrainer
+from tests.test_report import prepared  # noqa: F401 (the fixture: all that the report reads)
+from tests.test_training import run, settings, write_split
+
+CLIPS = 17
+CLIP_SECONDS = 1.0  # and half a second of silence after each
+BATCH_SECONDS = {1: 170.0, 2: 16.0, 5: 7.0, 17: 2.0}  # that cut them into so many steps an epoch
+EVALUATIONS = (1, 2, 3, 20)
+
+
+@pytest.fixture
+def workspace(prepared, tmp_path, monkeypatch) -> Path:  # noqa: F811
+    root = shutil.copytree(prepared, tmp_path / "workspace")
+    write_split(root / "processed_data" / "train", CLIPS, seed=1, seconds=CLIP_SECONDS)
+    write_split(root / "processed_data" / "dev", 3, seed=2)
+    monkeypatch.chdir(root)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    monkeypatch.setattr("sys.argv", ["stage"])
+    return root
+
+
+def read_curve(name: str = "lora") -> list[dict[str, str]]:
+    with open(f"metrics/train_{name}.csv", encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def make_report() -> str:
+    """The page, out of the learning curve just trained, which stands for both strategies'."""
+    shutil.copyfile("metrics/train_lora.csv", "metrics/train_selective.csv")
+    evaluate.main()
+    report.main()
+    return Path("metrics/report.html").read_text()
+
+
+def check_curve(steps: list[int]) -> None:
+    """Every evaluation is in the learning curve, and every cell of it is a number."""
+    rows = read_curve()
+    assert [int(row["step"]) for row in rows] == steps
+    for row in rows:
+        assert all(float(value) >= 0 for value in row.values()), row
+        assert float(row["train_loss"]) > 0
+        assert float(row["dev_loss"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "evaluations", "expected"),
+    [
+        (1, 1, [1, 2]),
+        (1, 3, [1, 2]),
+        (2, 1, [2, 4]),
+        (2, 2, [1, 2, 3, 4]),
+        (2, 3, [1, 2, 3, 4]),
+        (5, 2, [3, 5, 8, 10]),
+        (5, 3, [2, 4, 5, 7, 9, 10]),
+        (17, 2, [9, 17, 26, 34]),
+        (17, 3, [6, 12, 17, 23, 29, 34]),
+        (17, 20, list(range(1, 35))),
+    ],
+)
+def test_dev_is_evaluated_evenly_and_at_each_epochs_end(steps, evaluations, expected):
+    evaluated = [step for step in range(1, 2 * steps + 1) if trainer_options.is_evaluated(step, steps, evaluations)]
+    assert evaluated == expected
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+@pytest.mark.parametrize("evaluations", EVALUATIONS)
+@pytest.mark.parametrize("steps", BATCH_SECONDS)
+def test_training_curve_and_report_hold_together(workspace, steps, evaluations, epochs):
+    batch_seconds = BATCH_SECONDS[steps]
+    run("train_lora", scheduled(batch_seconds, evaluations_per_epoch=evaluations, epochs=epochs, patience=100))
+    total = steps * epochs
+    check_curve([step for step in range(1, total + 1) if trainer_options.is_evaluated(step, steps, evaluations)])
+    if steps in (1, 17):
+        assert "<svg" in make_report()
+
+
+def scheduled(batch_seconds: float, **train):
+    """Parameters without augmentation, which could make a batch longer."""
+    values = settings(batch_seconds=batch_seconds, **train).model_dump()
+    values["train"]["augment"]["speeds"] = [1.0]
+    return type(settings()).model_validate(values)
+
+
+def test_early_stop_at_the_first_possible_moment(workspace, monkeypatch):
+    rates = iter([0.5, 0.6])
+    monkeypatch.setattr(finetune, "word_error_rate", lambda *_: lambda _: {"wer": next(rates)})
+    run("train_lora", scheduled(2.0, evaluations_per_epoch=2, epochs=5, patience=1))
+    check_curve([9, 17])
+    make_report()
+
+
+def test_dev_set_of_one_clip(workspace):
+    shutil.rmtree("processed_data/dev")
+    write_split(Path("processed_data/dev"), 1, seed=2)
+    run("train_lora", scheduled(2.0, evaluations_per_epoch=2, epochs=1))
+    check_curve([9, 17])
+    make_report()
+
+
+class Killed(Exception):
+    """Stands for a kill."""
+
+
+@pytest.mark.parametrize("killed_at", [3, 9, 12, 17, 33])
+def test_resumed_between_evaluations(workspace, monkeypatch, killed_at):
+    """A checkpoint after every step; the curve of the resumed run is that of one which was never killed."""
+    chosen = scheduled(2.0, evaluations_per_epoch=2, epochs=2, patience=100)
+    chosen = chosen.model_copy(update={"runtime": chosen.runtime.model_copy(update={"checkpoint_minutes": 0.0})})
+    run("train_lora", chosen)
+    expected = read_curve()
+    train = SpeechTrainer.training_step
+
+    def train_until_killed(trainer, *args, **kwargs):
+        if trainer.state.global_step == killed_at:
+            raise Killed
+        return train(trainer, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SpeechTrainer, "training_step", train_until_killed)
+        with pytest.raises(Killed):
+            run("train_lora", chosen)
+    run("train_lora", chosen)
+    assert read_curve() == expected
+    check_curve([9, 17, 26, 34])
