@@ -38,6 +38,7 @@ from stages import (
     trainer_options,
 )
 from stages.digest import folder_sha256
+from stages.errors import UserError
 from stages.mirror import Mirror
 from stages.params import Params
 from stages.shards import PROCESSED
@@ -69,9 +70,12 @@ def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[Whi
             figures = stack.enter_context(cost.measured(stage))
         stack.enter_context(failures.told(stage, more_memory(settings), lambda: checkpoints.kept(folder)))
         mirror = open_mirror(settings, folder) if process.is_main_process else None
-        keeper = Keeper(folder, settings.runtime.checkpoint_minutes, settings.train.evaluations_per_epoch, mirror)
+        train, minutes = settings.train, settings.runtime.checkpoint_minutes
+        keeper = Keeper(folder, minutes, train.evaluations_per_epoch, train.average_share, mirror)
         tuned = choose(prepared_base(settings))
         trainer = make_trainer(tuned, settings, strategy.learning_rate, keeper, digests)
+        if trainer.is_fsdp_enabled and train.average_share:
+            raise UserError("params.yaml: train.average_share must be 0 under FSDP, which splits the weights up")
         announce(stage, tuned, trainer)
         resume(trainer, folder)
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None

@@ -124,6 +124,7 @@ class Train(_Section):
     optimizer: Literal["adamw", "adamw_8bit"]
     evaluations_per_epoch: PositiveCount
     patience: PositiveCount
+    average_share: Share
     audio_context: Literal["utterance", "window"]
     spare_seconds: NonNegative
     window_share: Share

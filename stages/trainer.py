@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from transformers import Seq2SeqTrainer, TrainerCallback
 
 from stages import checkpoints
+from stages.averaging import WeightAverage
 from stages.batching import Batches
 from stages.errors import UserError
 from stages.mirror import Mirror
@@ -48,7 +49,7 @@ class SpeechTrainer(Seq2SeqTrainer):
         self.batches = batches
         spoken = map(len, self.eval_dataset.table["tokens"])
         self.tokens_a_clip = sum(spoken) / len(self.eval_dataset) - self.data_collator.prompt_length  # in dev
-        self.progress = keeper.progress
+        self.progress, self.average = keeper.progress, keeper.average
         keeper.trainer = self
         self.add_callback(keeper)
 
@@ -75,6 +76,11 @@ class SpeechTrainer(Seq2SeqTrainer):
         loss = super().training_step(model, inputs, num_items_in_batch)
         self.progress.loss = self.progress.loss + loss.detach().float()
         return loss
+
+    def evaluate(self, *args, **kwargs) -> dict[str, float]:
+        """Decode dev with the mean of the last evaluations' weights, once there is one."""
+        with self.average.used_by(self.model):
+            return super().evaluate(*args, **kwargs)
 
     def prediction_step(self, model, inputs, *args, **kwargs):
         """Decode a dev batch; its loss is a clip's on average, so that batches of fewer clips weigh less."""
@@ -119,14 +125,19 @@ class Keeper(TrainerCallback):
     folder : of the run's checkpoints
     minutes : between checkpoints
     evaluations : of the dev set in an epoch; 0: none but that after the last step
+    average_share : of the steps, the last ones, at whose evaluations weights are averaged; 0: never
     """
 
-    def __init__(self, folder: Path, minutes: float, evaluations: int, mirror: Mirror | None = None):
+    def __init__(
+        self, folder: Path, minutes: float, evaluations: int, average_share: float = 0.0, mirror: Mirror | None = None
+    ):
         self.folder = folder
         self.minutes = minutes
         self.evaluations = evaluations
+        self.average_share = average_share
         self.mirror = mirror
         self.progress = Progress()
+        self.average = WeightAverage()
         self.trainer: SpeechTrainer | None = None  # set by the trainer
         self._saved = self._started = 0.0
 
@@ -134,7 +145,9 @@ class Keeper(TrainerCallback):
         self._saved = time.monotonic()
         if not state.global_step:
             return
-        self.progress.load(self.folder / f"checkpoint-{state.global_step}")
+        checkpoint = self.folder / f"checkpoint-{state.global_step}"
+        self.progress.load(checkpoint)
+        self.average.load(checkpoint, self.trainer.model)
         if state.best_global_step:  # the path on the machine that wrote it may be another
             state.best_model_checkpoint = str(self.folder / f"checkpoint-{state.best_global_step}")
         if self.progress.ended:  # only the best weights are still to be loaded
@@ -153,6 +166,8 @@ class Keeper(TrainerCallback):
         if is_evaluated(state.global_step, self.trainer.batches.steps, self.evaluations):
             # Together: a row of the learning curve has the training loss, and the best evaluation its weights.
             control.should_log = control.should_evaluate = control.should_save = True
+            if state.global_step > (1 - self.average_share) * state.max_steps:
+                self.average.add(self.trainer.model)
         look = state.global_step % LOOK_STEPS == 0
         if look or control.should_evaluate:
             self.trainer.check_finite()
@@ -181,6 +196,7 @@ class Keeper(TrainerCallback):
         self.trainer.accelerator.wait_for_everyone()  # each process writes its random state
         if state.is_world_process_zero:
             self.progress.save(checkpoint)
+            self.average.save(checkpoint)
             checkpoints.commit(checkpoint)
             self._rotate(checkpoint, state.best_global_step)
         self.trainer.accelerator.wait_for_everyone()
@@ -196,4 +212,8 @@ class Keeper(TrainerCallback):
                 checkpoints.remove(path)
 
     def on_train_end(self, args, state, control, **_):
+        """Called when the trainer has given the model its best checkpoint's weights."""
         self._stop_clock()
+        if args.load_best_model_at_end:
+            self.average.load(self.folder / f"checkpoint-{state.best_global_step}", self.trainer.model)
+            self.average.put_into(self.trainer.model)

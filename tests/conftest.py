@@ -5,7 +5,14 @@ import socket
 import tempfile
 
 # Those that take minutes: with several workers, none shall be left alone with one at the end.
-LONGEST = ["test_readme.py", "test_pipeline.py", "test_profile.py", "test_remote_faults.py", "test_two_processes.py", "test_killed.py"]
+LONGEST = [
+    "test_readme.py",
+    "test_pipeline.py",
+    "test_profile.py",
+    "test_remote_faults.py",
+    "test_two_processes.py",
+    "test_killed.py",
+]
 
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))

@@ -31,7 +31,7 @@ def prepared(tmp_path_factory) -> Path:
     tiny_checkpoint(root / "models" / "base")
     write_split(root / "processed_data" / "train", 16, seed=1)
     write_split(root / "processed_data" / "dev", 4, seed=2)
-    chosen = settings({"checkpoint_minutes": 0.0}, epochs=5).model_dump()
+    chosen = settings({"checkpoint_minutes": 0.0}, epochs=5, average_share=0.5).model_dump()
     chosen["train_lora"]["dropout"] = 0.1  # draws random numbers, which a resumed run must draw alike
     (root / "params.yaml").write_text(yaml.safe_dump(chosen))
     return root

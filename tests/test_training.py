@@ -461,6 +461,58 @@ def test_dev_loss_is_that_of_all_its_tokens(workspace, dev, tmp_path, monkeypatc
     assert trainer.state.log_history[-1]["eval_loss"] == pytest.approx(float(expected), rel=1e-5)
 
 
+def decoder_weight(whisper) -> torch.Tensor:
+    return whisper.model.decoder.layers[0].fc1.weight.detach().clone()
+
+
+def train_and_watch(monkeypatch, rates: list[float], **train) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Train selectively where dev has these rates; a weight as each evaluation saves it, and as it uses it."""
+    saved, evaluated, left = [], [], iter(rates)
+    save, evaluate = Seq2SeqTrainer._save_checkpoint, Seq2SeqTrainer.evaluate
+
+    def watch_save(trainer, *args, **kwargs):
+        saved.append(decoder_weight(trainer.model))
+        save(trainer, *args, **kwargs)
+
+    def watch_evaluate(trainer, *args, **kwargs):
+        evaluated.append(decoder_weight(trainer.model))
+        return evaluate(trainer, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finetune, "word_error_rate", lambda *_: lambda _: {"wer": next(left)})
+        patch.setattr(Seq2SeqTrainer, "_save_checkpoint", watch_save)
+        patch.setattr(Seq2SeqTrainer, "evaluate", watch_evaluate)
+        run("train_selective", settings(**train))
+    return saved, evaluated
+
+
+def tuned_weight() -> torch.Tensor:
+    return load_file("models/selective/model.safetensors")["model.decoder.layers.0.fc1.weight"]
+
+
+def test_mean_of_the_last_evaluations_is_evaluated_and_saved(workspace, monkeypatch):
+    saved, evaluated = train_and_watch(monkeypatch, [0.9, 0.8, 0.7, 0.6], epochs=4, average_share=0.5)
+    means = [saved[0], saved[1], saved[2], (saved[2] + saved[3]) / 2]
+    for seen, expected in zip(evaluated, means, strict=True):
+        torch.testing.assert_close(seen, expected, rtol=0, atol=1e-7)
+    assert not torch.equal(saved[2], saved[3])  # training went on from its own weights
+    torch.testing.assert_close(tuned_weight(), means[3], rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("best", [0, 2])
+def test_mean_at_the_best_evaluation_is_saved(workspace, monkeypatch, best):
+    rates = [0.5 - 0.1 * (place == best) for place in range(4)]
+    saved, _ = train_and_watch(monkeypatch, rates, epochs=4, patience=9, average_share=0.75)
+    means = [saved[0], saved[1], (saved[1] + saved[2]) / 2]
+    torch.testing.assert_close(tuned_weight(), means[best], rtol=0, atol=1e-7)
+
+
+def test_without_a_mean_nothing_is_averaged(workspace, monkeypatch):
+    saved, evaluated = train_and_watch(monkeypatch, [0.9, 0.8, 0.7, 0.6], epochs=4, average_share=0.0)
+    assert all(map(torch.equal, saved, evaluated))
+    assert torch.equal(tuned_weight(), saved[3])
+
+
 def test_early_stopping(workspace, monkeypatch):
     scores = iter([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     monkeypatch.setattr(finetune, "word_error_rate", lambda *_: lambda _: {"wer": next(scores)})
