@@ -1,0 +1,119 @@
+"""Accuracy of a model under other people's decoders, on the clips of processed_data.
+
+    python -m bench.decoders models/base exports/lora exports/selective
+    python -m bench.decoders exports/lora --clips 200            # evenly spaced ones; all of test take hours on a CPU
+
+A folder is a stock checkpoint, or an export (python -m stages.export NAME --ctranslate2), which holds one. Decoders:
+
+    pipeline         transformers' own, greedy, one clip after the other in a window of 30 s
+    faster-whisper   as it comes: 5 beams, timestamps, and higher temperatures where it doubts its text
+    faster-greedy    one beam, no timestamps, no second try
+
+Needs pip install -r requirements-extra.txt. A checkpoint without an export is converted for faster-whisper first.
+"""
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from bench.transcribe import convert
+from stages import model, params, scoreboard, scoring, shards
+from stages.shards import PROCESSED, Clip
+from stages.text_table import aligned
+from stages.transcripts import Transcript, compression_ratio
+from stages.units import SAMPLE_RATE
+
+HEADER = ("model", "decoder", "WER %", "interval", "sub", "del", "ins", "runaway", "clips")
+FASTER_OPTIONS = {
+    "faster-whisper": {},
+    "faster-greedy": {"beam_size": 1, "temperature": 0.0, "without_timestamps": True},
+}
+DECODERS = ("pipeline", *FASTER_OPTIONS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", type=Path, metavar="FOLDER", help="a checkpoint or an export")
+    parser.add_argument("--set", default="test", help="evaluation set; default: test")
+    parser.add_argument("--clips", type=int, help="how many of its clips, evenly spaced; default: all")
+    parser.add_argument("--decoders", nargs="+", choices=DECODERS, default=DECODERS, help="default: all")
+    arguments = parser.parse_args()
+    settings = params.load()
+    clips = evenly_spaced(shards.read_manifest(PROCESSED / arguments.set), arguments.clips)
+    audio = [shards.read_audio(PROCESSED / arguments.set, clip) for clip in clips]
+    rules = scoring.normalisers(model.load_processor(model.BASE_FOLDER).tokenizer, settings.language)
+    rows = []
+    for folder in arguments.models:
+        for decoder in arguments.decoders:
+            texts = list(tqdm(decoded(decoder, folder, audio, settings.language), decoder, total=len(audio)))
+            rows.append((str(folder), decoder, *cells(arguments.set, clips, texts, rules)))
+    print(aligned([HEADER, *rows], names=2))
+
+
+def evenly_spaced(clips: Sequence[Clip], count: int | None) -> list[Clip]:
+    """So many of the clips, or all of them."""
+    if not count or count >= len(clips):
+        return list(clips)
+    return [clips[place] for place in np.linspace(0, len(clips) - 1, count).round().astype(int)]
+
+
+def decoded(decoder: str, folder: Path, audio: list[np.ndarray], language: str) -> Iterator[str]:
+    """The text of every clip (float32, shape (samples,), 16 kHz) by one decoder."""
+    if decoder == "pipeline":
+        return by_pipeline(folder, audio, language)
+    return by_faster_whisper(folder, audio, language, FASTER_OPTIONS[decoder])
+
+
+def by_pipeline(folder: Path, audio: list[np.ndarray], language: str) -> Iterator[str]:
+    from transformers import pipeline
+
+    stock = folder / "transformers" if (folder / "transformers").is_dir() else folder
+    recogniser = pipeline("automatic-speech-recognition", model=str(stock), dtype=torch.float32)
+    options = {"language": language, "task": "transcribe", "num_beams": 1}
+    for clip in audio:
+        yield recogniser({"raw": clip, "sampling_rate": SAMPLE_RATE}, generate_kwargs=options)["text"].strip()
+
+
+def by_faster_whisper(folder: Path, audio: list[np.ndarray], language: str, options: dict) -> Iterator[str]:
+    from faster_whisper import WhisperModel
+
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        converted = folder / "ctranslate2"
+        if not converted.is_dir():
+            source, converted = Path(scratch, "model"), Path(scratch, "ct2")
+            convert(shutil.copytree(folder, source), converted)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        recogniser = WhisperModel(str(converted), device=device, compute_type="float32")
+        for clip in audio:
+            segments, _ = recogniser.transcribe(clip, language=language, **options)
+            yield " ".join(segment.text.strip() for segment in segments)
+
+
+def cells(name: str, clips: list[Clip], texts: list[str], rules: dict[str, scoring.Normaliser]) -> tuple[str, ...]:
+    """A row of the table, from the first figure on."""
+    rows = [
+        Transcript(
+            split=name,
+            id=clip.id,
+            reference=clip.text,
+            hypothesis=text,
+            log_probability=None,
+            compression_ratio=compression_ratio(text),
+        )
+        for clip, text in zip(clips, texts, strict=True)
+    ]
+    answers = scoreboard.answers(rows, {name: clips}, rules["whisper"])
+    block = scoreboard.figures({"model": {scoreboard.HEADLINE_SET: answers[name]}}, rules)["model"]
+    around = f"{100 * block['wer_low']:.1f} to {100 * block['wer_high']:.1f}" if "wer_low" in block else "-"
+    counts = (block[key] for key in ("substitutions", "deletions", "insertions", "runaway", "utterances"))
+    return (f"{100 * block['wer']:.2f}", around, *map(str, counts))
+
+
+if __name__ == "__main__":
+    main()
