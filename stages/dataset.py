@@ -1,6 +1,5 @@
 """Clips as the trainer takes them: rows of the feature table, augmented as they are drawn, and batches made of them."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import torch
 from datasets import Dataset
 from transformers import WhisperProcessor
 
-from stages import augmentation, features
+from stages import augmentation, features, speaker_share
 from stages.batching import Draw
 from stages.objective import IGNORED
 from stages.params import Augment
@@ -25,10 +24,8 @@ def of_speakers(table: Dataset, share: float, seed: int) -> Dataset:
     make up for it.
     """
     speakers = table["speaker"][:]
-    # Whoever else the corpus holds, two speakers keep their order.
-    ranked = sorted(set(speakers), key=lambda name: hashlib.sha256(f"{seed} learnt from {name}".encode()).digest())
-    chosen = set(ranked[: max(1, round(share * len(ranked)))])
-    if len(chosen) == len(ranked):
+    chosen = speaker_share.choose(speakers, share, seed)
+    if chosen.issuperset(speakers):
         return table
     return table.select([index for index, name in enumerate(speakers) if name in chosen])
 

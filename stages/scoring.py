@@ -1,7 +1,5 @@
 """Word and character error rates under two normalisations, from counts that add up over a corpus."""
 
-import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -10,23 +8,10 @@ from transformers import WhisperTokenizer
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
 from stages.errors import UserError
+from stages.light_normaliser import light
 
 Normaliser = Callable[[str], str]
 DIGITS = 6  # of a rate in wer.json
-
-_APOSTROPHES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u02bc": "'", "`": "'"})
-
-
-def light(text: str) -> str:
-    """Lower-case and drop punctuation, nothing more: fillers stay, numbers stay as spelled, "don't" stays one word.
-
-    Whisper's own normaliser also deletes um and uh, expands contractions and joins "two three five" to "235", which
-    changes how many words a child is said to have read.
-    """
-    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES)).lower()
-    text = re.sub(r"(?<!\w)'|'(?!\w)", " ", text)
-    kept = (c if c == "'" or unicodedata.category(c)[0] in "LMN" else " " for c in text)
-    return " ".join("".join(kept).split())
 
 
 def normalisers(tokenizer: WhisperTokenizer, language: str) -> dict[str, Normaliser]:
