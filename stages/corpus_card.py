@@ -5,8 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from stages import seen_texts
 from stages.corpus.utterance import Reading
-from stages.shards import Clip
+from stages.shards import LEARNT_FROM, Clip
 
 NUMBERS = Path("metrics/corpus.json")
 FIGURE = Path("metrics/corpus.png")
@@ -16,8 +17,15 @@ ADULT = 18  # years; older speakers are one row of the card
 
 
 def write(clips: dict[str, list[Clip]], readings: dict[str, Reading]) -> None:
-    """Write both files. Only numbers, and no name of a person, tier or file: the card is kept in git."""
+    """Write both files. Only numbers, and no name of a person, tier or file: the card is kept in git.
+
+    seen_texts, of every evaluation set, are its utterances with a text of the train split: of all of it, whatever
+    train.data_share says. Dev counts neither way: its texts are not trained on.
+    """
     card = {split: _of_split(rows, readings[split]) for split, rows in clips.items()}
+    trained = seen_texts.distinct_texts(clips["train"])
+    for split in clips.keys() - set(LEARNT_FROM):
+        card[split]["seen_texts"] = seen_texts.count(clips[split], trained)
     NUMBERS.parent.mkdir(exist_ok=True)
     NUMBERS.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     _draw(clips)

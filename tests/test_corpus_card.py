@@ -48,6 +48,21 @@ def test_card(tmp_path, monkeypatch):
     assert (Path("metrics/corpus.json").read_text(), Path("metrics/corpus.png").read_bytes()) == (text, picture)
 
 
+def test_seen_texts_of_evaluation_sets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    texts = {
+        "train": ["The dog ran.", "a cat", "..."],
+        "dev": ["only in dev", "a cat"],
+        "test": ["the DOG ran", "A cat!", "a cat", "only in dev", "...", "new"],
+        "adult": ["new"],
+    }
+    clips = {split: [clip(id=str(n), text=text) for n, text in enumerate(rows)] for split, rows in texts.items()}
+    corpus_card.write(clips, {split: reading(split) for split in clips})
+    card = json.loads(Path("metrics/corpus.json").read_text())
+    assert {split: row["seen_texts"] for split, row in card.items() if "seen_texts" in row} == {"test": 3, "adult": 0}
+    assert "dog" not in Path("metrics/corpus.json").read_text()
+
+
 @pytest.mark.parametrize(
     ("months", "group"), [(0, "00y"), (71, "05y"), (72, "06y"), (215, "17y"), (216, "18y_and_over"), (None, "unknown")]
 )
