@@ -17,8 +17,10 @@ from stages import (
     score_tables,
     scoreboard,
     scoring,
+    seen_texts,
     shards,
     sources,
+    speaker_share,
     summary,
 )
 from stages.errors import told_plainly
@@ -43,7 +45,14 @@ def main() -> None:
     content = scoreboard.figures(board, rules)
     print(score_tables.score_table(content))
     if not checkpoint:
-        write(content, scoreboard.slices(board))
+        write(content, scoreboard.slices(board, trained_texts(settings)))
+
+
+def trained_texts(settings: params.Params) -> set[str]:
+    """The texts that the tuned models were trained on: those of the training speakers of train.data_share."""
+    clips = shards.read_manifest(shards.PROCESSED / "train")
+    speakers = speaker_share.choose((clip.speaker for clip in clips), settings.train.data_share, settings.seed)
+    return seen_texts.distinct_texts(clip for clip in clips if clip.speaker in speakers)
 
 
 def write(content: dict, slices: dict) -> None:
@@ -55,7 +64,8 @@ def write(content: dict, slices: dict) -> None:
     SUMMARY.write_text(summary.markdown(content, slices), encoding="utf-8")
     for table in (score_tables.paired_table(content), score_tables.age_table(slices)):
         print("\n" + table)
-    print("\n" + score_tables.literature_line(content))
+    for line in (score_tables.literature_line(content), *score_tables.seen_texts_lines(slices)):
+        print("\n" + line)
     # Depends on the machine, so it is printed and nothing else: what this stage writes must not depend on it.
     print("\n" + score_tables.cost_table(scores, cost.known()))
 

@@ -3,12 +3,17 @@
 from typing import NamedTuple
 
 from stages import summary
-from stages.score_tables import interval, percent
-from stages.scoreboard import HEADLINE_SET, PAIRED, UNKNOWN, by_model, by_set
+from stages.score_tables import has_unseen_words, interval, percent
+from stages.scoreboard import HEADLINE_SET, PAIRED, SEEN, UNKNOWN, UNSEEN, by_model, by_set
 from stages.significance import FEWEST_SPEAKERS
 from stages.summary import NAMES
 
 TUNED = ("lora", "selective")
+# Texts that were trained on matter to the headline WER if they hold a tenth of the reference words, whatever the
+# models make of them; or if a tuned model's WER on the other texts is over half a point higher than the headline, a
+# difference by which published systems are ranked.
+SEEN_SHARE = 0.1
+UNSEEN_EXCESS = 0.005
 
 
 class Finding(NamedTuple):
@@ -32,6 +37,7 @@ def findings(content: dict, slices: dict, costs: dict) -> list[Finding]:
     return [
         Finding("Which strategy is better?", _which(content, name)),
         Finding("Is the difference real?", _real(content)),
+        *_about_texts(content, slices),
         Finding("For whom?", _whom(slices, name)),
         Finding("What was forgotten?", _forgotten(content)),
         Finding("At what price?", [_price(model, content, costs) for model in TUNED]),
@@ -48,6 +54,8 @@ def _which(content: dict, name: str) -> list[str]:
 
 
 def _rate(block: dict) -> str:
+    if "wer" not in block:
+        return "no rate (no words)"
     around = f" ({interval(block)})" if "wer_low" in block else ""
     return f"{percent(block['wer'])} %{around}"
 
@@ -58,6 +66,55 @@ def _real(content: dict) -> list[str]:
     if speakers < FEWEST_SPEAKERS:
         told.append(f"With only {speakers} speakers, these intervals are too narrow: read them as hints.")
     return told
+
+
+def _about_texts(content: dict, slices: dict) -> list[Finding]:
+    """Whether the headline set's texts were trained on; no finding if slices.json was written without these slices."""
+    texts = {model: sets[HEADLINE_SET]["text"] for model, sets in slices.items() if "text" in sets[HEADLINE_SET]}
+    if not texts:
+        return []
+    if SEEN in texts["base"]:
+        answers = _seen_texts(content, texts)
+    else:
+        answers = [f"No: no {HEADLINE_SET} utterance has a text that was trained on."]
+    return [Finding(f"Were the {HEADLINE_SET} sentences trained on?", answers)]
+
+
+def _seen_texts(content: dict, texts: dict[str, dict]) -> list[str]:
+    """The share of seen texts, the rates on both kinds, and whether the headline can be cited.
+
+    Parameters
+    ----------
+    texts : of each model, the headline set's slices by text
+    """
+    sizes, total = texts["base"], content["base"]
+    utterances, words = sizes[SEEN]["utterances"], sizes[SEEN]["words"]
+    told = [
+        f"{utterances} of {total['utterances']} {HEADLINE_SET} utterances ({_share(utterances, total['utterances'])}), "
+        f"with {_share(words, total['words'])} of the reference words, have a text that was trained on."
+    ]
+    if not has_unseen_words(sizes):
+        return [*told, "No unseen text is left to score, so nothing shows how much of the WER is learnt by heart."]
+    rates = [f"{NAMES[model]} {_rate(groups[UNSEEN])} against {_rate(groups[SEEN])}" for model, groups in texts.items()]
+    told.append(f"WER on unseen texts against that on seen ones: {'; '.join(rates)}.")
+    told.append("The base was not tuned on either: its two rates show whether the seen texts are easier in themselves.")
+    if _seen_texts_matter(content, texts):
+        told.append("So the headline WER is partly that of learnt sentences: cite the WER on unseen texts.")
+    else:
+        told.append("The seen texts are too few to change the headline WER by much.")
+    return told
+
+
+def _seen_texts_matter(content: dict, texts: dict[str, dict]) -> bool:
+    """Whether the headline WER says too much of seen texts: by SEEN_SHARE or by UNSEEN_EXCESS."""
+    if texts["base"][SEEN]["words"] >= SEEN_SHARE * content["base"]["words"]:
+        return True
+    excesses = (texts[model][UNSEEN]["wer"] - content[model]["wer"] for model in TUNED)
+    return max(excesses) > UNSEEN_EXCESS
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"
 
 
 def _whom(slices: dict, name: str) -> list[str]:

@@ -35,6 +35,7 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 CURVES = {name: Path(f"metrics/train_{name}.csv") for name in findings.TUNED}
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "jiwer", "dvc")
 CODE = ("stages", "params.yaml", "dvc.yaml")  # whose uncommitted changes are worth a word
+SLICES = ("duration", "format", "text", "speaker")  # in the order of their tables
 CORPUS_HEADINGS = ("split", "clips", "hours", "speakers", "refused", "left out")
 
 
@@ -92,7 +93,7 @@ def tables(content: dict, slices: dict, corpus: dict) -> dict:
         "cost_rows": score_tables.cost_rows(scores, cost.known()),
         "age_headings": ("age", *(f"{name} %" for name in slices), "utterances", "speakers"),
         "age_rows": score_tables.age_rows(slices),
-        "slices": [slice_table(slices, name) for name in ("duration", "format", "speaker")],
+        "slices": [slice_table(slices, name) for name in SLICES if name in slices["base"][HEADLINE_SET]],
         "corpus_headings": CORPUS_HEADINGS,
         "corpus_rows": [corpus_row(split, card) for split, card in corpus.items()],
     }

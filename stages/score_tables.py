@@ -1,6 +1,6 @@
 """The contents of metrics/wer.json, slices.json and cost.json as text for the terminal; rates in per cent."""
 
-from stages.scoreboard import HEADLINE_SET, PAIRED, by_model, by_set
+from stages.scoreboard import HEADLINE_SET, PAIRED, SEEN, UNSEEN, by_model, by_set
 from stages.significance import FEWEST_SPEAKERS, LEVEL
 from stages.text_table import aligned
 
@@ -77,6 +77,34 @@ def literature_line(content: dict) -> str:
         f"Under the literature's filter, WER %: {told} ({kept} of {all_of} {HEADLINE_SET} utterances: "
         "3 words or more, and the base at most 50 % wrong)"
     )
+
+
+def seen_texts_lines(slices: dict) -> list[str]:
+    """A line for each evaluation set with texts that were trained on."""
+    sentences = {name: seen_texts_sentence(slices, name) for name in next(iter(slices.values()))}
+    return [f"{name}: {sentence}" for name, sentence in sentences.items() if sentence]
+
+
+def seen_texts_sentence(slices: dict, name: str) -> str | None:
+    """How much of an evaluation set has a text that was trained on, and every model's WER on the rest.
+
+    None where there is no such text, and where slices.json was written without these slices.
+    """
+    texts = {model: sets[name].get("text", {}) for model, sets in slices.items()}
+    sizes = next(iter(texts.values()))
+    if SEEN not in sizes:
+        return None
+    seen, total = sizes[SEEN]["utterances"], sum(block["utterances"] for block in sizes.values())
+    share = f"{seen} of {total} utterances ({100 * seen / total:.1f} %) have a text that was trained on"
+    if not has_unseen_words(sizes):
+        return f"{share}; no unseen text is left to score"
+    rates = ", ".join(f"{model} {percent(groups[UNSEEN]['wer'])}" for model, groups in texts.items())
+    return f"{share}; WER on unseen texts %: {rates}"
+
+
+def has_unseen_words(groups: dict) -> bool:
+    """Whether a set's slices by text, of slices.json, have a WER on unseen texts."""
+    return "wer" in groups.get(UNSEEN, {})
 
 
 def cost_table(scores: dict[str, dict], costs: dict[str, dict]) -> str:

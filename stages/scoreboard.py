@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages import scoring, shards, transcripts
+from stages import scoring, seen_texts, shards, transcripts
 from stages.alignment import UtteranceErrors, align
 from stages.errors import UserError
 from stages.model import MODELS
@@ -35,6 +35,7 @@ LITERATURE_BASE_WER = 0.5  # at most
 DURATIONS: tuple[Seconds, ...] = (1.0, 5.0, 15.0, 30.0)  # where the slices by duration begin and end
 ADULT = 18  # years
 UNKNOWN = "unknown"
+SEEN, UNSEEN = "seen", "unseen"  # the slices by text: was it trained on?
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,14 @@ def by_set(block: dict) -> dict[str, dict]:
     return {HEADLINE_SET: block} | others
 
 
-def slices(board: Board) -> dict:
-    """The contents of slices.json: model -> evaluation set -> what it is cut by -> slice -> figures."""
-    return {name: {key: _slices(found) for key, found in sets.items()} for name, sets in board.items()}
+def slices(board: Board, trained: set[str] | None = None) -> dict:
+    """The contents of slices.json: model -> evaluation set -> what it is cut by -> slice -> figures.
+
+    Parameters
+    ----------
+    trained : the texts that were trained on (`seen_texts.distinct_texts`); None: not known, and nothing is cut by text
+    """
+    return {name: {key: _slices(found, trained) for key, found in sets.items()} for name, sets in board.items()}
 
 
 def _set_figures(found: Answers, base: Answers | None, rules: dict[str, Normaliser]) -> dict:
@@ -184,16 +190,19 @@ def _rounded(found: Difference) -> dict[str, float]:
     return {key: round(value, DIGITS) for key, value in values.items()}
 
 
-def _slices(found: Answers) -> dict:
+def _slices(found: Answers, trained: set[str] | None) -> dict:
     ages = _cut(found, age_group)
     known = [block["wer"] for group, block in ages.items() if group != UNKNOWN and "wer" in block]
     macro = {"age_macro_wer": round(float(np.mean(known)), DIGITS)} if known else {}
-    return macro | {
+    cut = macro | {
         "age": ages,
         "duration": _cut(found, duration_group),
         "format": _cut(found, lambda clip: clip.format),
         "speaker": _cut(found, lambda clip: clip.speaker),
     }
+    if trained is not None:
+        cut["text"] = _cut(found, lambda clip: SEEN if seen_texts.is_seen(clip, trained) else UNSEEN)
+    return cut
 
 
 def _cut(found: Answers, group: Callable[[Clip], str]) -> dict[str, dict]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stages.score_tables import age_rows, interval, percent
+from stages.score_tables import age_rows, interval, percent, seen_texts_sentence
 from stages.scoreboard import HEADLINE_SET, PAIRED, by_model, by_set
 from stages.significance import FEWEST_SPEAKERS
 
@@ -23,6 +23,8 @@ def markdown(content: dict, slices: dict) -> str:
         blocks = {model: by_set(block)[name] for model, block in scores.items()}
         parts += [f"## {name}: {size['utterances']} utterances, {size['speakers']} speakers", _rates(blocks)]
         parts.append("\n".join(f"- {comparison(*pair)}" for pair in content[PAIRED][name].items()))
+        if sentence := seen_texts_sentence(slices, name):
+            parts.append(f"{sentence}.")
         if size["speakers"] < FEWEST_SPEAKERS:
             parts.append(f"*Too few speakers: with fewer than {FEWEST_SPEAKERS}, the intervals are too narrow.*")
     parts += [f"## By age, on {HEADLINE_SET}", _ages(slices)]

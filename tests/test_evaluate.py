@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate, model, params, score_tables, scoreboard, scoring, summary
+from stages import evaluate, model, params, score_tables, scoreboard, scoring, speaker_share, summary
 from stages.errors import UserError
-from stages.shards import Clip
+from stages.shards import Clip, write_manifest
 from stages.transcripts import Journal, Transcript, compression_ratio, read_transcripts, write_transcripts
 from tests.checkpoints import tiny_checkpoint
 from tests.hub_server import COMMIT, serving
@@ -26,16 +26,16 @@ def transcripts(split: str = "adult") -> list[Transcript]:
     return [answer("test", "1", "a b c d", "a b x d"), answer(split, "2", "a b", "a, b")]
 
 
-def clip(name: str, speaker: str = "s1", months: int | None = 75, seconds: float = 3.0) -> Clip:
+def clip(name: str, speaker: str = "s1", months: int | None = 75, seconds: float = 3.0, text: str = "") -> Clip:
     recording = {"source": "a.wav", "source_rate": 16000, "start": None, "end": None, "flags": [], "format": "table"}
     place = {"duration": seconds, "shard": "shard-00000.tar", "offset": 0, "size": 0}
     child = {"speaker": speaker, "age": None, "age_months": months, "gender": None}
-    return Clip(id=name, text="", text_raw="", **child, **recording, **place)
+    return Clip(id=name, text=text, text_raw="", **child, **recording, **place)
 
 
 def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboard.Board:
     """Of one set, each text a reference and what base, lora and selective answered."""
-    clips = clips or [clip(str(number), f"s{number}") for number in range(len(texts))]
+    clips = clips or [clip(str(number), f"s{number}", text=row[0]) for number, row in enumerate(texts)]
     return {
         model: scoreboard.answers(
             [answer("test", c.id, row[0], row[place]) for c, row in zip(clips, texts, strict=True)],
@@ -129,6 +129,75 @@ def test_slice_without_a_reference_word_has_no_rate():
     cut = scoreboard.slices(board(("a", "a"), ("...", "b"), clips=[clip("1"), clip("2", months=100)]))["base"]["test"]
     assert cut["age"]["8"] == {"speakers": 1, "utterances": 1, "words": 0}
     assert score_tables.age_table({"base": {"test": cut}}).splitlines()[2].split() == ["8", "-", "1", "1"]
+
+
+READ = [("The dog ran.", "the dog x", "the dog ran", "the dog ran"), ("a b c", "a x x", "a b x", "a x x")]
+
+
+def test_slices_by_text():
+    rows = [*READ, ("THE DOG RAN", "the dog ran"), ("...", "oh")]
+    cut = scoreboard.slices(board(*[row[:2] for row in rows]), {"the dog ran"})["base"]["test"]["text"]
+    assert list(cut) == ["seen", "unseen"]
+    seen, unseen = cut["seen"], cut["unseen"]
+    assert (seen["wer"], seen["utterances"], seen["words"], seen["speakers"]) == (0.166667, 2, 6, 2)
+    assert (unseen["wer"], unseen["utterances"], unseen["words"]) == (1.0, 2, 3)  # "oh" is inserted there
+    assert seen["wer_low"] == 0.0
+    assert seen["wer_high"] == 0.333333
+
+
+def test_nothing_is_cut_by_text_where_it_is_not_known_what_was_trained_on():
+    slices = scoreboard.slices(board(*READ))
+    assert "text" not in slices["base"]["test"]
+    assert score_tables.seen_texts_lines(slices) == []
+
+
+def test_seen_texts_in_the_terminal_and_the_summary():
+    models = board(*READ)
+    content = scoreboard.figures(models, RULES)
+
+    def told(trained: set[str] | None) -> tuple[list[str], str]:
+        slices = scoreboard.slices(models, trained)
+        return score_tables.seen_texts_lines(slices), summary.markdown(content, slices)
+
+    half = "1 of 2 utterances (50.0 %) have a text that was trained on"
+    rates = "base 66.67, lora 33.33, selective 66.67"
+    lines, text = told({"the dog ran"})
+    assert lines == [f"test: {half}; WER on unseen texts %: {rates}"]
+    assert f"\n\n{half}; WER on unseen texts %: {rates}.\n\n" in text
+    lines, text = told({"the dog ran", "a b c"})
+    assert lines == [
+        "test: 2 of 2 utterances (100.0 %) have a text that was trained on; no unseen text is left to score"
+    ]
+    assert "no unseen text is left to score." in text
+    for trained in (set(), None):
+        lines, text = told(trained)
+        assert lines == []
+        assert "trained on" not in text
+
+
+def test_unseen_texts_without_a_word_are_not_scored():
+    slices = scoreboard.slices(board(("a b", "a b"), ("...", "oh")), {"a b"})
+    assert "wer" not in slices["base"]["test"]["text"]["unseen"]
+    (line,) = score_tables.seen_texts_lines(slices)
+    assert line.startswith("test: 1 of 2 utterances (50.0 %)")
+    assert line.endswith("no unseen text is left to score")
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
+def test_trained_texts_are_those_of_the_speakers_that_are_trained_on(share, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "dev"):
+        Path("processed_data", split).mkdir(parents=True)
+    names = [f"s{number}" for number in range(6)]
+    rows = [clip(f"{name}-{text}", name, text=f"{text} of {name}") for name in names for text in ("One,", "two")]
+    write_manifest(Path("processed_data/train"), rows)
+    write_manifest(Path("processed_data/dev"), [clip("d", "dora", text="one of dora")])
+    settings = params.load(ROOT / "params.yaml")
+    settings = settings.model_copy(update={"train": settings.train.model_copy(update={"data_share": share})})
+    chosen = speaker_share.choose(names, share, settings.seed)
+    assert len(chosen) == max(1, round(6 * share))
+    expected = {f"one of {name}" for name in chosen} | {f"two of {name}" for name in chosen}
+    assert evaluate.trained_texts(settings) == expected
 
 
 def test_table():

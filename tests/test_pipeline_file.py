@@ -59,6 +59,11 @@ def test_report_shows_no_parameter_that_would_not_make_it_anew():
     assert "stages/report.html.j2" in STAGES["report"]["deps"]
 
 
+def test_other_training_speakers_are_scored_anew():
+    """Which texts are seen follows from the speakers that are trained on."""
+    assert {"seed", "train.data_share"} <= set(STAGES["evaluate"]["params"])
+
+
 def test_names_and_outputs():
     names = "check_params fetch_base preprocess train_lora train_selective transcribe evaluate report"
     assert set(names.split()) == STAGES.keys()

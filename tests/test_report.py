@@ -46,6 +46,7 @@ def prepared(tmp_path_factory) -> Path:
     """All that the stage reads, with names and transcripts made to break the page."""
     root = tmp_path_factory.mktemp("report")
     tiny_checkpoint(root / "models" / "base")
+    write_split(root / "processed_data" / "train", 2, seed=1)  # the texts of the other splits' first two clips
     for name, count in (("test", 6), ("adult", 2)):
         folder = root / "processed_data" / name
         write_split(folder, count, seed=1)
@@ -118,12 +119,40 @@ def test_every_part_is_there(page):
     text = Page(page).text
     for heading in ("In short", "Scores", "Cost", "By age", "Corpus", "How it was made"):
         assert heading in text
+    for slice_name in ("duration", "format", "text", "speaker"):
+        assert f"By {slice_name}" in text
+    assert "Were the test sentences trained on?" in text
     assert page.count("<svg") == 5
     assert page.count("<audio") == 6  # all test clips improved; LoRA made no error, so none is its worst
     assert "LoRA trains 1,000 parameters (1.00 %) in 2 min" in text
     assert "Nothing: LoRA made no error." in text
     assert "train_lora:" in text
     assert "Commit" in text or "no known commit" in text
+
+
+def test_slices_of_earlier_versions_are_shown(page):
+    before = Path("metrics/slices.json").read_text()
+    slices = json.loads(before)
+    assert slices["base"]["test"]["text"]["seen"]["utterances"] == 2
+    assert list(slices["base"]["adult"]["text"]) == ["seen"]
+    for sets in slices.values():
+        for cut in sets.values():
+            del cut["text"]
+    try:
+        Path("metrics/slices.json").write_text(json.dumps(slices))
+        report.main()
+        assert "By text" not in report.REPORT.read_text()
+        assert "trained on?" not in report.REPORT.read_text()
+    finally:
+        Path("metrics/slices.json").write_text(before)
+
+
+def test_evaluate_says_which_texts_were_trained_on(workspace, capsys):
+    evaluate.main()
+    printed = capsys.readouterr().out
+    assert "\ntest: 2 of 6 utterances (33.3 %) have a text that was trained on; WER on unseen texts %: base" in printed
+    assert "\nadult: 2 of 2 utterances (100.0 %) have a text that was trained on; no unseen text" in printed
+    assert "2 of 6 utterances (33.3 %) have a text that was trained on" in evaluate.SUMMARY.read_text()
 
 
 def test_sound_is_the_clip(page, workspace):
@@ -215,10 +244,10 @@ def test_where_words_were_inserted(reference, hypothesis, expected):
     assert alignment.align([reference], [hypothesis], scoring.light).inserted_at.tolist() == expected
 
 
-def said(rows: list[tuple[str, ...]], costs: dict | None = None) -> dict[str, str]:
+def said(rows: list[tuple[str, ...]], trained: set[str] | None = None) -> dict[str, str]:
     models = board(*rows)
-    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models)
-    return {found.question: " ".join(found.answers) for found in findings.findings(content, slices, costs or {})}
+    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, trained)
+    return {found.question: " ".join(found.answers) for found in findings.findings(content, slices, {})}
 
 
 def test_findings_when_one_strategy_is_better():
@@ -238,3 +267,48 @@ def test_findings_when_nothing_is_shown():
     assert "With only 2 speakers" in found["Is the difference real?"]
     assert "At age 6 it does worse than the base." in found["For whom?"]
     assert "(100 %)" in found["What went wrong?"]
+
+
+TRAINED_ON = "Were the test sentences trained on?"
+WARNING = "cite the WER on unseen texts"
+LEARNT = ("a b", "a x", "a b", "a b")  # the tuned models know it by heart
+OTHER = ("c d e f g h i j", "c x x x g h i j", "c d x x g h i j", "c d e x g h i j")
+
+
+def test_findings_warn_of_learnt_sentences():
+    found = said([LEARNT] * 2 + [OTHER] * 2, {"a b"})[TRAINED_ON]
+    assert "2 of 4 test utterances (50.0 %), with 20.0 % of the reference words, have a text" in found
+    assert "LoRA 25.00 % (25.00 to 25.00) against 0.00 % (0.00 to 0.00); selective tuning 12.50 %" in found
+    assert WARNING in found
+
+
+@pytest.mark.parametrize(("others", "warned"), [(4, True), (40, False)])
+def test_few_seen_texts_matter_if_the_headline_is_lower_for_them(others, warned):
+    found = said([LEARNT] + [OTHER] * others, {"a b"})[TRAINED_ON]
+    assert (WARNING in found) == warned  # of the words, 5.9 and 0.6 %; points between headline and unseen: 1.5 and 0.2
+    assert ("too few to change the headline" in found) != warned
+
+
+def test_findings_when_no_text_was_trained_on():
+    assert said([OTHER] * 2, {"a b"})[TRAINED_ON] == "No: no test utterance has a text that was trained on."
+    assert said([OTHER] * 2, set())[TRAINED_ON] == "No: no test utterance has a text that was trained on."
+    assert TRAINED_ON not in said([OTHER] * 2)
+
+
+@pytest.mark.parametrize("more", [[], [("...", "oh", "oh", "oh")]])
+def test_findings_when_no_unseen_word_is_left(more):
+    found = said([LEARNT] * 2 + more, {"a b"})[TRAINED_ON]
+    assert f"2 of {2 + len(more)} test utterances" in found
+    assert "with 100.0 % of the reference words" in found
+    assert "No unseen text is left to score" in found
+    assert WARNING not in found
+
+
+def test_findings_when_whisper_counts_no_word_in_the_seen_texts():
+    models = board(("um", "um", "", "um"), OTHER)
+    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, {"um"})
+    for sets in slices.values():  # as Whisper's normaliser leaves it, which deletes um
+        sets["test"]["text"]["seen"] = {"speakers": 1, "utterances": 1, "words": 0}
+    found = findings.findings(content, slices, {})[2]
+    assert found.question == TRAINED_ON
+    assert "; LoRA 25.00 % against no rate (no words);" in " ".join(found.answers)

@@ -21,6 +21,7 @@ from stages import (
     objective,
     params,
     shards,
+    speaker_share,
     strategies,
     trainer_options,
 )
@@ -159,6 +160,7 @@ def test_smaller_share_of_the_speakers_is_part_of_a_larger_one(tmp_path):
     before: set[str] = set()
     for share, count in ((0.01, 1), (0.25, 3), (0.5, 6), (1.0, 11)):
         chosen = dataset.of_speakers(table, share, seed=1)
+        assert set(chosen["speaker"]) == speaker_share.choose(speakers, share, seed=1)
         assert len(set(chosen["speaker"])) == count
         assert before <= set(chosen["speaker"])
         assert chosen["clip"] == [clip for clip in range(44) if speakers[clip] in set(chosen["speaker"])]
