@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# All tables of docs/results.md, on the data/ and params.yaml that it names: two more seeds (each with other dev speakers),
+# shares of the training speakers, and other people's decoders. 12 trainings, 6 of each strategy; a killed one goes on.
+# Needs pip install -r requirements-extra.txt.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+dvc repro
+
+for seed in 2 3; do
+  echo "benchmark-seed-$seed seed=$seed"
+done | python -m experiments.run
+dvc exp show --md --drop '.*' --keep 'Experiment|^seed|(base|lora|selective).wer$|adult.wer$' |
+  awk '!/\[/ || /\[benchmark-/' # not those of other recipes
+
+experiments/data_size.sh
+
+for name in lora selective; do
+  python -m stages.export "$name" --ctranslate2
+done
+python -m bench.decoders models/base exports/lora exports/selective
