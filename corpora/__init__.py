@@ -1,0 +1,1 @@
+"""Corpus recipes: one file a corpus, which turns it as distributed into the pipeline's data/. See README.md."""

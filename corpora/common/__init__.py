@@ -1,0 +1,1 @@
+"""What every corpus recipe needs: reading what was distributed, checking it, writing data/."""
