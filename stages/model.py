@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import shutil
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +119,8 @@ def _load_adapter(folder: Path, base_folder: Path) -> PeftModel:
     check_files(folder)
     base = load_whisper(base_folder)
     try:
-        model = PeftModel.from_pretrained(base, folder, use_safetensors=True, local_files_only=True)
+        with without_peft_warning():
+            model = PeftModel.from_pretrained(base, folder, use_safetensors=True, local_files_only=True)
     except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
         raise UserError(f"{folder} does not fit the base model in {base_folder}: {said(error, lines=3)}") from None
     with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
@@ -127,6 +129,18 @@ def _load_adapter(folder: Path, base_folder: Path) -> PeftModel:
     if stored != expected:
         raise UserError(f"{folder}: adapter has {stored} weights, its config asks for {expected}; train it again")
     return model
+
+
+@contextlib.contextmanager
+def without_peft_warning() -> Iterator[None]:
+    """Wrap a model with PEFT without the warning that `is_gradient_checkpointing` is deprecated.
+
+    PEFT 0.21 reads this attribute of every model that it wraps, and transformers 5.24 warns of it: the call is inside
+    PEFT, so it cannot be avoided here.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        yield
 
 
 def whisper_of(model: WhisperForConditionalGeneration | PeftModel) -> WhisperForConditionalGeneration:

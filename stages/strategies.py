@@ -5,6 +5,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import WhisperForConditionalGeneration
 
 from stages.errors import UserError
+from stages.model import without_peft_warning
 from stages.params import ALL, TrainLora, TrainSelective
 
 
@@ -25,7 +26,8 @@ def add_lora(model: WhisperForConditionalGeneration, settings: TrainLora) -> Pef
         use_rslora=settings.variant == "rslora",
         target_modules=rf".*\.({modules})",
     )
-    return get_peft_model(model, config)
+    with without_peft_warning():
+        return get_peft_model(model, config)
 
 
 def unfreeze_layers(
