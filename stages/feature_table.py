@@ -3,13 +3,14 @@
 import hashlib
 import json
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from datasets import Dataset, NamedSplit
+from datasets import Dataset, NamedSplit, disable_progress_bars
 from filelock import FileLock
 from transformers import WhisperFeatureExtractor, WhisperProcessor
 
@@ -81,6 +82,8 @@ def speech_table(
     source = {"folder": folder, "kept": kept, "extractor": extractor, "spare_seconds": spare_seconds}
     apart = min(workers, len(kept))
     source["is_forked"] = apart > 1  # one is this process
+    if not sys.stderr.isatty():
+        disable_progress_bars()  # in a file, every state of a bar would stay
     with FileLock(place.with_suffix(".lock")):  # both strategies may start at once
         _remove_others(place)
         return Dataset.from_generator(_rows, gen_kwargs=source, num_proc=apart or None, **options)
