@@ -35,12 +35,13 @@ from stages import (
     scoring,
     shared_memory,
     strategies,
+    trackers,
     trainer_options,
 )
 from stages.digest import folder_sha256
 from stages.errors import UserError
 from stages.mirror import Mirror
-from stages.params import Params
+from stages.params import Params, Runtime
 from stages.shards import PROCESSED
 from stages.trainer import Keeper, SpeechTrainer
 
@@ -58,12 +59,14 @@ def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[Whi
     strategy : that stage's section of the parameters
     choose : decides which of the base model's parameters learn; returns the model to train
     """
+    trackers.check(settings.runtime)
     process = PartialState(cpu=hardware.choose_device(settings.runtime.device).type == "cpu")
     set_seed(settings.seed)
     hardware.allow_tf32(settings.train.precision)
     relevant = [settings.seed, settings.language, settings.train.model_dump(), strategy.model_dump()]
     digests = {path.name: folder_sha256(path) for path in (model.BASE_FOLDER, PROCESSED / "train", PROCESSED / "dev")}
     folder = checkpoints.run_folder(stage, relevant, digests.values())
+    trackers.set_up(settings.runtime, folder)
     with contextlib.ExitStack() as stack:
         if process.is_main_process:
             stack.enter_context(checkpoints.held(folder))
@@ -76,7 +79,7 @@ def run(stage: str, settings: Params, strategy: BaseModel, choose: Callable[[Whi
         trainer = make_trainer(tuned, settings, strategy.learning_rate, keeper, digests)
         if trainer.is_fsdp_enabled and train.average_share:
             raise UserError("params.yaml: train.average_share must be 0 under FSDP, which splits the weights up")
-        announce(stage, tuned, trainer)
+        announce(stage, tuned, trainer, settings.runtime)
         resume(trainer, folder)
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
         if process.is_main_process:
@@ -131,12 +134,11 @@ def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, 
     labels = feature_table.Labels(processor, prompt, positions)
     together = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # set by the launcher
     shared_memory.check(settings, together, processor.feature_extractor.feature_size)
+    workers = trainer_options.data_workers(runtime)
     cache, window = checkpoints.root() / "features", processor.feature_extractor.nb_max_frames
     clips = {}
     for name in ("train", "dev"):
-        table = feature_table.speech_table(
-            PROCESSED / name, digests[name], labels, train.spare_seconds, cache, runtime.data_workers
-        )
+        table = feature_table.speech_table(PROCESSED / name, digests[name], labels, train.spare_seconds, cache, workers)
         if name == "train":
             table = dataset.of_speakers(table, train.data_share, settings.seed)
         clips[name] = dataset.Clips(table, train.augment, settings.seed)
@@ -156,7 +158,7 @@ def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, 
     )
 
 
-def announce(stage: str, tuned, trainer: SpeechTrainer) -> None:
+def announce(stage: str, tuned, trainer: SpeechTrainer, runtime: Runtime) -> None:
     """Say what is going to be trained, and how."""
     learning, total = strategies.parameter_counts(tuned)
     batches, speakers = trainer.batches, len(set(trainer.train_dataset.table["speaker"][:]))
@@ -168,6 +170,9 @@ def announce(stage: str, tuned, trainer: SpeechTrainer) -> None:
             f"each batch in {batches.devices * batches.parts} part(s) on {batches.devices} "
             f"{trainer.args.device.type} device(s){sharded}"
         )
+        workers = trainer_options.data_workers(runtime)
+        if workers < runtime.data_workers:
+            print(f"{stage}: runtime.data_workers is {runtime.data_workers}; lowered to {workers}, the number of cores")
 
 
 def resume(trainer: SpeechTrainer, folder: Path) -> None:

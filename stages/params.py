@@ -27,6 +27,7 @@ from stages.errors import UserError, told_plainly
 
 PARAMS_FILE = Path("params.yaml")
 ALL = "all"  # layers
+TRACKERS = ("tensorboard", "wandb", "mlflow")
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[Finite, Field(ge=0)]
@@ -51,6 +52,13 @@ def _layers(value: Any) -> int | str:
     return value
 
 
+def _trackers(value: Any) -> list[str]:
+    names = [] if value == "none" else value if isinstance(value, list) else [value]
+    if any(name not in TRACKERS for name in names):
+        raise ValueError(f"none, {', '.join(TRACKERS)}, or a list of these")
+    return names
+
+
 class _Section(BaseModel):
     """A frozen group of keys: none missing, none unknown, no value silently converted to another type."""
 
@@ -59,6 +67,7 @@ class _Section(BaseModel):
 
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
 Layers = Annotated[int | Literal["all"], PlainValidator(_layers)]
+Trackers = Annotated[list[str], PlainValidator(_trackers)]
 
 
 class Columns(_Section):
@@ -185,6 +194,7 @@ class Runtime(_Section):
     checkpoint_minutes: NonNegative
     checkpoint_mirror: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://.+")] | None
     data_workers: Count
+    report_to: Trackers
     preprocess_workers: Count
     dask_scheduler: Annotated[str, Field(pattern=r"^(tcp|tls)://")] | None
 

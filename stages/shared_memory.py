@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stages.errors import UserError
 from stages.params import Params
-from stages.trainer_options import DEV_SECONDS
+from stages.trainer_options import DEV_SECONDS, data_workers
 from stages.units import FRAMES_PER_SECOND
 
 PLACE = Path("/dev/shm")  # noqa: S108 (of Linux; other systems set no limit of this kind)
@@ -35,7 +35,7 @@ def check(settings: Params, processes: int = 1, mel_bins: int = MEL_BINS) -> Non
     free, needed = shutil.disk_usage(PLACE).free, bytes_needed(settings, processes, mel_bins)
     if needed > free:
         raise UserError(
-            f"params.yaml: runtime.data_workers is {settings.runtime.data_workers}, which takes up to "
+            f"params.yaml: runtime.data_workers, {data_workers(settings.runtime)} on this machine, takes up to "
             f"{needed / MEGABYTE:.0f} MB of shared memory, and {PLACE} has {free / MEGABYTE:.0f} MB free; start the "
             "container with --ipc host, or set it to 0"
         )
@@ -45,4 +45,4 @@ def bytes_needed(settings: Params, processes: int, mel_bins: int) -> int:
     """By training and dev batches at once, at the most."""
     seconds = min(settings.train.batch_seconds / processes, settings.runtime.device_seconds) + DEV_SECONDS
     batch = round(seconds * FRAMES_PER_SECOND) * mel_bins * 4  # float32
-    return processes * settings.runtime.data_workers * PREFETCH * batch
+    return processes * data_workers(settings.runtime) * PREFETCH * batch

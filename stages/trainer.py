@@ -9,7 +9,7 @@ import torch
 from accelerate.data_loader import prepare_data_loader
 from accelerate.utils import broadcast_object_list
 from torch.utils.data import DataLoader
-from transformers import Seq2SeqTrainer, TrainerCallback
+from transformers import PrinterCallback, Seq2SeqTrainer, TrainerCallback
 
 from stages import checkpoints
 from stages.averaging import WeightAverage
@@ -19,6 +19,7 @@ from stages.mirror import Mirror
 from stages.objective import IGNORED
 from stages.shared_memory import PREFETCH
 from stages.trainer_options import is_evaluated
+from stages.training_log import TrainingLog
 
 PROGRESS = "progress.json"  # in each checkpoint
 LOOK_STEPS = 20  # between looks at the loss, and at the clock by several processes: they wait for the device
@@ -52,6 +53,16 @@ class SpeechTrainer(Seq2SeqTrainer):
         self.progress, self.average = keeper.progress, keeper.average
         keeper.trainer = self
         self.add_callback(keeper)
+        self.training_log = TrainingLog(Path(self.args.output_dir).parent.name)
+        self.remove_callback(PrinterCallback)  # prints Python dicts
+        self.add_callback(self.training_log)
+
+    def train(self, *args, **kwargs):
+        """Train as the Trainer does, and leave no progress bar behind, also where it fails."""
+        try:
+            return super().train(*args, **kwargs)
+        finally:
+            self.training_log.close()
 
     def get_train_dataloader(self) -> DataLoader:
         """Not the trainer's own: that one cuts batches by number, and shares them out by its own rules."""

@@ -4,17 +4,23 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import joblib
 from accelerate import PartialState
 from transformers import Seq2SeqTrainingArguments
 
 from stages import hardware
 from stages.batching import Batches
 from stages.dataset import Clips
-from stages.params import Params
+from stages.params import Params, Runtime
 from stages.units import FRAMES_PER_SECOND
 
 DEV_SECONDS = 240.0  # decoded at once: fixed, since what a clip is batched with can change a word
 OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}  # as the trainer calls them
+
+
+def data_workers(runtime: Runtime) -> int:
+    """runtime.data_workers, but no more than there are cores: more would only wait for one another."""
+    return min(runtime.data_workers, joblib.cpu_count())
 
 
 def make_batches(lengths: Sequence[int], settings: Params, window: int) -> Batches:
@@ -75,7 +81,7 @@ def training_arguments(
         average_tokens_across_devices=True,
         ddp_find_unused_parameters=False,
         remove_unused_columns=False,
-        dataloader_num_workers=runtime.data_workers,
+        dataloader_num_workers=data_workers(runtime),
         dataloader_pin_memory=device.type == "cuda",
         learning_rate=learning_rate,
         lr_scheduler_type="linear",
@@ -103,7 +109,9 @@ def training_arguments(
         fp16=precision == "fp16",
         torch_compile=runtime.compile,
         use_cpu=device.type == "cpu",
-        report_to="none",
+        report_to=runtime.report_to or "none",
+        run_name=folder.parent.name,  # the stage's, in a tracker
+        disable_tqdm=True,  # stages/training_log.py has the progress bar
     )
     # The trainer would otherwise spread each batch over all GPUs with DataParallel, unasked.
     arguments._n_gpu = min(arguments.n_gpu, 1)

@@ -20,8 +20,8 @@ TRAIN = "import torch; torch.ones(10_000_000).sum(); from stages.train_lora impo
 SECONDS = 4.0  # of a clip: what torch, too, spreads over threads
 
 
-def train(workspace: Path, workers: int) -> dict[str, bytes]:
-    """What the stage writes."""
+def train(workspace: Path, workers: int) -> tuple[dict[str, bytes], str]:
+    """What the stage writes, and what it says."""
     chosen = settings({"data_workers": workers}, epochs=2).model_dump()
     (workspace / "params.yaml").write_text(yaml.safe_dump(chosen))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(workspace / f"{workers}-workers")}
@@ -30,7 +30,7 @@ def train(workspace: Path, workers: int) -> dict[str, bytes]:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     files = [*(workspace / "models" / "lora").iterdir(), workspace / "metrics" / "train_lora.csv"]
-    return {path.name: path.read_bytes() for path in files}
+    return {path.name: path.read_bytes() for path in files}, done.stdout + done.stderr
 
 
 def test_one_worker_is_this_process_which_keeps_its_threads(tmp_path):
@@ -46,4 +46,9 @@ def test_data_workers_change_nothing(tmp_path):
     tiny_checkpoint(tmp_path / "models" / "base")
     write_split(tmp_path / "processed_data" / "train", 8, seed=1, seconds=SECONDS)
     write_split(tmp_path / "processed_data" / "dev", 3, seed=2, seconds=SECONDS)
-    assert train(tmp_path, workers=2) == train(tmp_path, workers=0)
+    expected, _ = train(tmp_path, workers=0)
+    assert train(tmp_path, workers=2)[0] == expected
+    results, output = train(tmp_path, workers=1000)
+    assert results == expected
+    assert output.count("runtime.data_workers is 1000; lowered to") == 1
+    assert "Warning" not in output

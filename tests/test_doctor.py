@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages import params, shared_memory
+from stages import params, shared_memory, trackers, trainer_options
 from stages.audio import LFS_POINTER
 from stages.doctor import __main__ as doctor
 from stages.doctor import corpus, credentials, disk, environment, git
@@ -149,14 +149,25 @@ def test_gpus_are_listed(settings, monkeypatch):
 
 def test_too_little_shared_memory_for_data_workers(settings, monkeypatch):
     set_free(monkeypatch, 64e6)  # Docker's
+    monkeypatch.setattr(trainer_options.joblib, "cpu_count", lambda: 16)
     assert "problem" not in told(environment.accelerator(settings))  # the sample has none
     real = params.load(ROOT / "profiles" / "whisper-base.yaml")
     found = told(environment.accelerator(real))
-    assert "data_workers is 4, which takes up to 328 MB of shared memory, and /dev/shm has 64 MB free" in found
+    needed = "data_workers, 4 on this machine, takes up to 328 MB of shared memory, and /dev/shm has 64 MB free"
+    assert needed in found
+    monkeypatch.setattr(trainer_options.joblib, "cpu_count", lambda: 2)
+    assert "data_workers, 2 on this machine, takes up to 164 MB" in told(environment.accelerator(real))
     set_free(monkeypatch, 64e9)
     assert "problem" not in told(environment.accelerator(real))
     monkeypatch.setattr(shared_memory, "PLACE", Path("nowhere"))  # no Linux
     shared_memory.check(real)
+
+
+def test_tracker_that_is_not_installed(settings, monkeypatch):
+    assert "report_to" not in told(environment.accelerator(settings))
+    monkeypatch.setattr(trackers, "_is_installed", lambda package: False)
+    chosen = settings.model_copy(update={"runtime": settings.runtime.model_copy(update={"report_to": ["wandb"]})})
+    assert "problem: params.yaml: runtime.report_to names wandb" in told(environment.accelerator(chosen))
 
 
 def test_wrong_parameters_do_not_keep_the_rest_from_being_looked_at(workspace, monkeypatch, capsys):

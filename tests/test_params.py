@@ -67,6 +67,13 @@ def test_numbers_as_dvc_writes_them(tmp_path, written):
         ("audio_context: utterance", "audio_context: own", r"expected 'utterance' or 'window', got 'own'"),
         ("tiers: null", "tiers: '('", r"preprocess.tiers: expected a regular expression \(missing \)"),
         ("max_refused: 0.2", "max_refused: 20", r"preprocess.max_refused: expected less than or equal to 1"),
+        ("report_to: none", "report_to: comet", r"runtime.report_to: expected none, tensorboard, wandb, mlflow, or a"),
+        ("report_to: none", "report_to: null", r"runtime.report_to: expected none, .* got None"),
+        (
+            "report_to: none",
+            "report_to: [wandb, none]",
+            r"runtime.report_to: expected none, .* got \['wandb', 'none'\]",
+        ),
         ("seed: 1", "seed: 1\nsed: 2", r"sed: unknown key"),
         ("seed: 1", "seed: 1\nseed: 2", r"key 'seed' stands twice"),
         ("seed: 1", "seed: [1", r"not valid YAML"),
@@ -83,6 +90,16 @@ def test_all_layers(tmp_path):
     assert (
         load(tmp_path, TEXT.replace("encoder_layers: 2", "encoder_layers: all")).train_selective.encoder_layers == "all"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [("none", []), ("wandb", ["wandb"]), ("[tensorboard, mlflow]", ["tensorboard", "mlflow"]), ("[]", [])],
+)
+def test_one_tracker_several_or_none(tmp_path, written, names):
+    loaded = load(tmp_path, TEXT.replace("report_to: none", f"report_to: {written}"))
+    assert loaded.runtime.report_to == names
+    assert params.check(loaded.model_dump()) == loaded
 
 
 def test_leftover_of_an_override_is_pointed_out(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from packaging.requirements import Requirement
 
-from stages import hardware, launch, shared_memory
+from stages import hardware, launch, shared_memory, trackers
 from stages.doctor import Finding
 from stages.errors import UserError
 from stages.params import Params
@@ -55,10 +55,11 @@ def accelerator(settings: Params) -> Iterator[Finding]:
         yield Finding("problem", str(error))
         return
     processes = settings.runtime.processes or launch.device_count(settings.runtime)
-    try:
-        shared_memory.check(settings, processes)
-    except UserError as error:
-        yield Finding("problem", str(error))
+    for check in (lambda: shared_memory.check(settings, processes), lambda: trackers.check(settings.runtime)):
+        try:
+            check()
+        except UserError as error:
+            yield Finding("problem", str(error))
     precision = hardware.choose_precision(settings.train.precision, device, learning=True)
     if device.type == "cuda":
         for number in range(torch.cuda.device_count()):
