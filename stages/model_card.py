@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stages import summary
 from stages.export_check import Comparison
 from stages.model import Checkpoint
-from stages.params import Params
+from stages.params import ALL, Params
 from stages.score_tables import percent
 from stages.scoreboard import HEADLINE_SET, by_set
 from stages.shards import LEARNT_FROM
@@ -138,10 +138,15 @@ def _learnt(export: Export) -> str:
         return f"adapters of rank {lora.rank} (alpha {lora.alpha}) on {modules} of every layer."
     chosen = settings.train_selective
     embedding = ", and the token embedding" if chosen.token_embedding else ""
-    return (
-        f"the top {chosen.encoder_layers} encoder and the top {chosen.decoder_layers} decoder layers{embedding}; "
-        "everything else is the base's."
-    )
+    encoder, decoder = _layers(chosen.encoder_layers, "encoder"), _layers(chosen.decoder_layers, "decoder")
+    return f"{encoder} and {decoder}{embedding}; everything else is the base's."
+
+
+def _layers(count: int | str, stack: str) -> str:
+    """How many of a stack's layers learnt, in words."""
+    if count in (ALL, 0):
+        return f"{'all' if count else 'no'} {stack} layers"
+    return f"the top {stack} layer" if count == 1 else f"the top {count} {stack} layers"
 
 
 def _parameters(export: Export) -> list[tuple[str, object]]:

@@ -400,3 +400,16 @@ def test_what_the_hub_refuses_is_told_and_the_export_stays(workspace, monkeypatc
             run(monkeypatch, "lora", "--push-to-hub", NAME, "--license", "mine")
         assert not received.commits
     assert exporter.is_export(Path("exports/lora"))
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        ("all", "all encoder layers"),
+        (0, "no encoder layers"),
+        (1, "the top encoder layer"),
+        (4, "the top 4 encoder layers"),
+    ],
+)
+def test_card_says_which_layers_learnt(count, words):
+    assert model_card._layers(count, "encoder") == words
