@@ -15,8 +15,9 @@ Columns:
                  bf16 GB/min, SPARE for kernels' workspace and fragmentation, and CUDA_OWN for CUDA itself
     least GB     the same with gradient checkpointing and adamw_8bit
 
-Each layer keeps as much as the next: three small models of the real width, with one more encoder or decoder layer, tell
-what a layer adds, and so what all of them take. The logits of the text are not counted: children say little.
+Three small models of the real width, with two layers of each kind and with one more encoder or decoder layer, tell what
+a layer adds, and so what all of them take: each encoder layer, and each decoder layer below the top two, keeps as much
+as the next. The logits of the text are not counted: children say little.
 """
 
 import argparse
@@ -143,8 +144,7 @@ def tuned_model(config: WhisperConfig, strategy: str, device: str) -> torch.nn.M
     model.encode_at_own_length(whisper)
     if strategy == "lora":
         return strategies.add_lora(whisper, settings.train_lora).train()
-    section = settings.train_selective.model_copy(update={"decoder_layers": config.decoder_layers})
-    return strategies.unfreeze_layers(whisper, section).train()
+    return strategies.unfreeze_layers(whisper, settings.train_selective).train()
 
 
 def kept_bytes(tuned: torch.nn.Module, clips: int) -> int:

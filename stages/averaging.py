@@ -23,7 +23,7 @@ def learning_weights(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
 
 
 class WeightAverage:
-    """The running mean of a model's learning weights. It costs one more copy of them in memory."""
+    """The running mean of a model's learning weights. It costs a copy of them, and another during evaluations."""
 
     def __init__(self):
         self.count = 0  # sets of weights that were added
