@@ -12,10 +12,10 @@ from stages import checkpoints
 from stages.errors import UserError
 from stages.params import Runtime
 
-PACKAGES = {  # any one of them will do
+PACKAGES = {  # any one of a tracker's will do
     "tensorboard": ("tensorboard", "tensorboardX"),
     "wandb": ("wandb",),
-    "mlflow": ("mlflow", "mlflow-skinny"),
+    "mlflow": ("mlflow",),
 }
 PRIVATE = {
     "WANDB_CONSOLE": "off",  # else what the stage prints is sent, with names of clips

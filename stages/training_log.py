@@ -8,8 +8,7 @@ from transformers import TrainerCallback
 
 from stages.units import Seconds
 
-# heading, width
-COLUMNS = {
+COLUMNS = {  # heading: width in characters
     "epoch": 6,
     "train loss": 10,
     "dev loss": 8,
