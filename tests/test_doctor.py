@@ -153,10 +153,10 @@ def test_too_little_shared_memory_for_data_workers(settings, monkeypatch):
     assert "problem" not in told(environment.accelerator(settings))  # the sample has none
     real = params.load(ROOT / "profiles" / "whisper-base.yaml")
     found = told(environment.accelerator(real))
-    needed = "data_workers, 4 on this machine, takes up to 328 MB of shared memory, and /dev/shm has 64 MB free"
+    needed = "data_workers, 4 on this machine, takes up to 249 MB of shared memory, and /dev/shm has 64 MB free"
     assert needed in found
     monkeypatch.setattr(trainer_options.joblib, "cpu_count", lambda: 2)
-    assert "data_workers, 2 on this machine, takes up to 164 MB" in told(environment.accelerator(real))
+    assert "data_workers, 2 on this machine, takes up to 125 MB" in told(environment.accelerator(real))
     set_free(monkeypatch, 64e9)
     assert "problem" not in told(environment.accelerator(real))
     monkeypatch.setattr(shared_memory, "PLACE", Path("nowhere"))  # no Linux

@@ -20,6 +20,7 @@ EVALUATIONS = (1, 2, 3, 20)
 @pytest.fixture
 def workspace(prepared, tmp_path, monkeypatch) -> Path:  # noqa: F811
     root = shutil.copytree(prepared, tmp_path / "workspace")
+    shutil.rmtree(root / "processed_data" / "train", ignore_errors=True)
     write_split(root / "processed_data" / "train", CLIPS, seed=1, seconds=CLIP_SECONDS)
     write_split(root / "processed_data" / "dev", 3, seed=2)
     monkeypatch.chdir(root)
