@@ -15,19 +15,20 @@ Needs pip install -r requirements-extra.txt. A checkpoint without an export is c
 import argparse
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from bench.transcribe import convert
+from bench.train import device_type
+from bench.transcribe import convert, stock_pipeline
 from stages import model, params, scoreboard, scoring, shards
+from stages.export_check import evenly_spaced
 from stages.shards import PROCESSED, Clip
 from stages.text_table import aligned
 from stages.transcripts import Transcript, compression_ratio
-from stages.units import SAMPLE_RATE
 
 HEADER = ("model", "decoder", "WER %", "interval", "sub", "del", "ins", "runaway", "clips")
 FASTER_OPTIONS = {
@@ -45,7 +46,8 @@ def main() -> None:
     parser.add_argument("--decoders", nargs="+", choices=DECODERS, default=DECODERS, help="default: all")
     arguments = parser.parse_args()
     settings = params.load()
-    clips = evenly_spaced(shards.read_manifest(PROCESSED / arguments.set), arguments.clips)
+    clips = shards.read_manifest(PROCESSED / arguments.set)
+    clips = evenly_spaced(clips, arguments.clips or len(clips))
     audio = [shards.read_audio(PROCESSED / arguments.set, clip) for clip in clips]
     rules = scoring.normalisers(model.load_processor(model.BASE_FOLDER).tokenizer, settings.language)
     rows = []
@@ -56,13 +58,6 @@ def main() -> None:
     print(aligned([HEADER, *rows], names=2))
 
 
-def evenly_spaced(clips: Sequence[Clip], count: int | None) -> list[Clip]:
-    """So many of the clips, or all of them."""
-    if not count or count >= len(clips):
-        return list(clips)
-    return [clips[place] for place in np.linspace(0, len(clips) - 1, count).round().astype(int)]
-
-
 def decoded(decoder: str, folder: Path, audio: list[np.ndarray], language: str) -> Iterator[str]:
     """The text of every clip (float32, shape (samples,), 16 kHz) by one decoder."""
     if decoder == "pipeline":
@@ -71,13 +66,10 @@ def decoded(decoder: str, folder: Path, audio: list[np.ndarray], language: str) 
 
 
 def by_pipeline(folder: Path, audio: list[np.ndarray], language: str) -> Iterator[str]:
-    from transformers import pipeline
-
     stock = folder / "transformers" if (folder / "transformers").is_dir() else folder
-    recogniser = pipeline("automatic-speech-recognition", model=str(stock), dtype=torch.float32)
-    options = {"language": language, "task": "transcribe", "num_beams": 1}
+    transcribe = stock_pipeline(stock, device_type(), language)
     for clip in audio:
-        yield recogniser({"raw": clip, "sampling_rate": SAMPLE_RATE}, generate_kwargs=options)["text"].strip()
+        yield transcribe([clip])[0]
 
 
 def by_faster_whisper(folder: Path, audio: list[np.ndarray], language: str, options: dict) -> Iterator[str]:

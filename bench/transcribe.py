@@ -215,11 +215,11 @@ def ours(folder: Path, device: str, window: str, precision: str) -> Transcriber:
     return transcribe
 
 
-def stock_pipeline(folder: Path, device: str) -> Transcriber:
+def stock_pipeline(folder: Path, device: str, language: str = "en") -> Transcriber:
     from transformers import pipeline
 
     recogniser = pipeline("automatic-speech-recognition", model=str(folder), device=device, dtype=torch.float32)
-    options = {"language": "en", "task": "transcribe", "num_beams": 1}
+    options = {"language": language, "task": "transcribe", "num_beams": 1}
 
     def transcribe(clips: list[np.ndarray]) -> list[str]:
         inputs = [{"raw": clip, "sampling_rate": SAMPLE_RATE} for clip in clips]

@@ -22,6 +22,14 @@ def learning_weights(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
     return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
 
 
+@torch.no_grad()
+def give_weights(model: torch.nn.Module, values: dict[str, torch.Tensor]) -> None:
+    """Set some of a model's learning weights, in place."""
+    weights = learning_weights(model)
+    for name, value in values.items():
+        weights[name].copy_(value)
+
+
 class WeightAverage:
     """The running mean of a model's learning weights. It costs a copy of them, and another during evaluations."""
 
@@ -39,28 +47,20 @@ class WeightAverage:
             else:
                 self.mean[name] = weight.detach().float().clone()
 
-    @torch.no_grad()
     def put_into(self, model: torch.nn.Module) -> None:
         """Give the model the mean as its weights; without a mean, leave it as it is."""
-        if self.count:
-            for name, weight in learning_weights(model).items():
-                weight.copy_(self.mean[name])
+        give_weights(model, self.mean)
 
     @contextlib.contextmanager
     def used_by(self, model: torch.nn.Module) -> Iterator[None]:
         """Context in which the model's weights are the mean."""
-        if not self.count:
-            yield
-            return
         weights = learning_weights(model)
-        before = {name: weight.detach().clone() for name, weight in weights.items()}
+        before = {name: weights[name].detach().clone() for name in self.mean}
         self.put_into(model)
         try:
             yield
         finally:
-            with torch.no_grad():
-                for name, weight in weights.items():
-                    weight.copy_(before[name])
+            give_weights(model, before)
 
     def save(self, checkpoint: Path) -> None:
         """Write the mean, if there is one, into a checkpoint's folder."""

@@ -57,8 +57,13 @@ def choose(clips: Sequence[Clip], count: int, window: Seconds) -> list[Clip]:
     fitting = [clip for clip in clips if clip.duration <= window]
     if not fitting:
         raise UserError(f"no test clip fits in the model's window of {window:g} s: an export cannot be checked")
-    places = np.linspace(0, len(fitting) - 1, min(count, len(fitting))).round().astype(int)
-    return [fitting[place] for place in places]
+    return evenly_spaced(fitting, count)
+
+
+def evenly_spaced(clips: Sequence[Clip], count: int) -> list[Clip]:
+    """So many of the clips, the first and the last among them; all where there are no more."""
+    places = np.linspace(0, len(clips) - 1, min(count, len(clips))).round().astype(int)
+    return [clips[place] for place in places]
 
 
 def decoder(checkpoint: Checkpoint, settings: Params, audio_context: str | None = None) -> Decoder:

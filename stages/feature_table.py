@@ -16,8 +16,8 @@ from transformers import WhisperFeatureExtractor, WhisperProcessor
 
 from stages import features
 from stages.errors import UserError
-from stages.shards import read_audio, read_manifest
-from stages.units import FRAMES_PER_SECOND, SAMPLE_RATE
+from stages.shards import Clip, read_audio, read_manifest
+from stages.units import FRAMES_PER_SECOND, SAMPLE_RATE, Seconds
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,7 @@ def speech_table(
     """
     clips = read_manifest(folder)
     extractor = labels.processor.feature_extractor
-    window = extractor.n_samples / SAMPLE_RATE
-    for clip in clips:
-        if clip.duration > window:
-            raise UserError(
-                f"{folder}: clip {clip.id} lasts {clip.duration:.1f} s and the model hears {window:g} s at most; "
-                "lower preprocess.max_seconds in params.yaml"
-            )
+    _check_durations(folder, clips, extractor.n_samples / SAMPLE_RATE)
     tokens = {clip.id: labels(clip.text) for clip in clips}
     too_long = [clip.id for clip in clips if len(tokens[clip.id]) > labels.most]
     if too_long:
@@ -87,6 +81,16 @@ def speech_table(
     with FileLock(place.with_suffix(".lock")):  # both strategies may start at once
         _remove_others(place)
         return Dataset.from_generator(_rows, gen_kwargs=source, num_proc=apart or None, **options)
+
+
+def _check_durations(folder: Path, clips: list[Clip], window: Seconds) -> None:
+    """Raise UserError where a clip is longer than the model's window."""
+    for clip in clips:
+        if clip.duration > window:
+            raise UserError(
+                f"{folder}: clip {clip.id} lasts {clip.duration:.1f} s and the model hears {window:g} s at most; "
+                "lower preprocess.max_seconds in params.yaml"
+            )
 
 
 def _remove_others(place: Path) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate, finetune, report, trainer_options
-from stages.trainer import SpeechTrainer
+from stages import evaluate, finetune, params, report, trainer_options
 from tests.test_report import prepared  # noqa: F401 (the fixture: all that the report reads)
-from tests.test_training import run, settings, write_split
+from tests.test_training import failing, run, settings, write_split
 
 CLIPS = 17
 CLIP_SECONDS = 1.0  # and half a second of silence after each
@@ -20,7 +19,7 @@ EVALUATIONS = (1, 2, 3, 20)
 @pytest.fixture
 def workspace(prepared, tmp_path, monkeypatch) -> Path:  # noqa: F811
     root = shutil.copytree(prepared, tmp_path / "workspace")
-    shutil.rmtree(root / "processed_data" / "train", ignore_errors=True)
+    shutil.rmtree(root / "processed_data" / "train")
     write_split(root / "processed_data" / "train", CLIPS, seed=1, seconds=CLIP_SECONDS)
     write_split(root / "processed_data" / "dev", 3, seed=2)
     monkeypatch.chdir(root)
@@ -29,8 +28,8 @@ def workspace(prepared, tmp_path, monkeypatch) -> Path:  # noqa: F811
     return root
 
 
-def read_curve(name: str = "lora") -> list[dict[str, str]]:
-    with open(f"metrics/train_{name}.csv", encoding="utf-8", newline="") as file:
+def read_curve() -> list[dict[str, str]]:
+    with open("metrics/train_lora.csv", encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -84,11 +83,11 @@ def test_training_curve_and_report_hold_together(workspace, steps, evaluations, 
         assert "<svg" in make_report()
 
 
-def scheduled(batch_seconds: float, **train):
-    """Parameters without augmentation, which could make a batch longer."""
-    values = settings(batch_seconds=batch_seconds, **train).model_dump()
+def scheduled(batch_seconds: float, runtime: dict | None = None, **train) -> params.Params:
+    """Parameters at one speed: others could make a batch longer."""
+    values = settings(runtime, batch_seconds=batch_seconds, **train).model_dump()
     values["train"]["augment"]["speeds"] = [1.0]
-    return type(settings()).model_validate(values)
+    return params.Params.model_validate(values)
 
 
 def test_early_stop_at_the_first_possible_moment(workspace, monkeypatch):
@@ -114,19 +113,11 @@ class Killed(Exception):
 @pytest.mark.parametrize("killed_at", [3, 9, 12, 17, 33])
 def test_resumed_between_evaluations(workspace, monkeypatch, killed_at):
     """A checkpoint after every step; the curve of the resumed run is that of one which was never killed."""
-    chosen = scheduled(2.0, evaluations_per_epoch=2, epochs=2, patience=100)
-    chosen = chosen.model_copy(update={"runtime": chosen.runtime.model_copy(update={"checkpoint_minutes": 0.0})})
+    chosen = scheduled(2.0, {"checkpoint_minutes": 0.0}, evaluations_per_epoch=2, epochs=2, patience=100)
     run("train_lora", chosen)
     expected = read_curve()
-    train = SpeechTrainer.training_step
-
-    def train_until_killed(trainer, *args, **kwargs):
-        if trainer.state.global_step == killed_at:
-            raise Killed
-        return train(trainer, *args, **kwargs)
-
     with monkeypatch.context() as patch:
-        patch.setattr(SpeechTrainer, "training_step", train_until_killed)
+        failing(patch, killed_at, Killed())
         with pytest.raises(Killed):
             run("train_lora", chosen)
     run("train_lora", chosen)

@@ -422,21 +422,9 @@ def test_how_it_is_run_does_not_change_what_is_learnt(workspace, shared):
 
 def test_best_checkpoint_on_dev_is_kept(workspace, monkeypatch):
     """The metric says the first evaluation was the best: its weights are what is saved."""
-    scores = iter([0.1, 0.9])
-    monkeypatch.setattr(finetune, "word_error_rate", lambda *_: lambda _: {"wer": next(scores)})
-    kept = []
-    save = Seq2SeqTrainer._save_checkpoint
-
-    def save_and_remember(trainer, *args, **kwargs):
-        kept.append(trainer.model.model.decoder.layers[0].fc1.weight.detach().clone())
-        save(trainer, *args, **kwargs)
-
-    monkeypatch.setattr(Seq2SeqTrainer, "_save_checkpoint", save_and_remember)
-    chosen = settings()
-    run("train_selective", chosen)
-    saved = load_file("models/selective/model.safetensors")["model.decoder.layers.0.fc1.weight"]
-    assert torch.equal(saved, kept[0])
-    assert not torch.equal(saved, kept[1])
+    saved, _ = train_and_watch(monkeypatch, [0.1, 0.9])
+    assert torch.equal(tuned_weight(), saved[0])
+    assert not torch.equal(tuned_weight(), saved[1])
 
 
 def test_dev_metric_compares_each_clip_with_its_own_words(workspace, tmp_path, monkeypatch):
