@@ -136,7 +136,8 @@ class Keeper(TrainerCallback):
     folder : of the run's checkpoints
     minutes : between checkpoints
     evaluations : of the dev set in an epoch; 0: none but that after the last step
-    average_share : of the steps, the last ones, at whose evaluations weights are averaged; 0: never
+    average_share : of the steps, the last ones, at whose evaluations weights are averaged, and the best mean is chosen;
+        0: nothing is averaged, and any evaluation can be the best
     """
 
     def __init__(
@@ -178,7 +179,7 @@ class Keeper(TrainerCallback):
             # Together: a row of the learning curve has the training loss, and the best evaluation its weights.
             control.should_log = control.should_evaluate = control.should_save = True
             if state.global_step > (1 - self.average_share) * state.max_steps:
-                self.average.add(self.trainer.model)
+                self._average(state)
         look = state.global_step % LOOK_STEPS == 0
         if look or control.should_evaluate:
             self.trainer.check_finite()
@@ -186,6 +187,15 @@ class Keeper(TrainerCallback):
             control.should_save = True
         if control.should_evaluate or control.should_save:
             self._stop_clock()
+
+    def _average(self, state) -> None:
+        """Take the weights into the mean; from the first mean on, only means are compared.
+
+        Where few speakers choose, the weights of one evaluation are the best of all by luck, and the mean seldom is.
+        """
+        if not self.average.count:
+            state.best_metric = state.best_global_step = state.best_model_checkpoint = None
+        self.average.add(self.trainer.model)
 
     def _is_time(self, args, look: bool) -> bool:
         due = time.monotonic() - self._saved >= 60 * self.minutes

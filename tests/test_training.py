@@ -489,12 +489,23 @@ def test_mean_of_the_last_evaluations_is_evaluated_and_saved(workspace, monkeypa
     torch.testing.assert_close(tuned_weight(), means[3], rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize("best", [0, 2])
+@pytest.mark.parametrize("best", [1, 2])
 def test_mean_at_the_best_evaluation_is_saved(workspace, monkeypatch, best):
-    rates = [0.5 - 0.1 * (place == best) for place in range(4)]
+    """Also where a single evaluation, before there was a mean, was better by luck."""
+    rates = [0.1, *(0.5 - 0.1 * (place == best) for place in (1, 2, 3))]
     saved, _ = train_and_watch(monkeypatch, rates, epochs=4, patience=9, average_share=0.75)
     means = [saved[0], saved[1], (saved[1] + saved[2]) / 2]
     torch.testing.assert_close(tuned_weight(), means[best], rtol=0, atol=1e-7)
+
+
+def test_patience_is_counted_anew_from_the_first_mean(workspace, monkeypatch):
+    saved, _ = train_and_watch(monkeypatch, [0.1, 0.2, 0.5, 0.6, 0.7, 0.4], epochs=6, patience=2, average_share=0.75)
+    assert len(saved) == 4  # the first mean is at the second evaluation
+
+
+def test_training_that_ends_before_there_is_a_mean_keeps_its_best_weights(workspace, monkeypatch):
+    saved, _ = train_and_watch(monkeypatch, [0.4, 0.5, 0.3], epochs=6, patience=1, average_share=0.5)
+    assert torch.equal(tuned_weight(), saved[0])
 
 
 def test_without_a_mean_nothing_is_averaged(workspace, monkeypatch):
