@@ -20,8 +20,8 @@ from tests.s3_server import BUCKET, S3Server
 from tests.test_training import settings, write_split
 
 ROOT = Path(__file__).parent.parent
-KILLS = 10
-WHILE_SAVING = 3  # of those: as soon as a checkpoint begins to be written
+KILLS = 6
+WHILE_SAVING = 2  # of those: as soon as a checkpoint begins to be written
 
 
 @pytest.fixture(scope="module")

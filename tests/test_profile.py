@@ -11,7 +11,7 @@ from tests.checkpoints import MULTILINGUAL, base_checkpoint, whisper_config
 from tests.test_pipeline import ROOT, call, make_repository
 
 BASE = "whisper-base"  # all layers of the real one, and its window and vocabulary; an eighth as wide
-EPOCHS = 2
+EPOCHS = 1
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """The published checkpoints' shapes, through the stages' own code: ids, layers, heads and mel bins as they are.
 
 openai/whisper-base's has its real width too; the others are narrow, so that they train in seconds. Weights are random.
-What is left out (small.en, large-v2, ...) has the layers of one of these and the ids of another.
+What is left out has the ids of one of these, and its layers but for their number (medium) as well.
 """
 
 from pathlib import Path
@@ -21,19 +21,21 @@ SHAPES = {
     "base": (WHISPER_BASE, MULTILINGUAL),
     "tiny.en": (whisper_config((4, 4), 6, ENGLISH, head_width=NARROW), ENGLISH),
     "small": (whisper_config((12, 12), 12, MULTILINGUAL, head_width=NARROW), MULTILINGUAL),
-    "medium": (whisper_config((24, 24), 16, MULTILINGUAL, head_width=NARROW), MULTILINGUAL),
     "large-v3": (whisper_config((32, 32), 20, LARGE_V3, mel_bins=128, head_width=NARROW), LARGE_V3),
     "large-v3-turbo": (whisper_config((32, 4), 20, LARGE_V3, mel_bins=128, head_width=NARROW), LARGE_V3),
 }
 
 
 def settings(config: WhisperConfig) -> params.Params:
-    """The real profile, cut to one step; its data workers, which cost seconds, for its own model only."""
-    workers = {} if config is WHISPER_BASE else {"data_workers": 0}
+    """The real profile, cut to one step; without its data workers, which cost seconds and have tests of their own."""
     values = params.load(ROOT / "profiles" / "whisper-base.yaml").model_dump()
     values["train"] |= {"epochs": 1, "batch_seconds": 5.0, "evaluations_per_epoch": 1}
     values["train_selective"]["decoder_layers"] = config.decoder_layers
-    values["runtime"] |= {"device": "cpu", "gradient_checkpointing": config.decoder_layers > 12} | workers
+    values["runtime"] |= {
+        "device": "cpu",
+        "gradient_checkpointing": config.decoder_layers > 12,
+        "data_workers": 0,
+    }
     return params.Params.model_validate(values)
 
 
