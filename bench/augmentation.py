@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.sample_runs import Run, carry_out, difference, wer
-from stages.text_table import aligned
+from stages.common.text_table import aligned
 
 MASKS = (("train.augment.time_masks", 2), ("train.augment.frequency_masks", 2))
 SPEEDS = (("train.augment.speeds", (0.9, 1.0, 1.1)),)

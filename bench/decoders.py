@@ -3,7 +3,7 @@
     python -m bench.decoders models/base exports/lora exports/selective
     python -m bench.decoders exports/lora --clips 200            # evenly spaced ones; all of test take hours on a CPU
 
-A folder is a stock checkpoint, or an export (python -m stages.export NAME --ctranslate2), which holds one. Decoders:
+A folder is a stock checkpoint, or an export (python -m tools.export NAME --ctranslate2), which holds one. Decoders:
 
     pipeline         transformers' own, greedy, one clip after the other in a window of 30 s
     faster-whisper   as it comes: 5 beams, timestamps, and higher temperatures where it doubts its text
@@ -24,11 +24,14 @@ from tqdm import tqdm
 
 from bench.train import device_type
 from bench.transcribe import convert, stock_pipeline
-from stages import model, params, scoreboard, scoring, shards
-from stages.export_check import evenly_spaced
-from stages.shards import PROCESSED, Clip
-from stages.text_table import aligned
-from stages.transcripts import Transcript, compression_ratio
+from stages.common import params
+from stages.common.text_table import aligned
+from stages.records import paths, shards
+from stages.records.shards import Clip
+from stages.records.transcripts import Transcript, compression_ratio
+from stages.scores import scoreboard
+from stages.wer import normalisers
+from tools.export.comparison import evenly_spaced
 
 HEADER = ("model", "decoder", "WER %", "interval", "sub", "del", "ins", "runaway", "clips")
 FASTER_OPTIONS = {
@@ -46,10 +49,10 @@ def main() -> None:
     parser.add_argument("--decoders", nargs="+", choices=DECODERS, default=DECODERS, help="default: all")
     arguments = parser.parse_args()
     settings = params.load()
-    clips = shards.read_manifest(PROCESSED / arguments.set)
+    clips = shards.read_manifest(paths.split_folder(arguments.set))
     clips = evenly_spaced(clips, arguments.clips or len(clips))
-    audio = [shards.read_audio(PROCESSED / arguments.set, clip) for clip in clips]
-    rules = scoring.normalisers(model.load_processor(model.BASE_FOLDER).tokenizer, settings.language)
+    audio = [shards.read_audio(paths.split_folder(arguments.set), clip) for clip in clips]
+    rules = normalisers.load(paths.BASE_FOLDER, settings.language)
     rows = []
     for folder in arguments.models:
         for decoder in arguments.decoders:
@@ -87,7 +90,7 @@ def by_faster_whisper(folder: Path, audio: list[np.ndarray], language: str, opti
             yield " ".join(segment.text.strip() for segment in segments)
 
 
-def cells(name: str, clips: list[Clip], texts: list[str], rules: dict[str, scoring.Normaliser]) -> tuple[str, ...]:
+def cells(name: str, clips: list[Clip], texts: list[str], rules: dict[str, normalisers.Normaliser]) -> tuple[str, ...]:
     """A row of the table, from the first figure on."""
     rows = [
         Transcript(

@@ -33,9 +33,11 @@ from tqdm import tqdm
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from bench.train import TOKENS_PER_SECOND
-from stages import model, params, strategies
-from stages.text_table import aligned
-from stages.units import FRAMES_PER_SECOND, Seconds
+from stages.common import params
+from stages.common.text_table import aligned
+from stages.records.units import FRAMES_PER_SECOND, Seconds
+from stages.training import strategies
+from stages.whisper import model
 from tests.checkpoints import ENGLISH, LARGE_V3, MULTILINGUAL, whisper_config
 
 PROFILE = Path(__file__).parent.parent / "profiles" / "whisper-base.yaml"

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.sample_runs import Run, carry_out, difference, wer
-from stages.text_table import aligned
+from stages.common.text_table import aligned
 
 HEADER = ("strategy", "recipe", "decoded", "WER % by seed", "mean", "minus stock", "95 % interval")
 

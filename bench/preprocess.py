@@ -24,8 +24,8 @@ import numpy as np
 import soundfile
 import yaml
 
-from stages.text_table import aligned
-from stages.units import SAMPLE_RATE, Seconds
+from stages.common.text_table import aligned
+from stages.records.units import SAMPLE_RATE, Seconds
 
 ROOT = Path(__file__).parent.parent
 UTTERANCES = 100  # in a session

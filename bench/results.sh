@@ -16,6 +16,6 @@ dvc exp show --md --drop '.*' --keep 'Experiment|^seed|(base|lora|selective).wer
 experiments/data_size.sh
 
 for name in lora selective; do
-  python -m stages.export "$name" --ctranslate2
+  python -m tools.export "$name" --ctranslate2
 done
 python -m bench.decoders models/base exports/lora exports/selective

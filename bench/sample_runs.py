@@ -96,19 +96,22 @@ def call(arguments: list[str], folder: Path) -> None:
 
 def train_and_transcribe(run: Run) -> dict:
     """Train in the current folder and decode the test set as trained, and with every clip padded to the window."""
-    from stages import cost, finetune, model, params, strategies  # not at the top: the parent needs none of it
+    from stages.common import params
+    from stages.records import paths
+    from stages.runtime import cost
+    from stages.training import loop, strategies
 
     settings = params.load()
     stage = f"train_{run.strategy}"
     strategy = getattr(settings, stage)
     choose = {"lora": strategies.add_lora, "selective": strategies.unfreeze_layers}[run.strategy]
     if run.recipe == "ours":
-        finetune.run(stage, settings, strategy, lambda base: choose(base, strategy))
+        loop.run(run.strategy, settings)
     else:
         with cost.measured(stage):
-            train_stock(settings, strategy, choose, model.MODELS[run.strategy])
+            train_stock(settings, strategy, choose, paths.MODELS[run.strategy])
     seconds = json.loads(Path("metrics/cost.json").read_text())[stage]["seconds"]
-    return {"seconds": seconds} | transcribed(settings, model.MODELS[run.strategy])
+    return {"seconds": seconds} | transcribed(settings, paths.MODELS[run.strategy])
 
 
 def train_stock(settings, strategy, choose, folder: Path) -> None:
@@ -118,12 +121,14 @@ def train_stock(settings, strategy, choose, folder: Path) -> None:
     from transformers import EarlyStoppingCallback, set_seed
 
     from bench import stock
-    from stages import finetune, model
-    from stages.shards import PROCESSED, read_manifest
+    from stages.records import paths
+    from stages.records.shards import read_manifest
+    from stages.training import loop
+    from stages.whisper import model
 
     set_seed(settings.seed)
     base, processor, tables = stock.load(settings.language, ["train", "dev"])
-    seconds = sum(row.duration + settings.train.spare_seconds for row in read_manifest(PROCESSED / "train"))
+    seconds = sum(row.duration + settings.train.spare_seconds for row in read_manifest(paths.split_folder("train")))
     batch_size = round(settings.train.batch_seconds * len(tables["train"]) / seconds)
     steps = math.ceil(len(tables["train"]) / batch_size)
     tuned = choose(base, strategy)
@@ -134,7 +139,7 @@ def train_stock(settings, strategy, choose, folder: Path) -> None:
         tables["train"],
         Path("stock"),
         eval_dataset=tables["dev"],
-        compute_metrics=finetune.word_error_rate(processor, settings.language),
+        compute_metrics=loop.word_error_rate(processor, settings.language),
         callbacks=[EarlyStoppingCallback(settings.train.patience)],
         seed=settings.seed,
         num_train_epochs=settings.train.epochs,
@@ -163,19 +168,22 @@ def transcribed(settings, folder: Path) -> dict:
     """Errors and words of every test clip: decoded as the model was trained, and at the full window."""
     from dataclasses import replace
 
-    from stages import decoding, model, scoring
-    from stages.shards import PROCESSED, read_manifest
+    from stages.decoding import transcription
+    from stages.records import paths
+    from stages.records.shards import read_manifest
+    from stages.wer import error_counts, normalisers
+    from stages.whisper import model
 
     trained_as = model.load_checkpoint(folder)
-    results = {"speakers": [clip.speaker for clip in read_manifest(PROCESSED / "test")]}
-    normalise = scoring.normalisers(trained_as.processor.tokenizer, settings.language)["whisper"]
+    results = {"speakers": [clip.speaker for clip in read_manifest(paths.split_folder("test"))]}
+    normalise = normalisers.load(paths.BASE_FOLDER, settings.language)["whisper"]
     # At the full window, encode_at_own_length changes nothing: this is what a stock pipeline answers.
     for name, checkpoint in {"own": trained_as, "window": replace(trained_as, audio_context="window")}.items():
-        decoder, folder = decoding.prepare(checkpoint, settings), PROCESSED / "test"
-        batches = decoding.transcribe_split(decoder, folder, read_manifest(folder))
+        decoder, folder = transcription.prepare(checkpoint, settings), paths.split_folder("test")
+        batches = transcription.transcribe_split(decoder, folder, read_manifest(folder))
         by_id = {row.id: row for rows in batches for row in rows}
         rows = [by_id[clip.id] for clip in read_manifest(folder)]
-        counts = [scoring.count_errors([row.reference], [row.hypothesis], normalise) for row in rows]
+        counts = [error_counts.count_errors([row.reference], [row.hypothesis], normalise) for row in rows]
         results[name] = {
             "errors": [count.substitutions + count.deletions + count.insertions for count in counts],
             "words": [count.words for count in counts],

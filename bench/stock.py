@@ -13,20 +13,21 @@ import torch
 from datasets import Dataset
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, WhisperProcessor
 
-from stages import model
-from stages.shards import PROCESSED, read_audio, read_manifest
-from stages.units import SAMPLE_RATE
+from stages.records import paths
+from stages.records.shards import read_audio, read_manifest
+from stages.records.units import SAMPLE_RATE
+from stages.whisper import model
 
 
 def load(language: str, splits: Iterable[str]) -> tuple[torch.nn.Module, WhisperProcessor, dict[str, Dataset]]:
     """The base model and its processor, and the clips of each split, features and all, from the current folder."""
-    base = model.load_whisper(model.BASE_FOLDER)
+    base = model.load_whisper(paths.BASE_FOLDER)
     base.accepts_loss_kwargs = False  # without gradient accumulation, as the blog has it
     model.set_language(base, language)
-    processor, prompt = model.load_processor(model.BASE_FOLDER), model.prompt_tokens(base, language)
+    processor, prompt = model.load_processor(paths.BASE_FOLDER), model.prompt_tokens(base, language)
     tables = {}
     for split in splits:
-        folder = PROCESSED / split
+        folder = paths.split_folder(split)
         clips = [{"audio": read_audio(folder, row), "text": row.text} for row in read_manifest(folder)]
         tables[split] = prepared(clips, processor, prompt, Path(f"{split}.arrow"))
     return base, processor, tables

@@ -34,8 +34,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from stages.text_table import aligned
-from stages.units import FRAMES_PER_SECOND, SAMPLE_RATE, Seconds
+from stages.common.text_table import aligned
+from stages.records.units import FRAMES_PER_SECOND, SAMPLE_RATE, Seconds
 
 ROOT = Path(__file__).parent.parent
 STRATEGIES = ("lora", "selective")
@@ -99,9 +99,10 @@ def main() -> None:
 
 
 def device_type() -> str:
-    from stages import hardware
 
-    return hardware.choose_device("auto").type
+    from stages.runtime import devices
+
+    return devices.choose_device("auto").type
 
 
 def machine(device: str, rates: dict[str, float]) -> str:
@@ -121,11 +122,11 @@ def cpu_info() -> list[str]:
 
 def matrix_rates(device: str) -> dict[str, float]:
     """FLOP/s of matrix products, the best seen: in float32, and in bfloat16 where the hardware computes it."""
-    from stages import hardware
+    from stages.whisper import dtypes
 
-    hardware.allow_tf32("auto")
+    dtypes.allow_tf32("auto")
     kinds = {"fp32": torch.float32}
-    if hardware.choose_precision("auto", torch.device(device), learning=True) == "bf16":
+    if dtypes.choose_precision("auto", torch.device(device), learning=True) == "bf16":
         kinds["bf16"] = torch.bfloat16
     return {kind: max(matrix_rate(device, dtype, side) for side in MATRIX[device]) for kind, dtype in kinds.items()}
 
@@ -179,7 +180,7 @@ def durations(mean: Seconds, count: int, seed: int) -> np.ndarray:
 
 def write_split(folder: Path, lengths: np.ndarray) -> None:
     from bench.preprocess import speech_shaped
-    from stages.shards import ShardWriter, write_manifest
+    from stages.records.shards import ShardWriter, write_manifest
     from tests.corpora import write_clip
 
     sound = speech_shaped(60.0, seed=0).astype(np.float32) / 2**15
@@ -240,7 +241,8 @@ class Clock(TrainerCallback):
 
 def measure(strategy: str, recipe: str) -> dict:
     """Train in the current folder by one recipe; returns its figures."""
-    from stages import finetune, params, strategies
+    from stages.common import params
+    from stages.training import loop, strategies
 
     settings = params.load()
     device = device_type()
@@ -249,7 +251,7 @@ def measure(strategy: str, recipe: str) -> dict:
     if recipe.startswith("ours"):
         runtime = settings.runtime.model_copy(update={"compile": recipe.endswith("compiled")})
         settings = settings.model_copy(update={"runtime": runtime})
-        tuned = choose(finetune.prepared_base(settings), section)
+        tuned = choose(loop.prepared_base(settings), section)
         trainer, clips, clock = ours(tuned, settings, section.learning_rate, device)
     else:
         trainer, clips, clock = stock_trainer(lambda base: choose(base, section), settings, recipe.split()[1], device)
@@ -265,15 +267,16 @@ def measure(strategy: str, recipe: str) -> dict:
 
 def ours(tuned, settings, learning_rate: float, device: str):
     """This project's trainer as the stages set it up, the clips of its timed epoch, and its clock."""
-    from stages import finetune, hardware, model
-    from stages.digest import folder_sha256
-    from stages.shards import PROCESSED
-    from stages.trainer import Keeper
+    from stages.common.files import folder_sha256
+    from stages.records import paths
+    from stages.training import loop
+    from stages.training.trainer import Keeper
+    from stages.whisper import dtypes
 
-    hardware.allow_tf32(settings.train.precision)
-    digests = {name: folder_sha256(PROCESSED / name) for name in ("train", "dev")}
-    folder = Path("checkpoints") / model.BASE_FOLDER.name
-    trainer = finetune.make_trainer(tuned, settings, learning_rate, Keeper(folder, 1e9, evaluations=0), digests)
+    dtypes.allow_tf32(settings.train.precision)
+    digests = {name: folder_sha256(paths.split_folder(name)) for name in paths.TRAINING_SPLITS}
+    folder = Path("checkpoints") / paths.BASE_FOLDER.name
+    trainer = loop.make_trainer(tuned, settings, learning_rate, Keeper(folder, 1e9, evaluations=0), digests)
     trainer.args.eval_strategy = trainer.args.save_strategy = "no"
     trainer.args.load_best_model_at_end = False
     trainer.callback_handler.callbacks = [
@@ -286,11 +289,12 @@ def ours(tuned, settings, learning_rate: float, device: str):
 def stock_trainer(choose, settings, precision: str, device: str):
     """The stock recipe's trainer, the clips of its timed steps, and its clock."""
     from bench import stock
-    from stages import trainer_options
-    from stages.shards import PROCESSED, read_manifest
+    from stages.records import paths
+    from stages.records.shards import read_manifest
+    from stages.training import trainer_options
 
     base, processor, tables = stock.load(settings.language, ["train"])
-    rows = read_manifest(PROCESSED / "train")
+    rows = read_manifest(paths.split_folder("train"))
     lengths = [round(FRAMES_PER_SECOND * (row.duration + settings.train.spare_seconds)) for row in rows]
     batches = trainer_options.make_batches(lengths, settings, processor.feature_extractor.nb_max_frames)
     size = round(len(rows) / batches.steps)

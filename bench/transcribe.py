@@ -32,9 +32,12 @@ import torch
 from tqdm import tqdm
 
 from bench.train import MEANS, device_type, durations, machine, matrix_rates
-from stages import decoding, features, model, params, sources
-from stages.text_table import aligned
-from stages.units import SAMPLE_RATE
+from stages.common import params
+from stages.common.text_table import aligned
+from stages.decoding import batching, transcription
+from stages.records.units import SAMPLE_RATE
+from stages.whisper import features, model
+from tools import sources
 
 ROOT = Path(__file__).parent.parent
 TOKENS = 12  # a text, its end included
@@ -190,7 +193,7 @@ def make(engine: str, work: Path, device: str, window: str, precision: str) -> T
     return ctranslate2_greedy(work / "model", work / "ct2", device, window)
 
 
-def decoder(folder: Path, device: str, window: str, precision: str) -> decoding.Decoder:
+def decoder(folder: Path, device: str, window: str, precision: str) -> transcription.Decoder:
     checkpoint = model.load_checkpoint(folder)
     if window == "utterance":  # as if it had been tuned
         model.encode_at_own_length(checkpoint.model)
@@ -199,7 +202,7 @@ def decoder(folder: Path, device: str, window: str, precision: str) -> decoding.
     settings["transcribe"]["precision"] = precision
     if device == "cpu":
         settings["transcribe"]["batch_seconds"] = 240.0
-    return decoding.prepare(checkpoint, params.Params.model_validate(settings))
+    return transcription.prepare(checkpoint, params.Params.model_validate(settings))
 
 
 def ours(folder: Path, device: str, window: str, precision: str) -> Transcriber:
@@ -207,8 +210,8 @@ def ours(folder: Path, device: str, window: str, precision: str) -> Transcriber:
 
     def transcribe(clips: list[np.ndarray]) -> list[str]:
         texts = [""] * len(clips)
-        for batch in decoding._batches(ready, [len(clip) / SAMPLE_RATE for clip in clips]):
-            for index, answer in zip(batch, decoding.transcribe(ready, [clips[i] for i in batch]), strict=True):
+        for batch in transcription._batches(ready, [len(clip) / SAMPLE_RATE for clip in clips]):
+            for index, answer in zip(batch, transcription.transcribe(ready, [clips[i] for i in batch]), strict=True):
                 texts[index] = answer.text
         return texts
 
@@ -268,10 +271,10 @@ def ctranslate2_greedy(folder: Path, converted: Path, device: str, window: str) 
     def transcribe(clips: list[np.ndarray]) -> list[str]:
         texts = [""] * len(clips)
         lengths = [len(clip) / SAMPLE_RATE for clip in clips]
-        for batch in decoding.batches(lengths, ready.settings.batch_seconds, least):
+        for batch in batching.batches(lengths, ready.settings.batch_seconds, least):
             spectrograms = [features.log_mel(extractor, clips[index], 0.5) for index in batch]
             inputs = features.batch(spectrograms, extractor, window).numpy()
-            limit = max(decoding.token_limit(lengths[index], ready) for index in batch)
+            limit = max(transcription.token_limit(lengths[index], ready) for index in batch)
             found = engine.generate(
                 ctranslate2.StorageView.from_array(np.ascontiguousarray(inputs)),
                 [prompt] * len(batch),
@@ -289,7 +292,7 @@ def ctranslate2_greedy(folder: Path, converted: Path, device: str, window: str) 
 
 def texts_agree(checkpoint: str | None) -> dict[str, float]:
     """Share of the sample's clips for which engines write the same text, fp32, full window."""
-    from stages.audio import FULL_SCALE, decode
+    from stages.cutting.audio import FULL_SCALE, decode
 
     paths = sorted((ROOT / "data").glob("*/clips/*"))
     clips = [decode(path).samples.astype(np.float32) / FULL_SCALE for path in tqdm(paths, unit="clip")]

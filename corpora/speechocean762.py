@@ -31,9 +31,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpora.common import checks, output, source
-from stages.errors import UserError, told_plainly
-from stages.text_table import aligned
-from stages.units import Seconds
+from stages.common.errors import UserError, told_plainly
+from stages.common.text_table import aligned
+from stages.records.units import Seconds
 
 TOP_FOLDERS = ("WAVE", "train", "test")
 TABLES = ("text", "utt2spk", "spk2age", "spk2gender", "wav.scp")

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 # The fewer clips, the more epochs, so that every share gets as many steps: more speakers are compared, not longer
 # training. Dev is decoded every epoch all the same, and patience grows with it.
-value() { python -c "from stages import params; print(params.load().$1)"; }
+value() { python -c "from stages.common import params; print(params.load().$1)"; }
 epochs=$(value train.epochs)
 patience=$(value train.patience)
 

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
 from experiments.shown import DONE, Experiment, experiments, flat
-from stages import figures
-from stages.errors import UserError, told_plainly
+from stages.common.errors import UserError, told_plainly
+from stages.results import figures
 
 FOLDER = Path("experiments/plots")
 # Where lines are no models: the models' two colours, and more of Okabe and Ito's.

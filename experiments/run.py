@@ -24,8 +24,8 @@ from dvc.exceptions import DvcException
 from dvc.utils.hydra import apply_overrides
 
 from experiments.shown import DONE, FAILED, RUNNING, Experiment, dvc, experiments, flat
-from stages import params
-from stages.errors import UserError, told_plainly
+from stages.common import params
+from stages.common.errors import UserError, told_plainly
 
 POLL_SECONDS = 10.0  # a poll costs a second or two of processor
 RESTART = 3  # polls without a worker, before it is started anew

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from stages.errors import UserError
-from stages.params import PARAMS_FILE
+from stages.common.errors import UserError
+from stages.common.params import PARAMS_FILE
 
 SCORES = "metrics/wer.json"
 ATTEMPTS = 4

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import yaml
 
-from stages import hub, model, params
-from stages.errors import UserError, told_plainly
+from stages.common import params
+from stages.common.errors import UserError, told_plainly
+from stages.records import paths
+from stages.runtime import hub
+from stages.whisper import model
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 PIPELINE = Path("dvc.yaml")
@@ -18,7 +21,7 @@ PIPELINE = Path("dvc.yaml")
 
 @told_plainly
 def main() -> None:
-    fetch(params.load().base_model, model.BASE_FOLDER)
+    fetch(params.load().base_model, paths.BASE_FOLDER)
 
 
 def fetch(source: str, target: Path) -> None:

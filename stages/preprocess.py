@@ -11,17 +11,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 
 from tqdm import tqdm
 
-from stages import corpus, corpus_card, cutting, leaks, params, segmentation, shards, transcript, video, workers
-from stages.corpus import accounts, speakers
-from stages.corpus.utterance import Reading
-from stages.errors import UserError, told_plainly
-from stages.shards import LEARNT_FROM, PROCESSED, Clip, ShardWriter
+from stages.common import params
+from stages.common.errors import UserError, told_plainly
+from stages.corpus.formats import registry
+from stages.corpus.markup import cleaning
+from stages.corpus.rows import speakers
+from stages.corpus.rows.files import VIDEO_SUFFIXES
+from stages.corpus.rows.utterance import Reading
+from stages.cutting import accounts, corpus_card, cutting, leaks, segmentation, video, workers
+from stages.records import paths, shards
+from stages.records.paths import DATA, PROCESSED, TRAINING_SPLITS
+from stages.records.shards import Clip, ShardWriter
 
-DATA = Path("data")
 REJECTED = PROCESSED / "rejected.jsonl"
 
 # What a clip takes over from its utterance.
@@ -35,7 +39,7 @@ TAKEN_OVER = (
 def main() -> None:
     settings = params.load()
     options = settings.preprocess
-    readings = corpus.read(DATA, options)
+    readings = registry.read(DATA, options)
     check_readable(readings)
     for reading in readings.values():
         clean_transcripts(reading)
@@ -60,7 +64,7 @@ def main() -> None:
     finally:
         write_rejected(readings.values())
     for split, rows in clips.items():
-        shards.write_manifest(PROCESSED / split, rows)
+        shards.write_manifest(paths.split_folder(split), rows)
     corpus_card.write(clips, readings)
     print(accounts.told(readings, clips, REJECTED))
 
@@ -68,7 +72,7 @@ def main() -> None:
 def check_readable(readings: dict[str, Reading]) -> None:
     """Raises UserError where recordings need a package that is not there: better now than one refusal for each."""
     paths = {row.audio for reading in readings.values() for row in reading.utterances}
-    videos = sorted(path for path in paths if path.suffix.lower() in video.SUFFIXES)
+    videos = sorted(path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES)
     if videos and not video.installed():
         raise UserError(
             f"{len(videos)} recording(s) such as {videos[0]} are read with PyAV, which is not installed: pip install av"
@@ -79,7 +83,7 @@ def clean_transcripts(reading: Reading) -> None:
     """Set every utterance's text; refuse those with nothing left, and those whose text is not what is heard."""
     options = reading.options
     raw = [(row.text_raw, row.markup) for row in reading.utterances]
-    cleaned = transcript.clean_all(raw, options.style, options.letter_case, options.markup)
+    cleaned = cleaning.clean_all(raw, options.style, options.letter_case, options.markup)
     kept = []
     for row, found in zip(reading.utterances, cleaned, strict=True):
         place = f"{row.file}:{row.line}" if row.line else row.file
@@ -95,7 +99,7 @@ def clean_transcripts(reading: Reading) -> None:
             reading.refuse(row.id, row.file, row.line, "unintelligible", f"speech that is not written: {marks}")
         elif not found.text:
             reading.refuse(row.id, row.file, row.line, "empty-text", "the transcript holds no words")
-        elif reading.split in LEARNT_FROM and len(found.text.split()) < options.min_words:
+        elif reading.split in TRAINING_SPLITS and len(found.text.split()) < options.min_words:
             reading.refuse(row.id, row.file, row.line, "too-few-words", f"fewer than {options.min_words} words")
         else:
             kept.append(replace(row, text=found.text))
@@ -104,7 +108,7 @@ def clean_transcripts(reading: Reading) -> None:
 
 def pack(reading: Reading, pool: workers.Pool, contents: leaks.Contents) -> list[Clip]:
     """Write the clips of one split to its shards."""
-    with ShardWriter(PROCESSED / reading.split, reading.options.shard_megabytes) as writer:
+    with ShardWriter(paths.split_folder(reading.split), reading.options.shard_megabytes) as writer:
         clips = []
         for cut in cut_clips(reading, pool):
             row = {name: getattr(cut.row, name) for name in TAKEN_OVER}
@@ -120,7 +124,7 @@ def cut_clips(reading: Reading, pool: workers.Pool) -> Iterator[cutting.Cut]:
         cutting.Recording(path.absolute(), list(rows), reading.spans.get(path, []))
         for path, rows in groupby(reading.utterances, attrgetter("audio"))
     ]
-    results = pool.cut(recordings, reading.options, reading.split in LEARNT_FROM)
+    results = pool.cut(recordings, reading.options, reading.split in TRAINING_SPLITS)
     bar = tqdm(results, desc=reading.split, unit="recording", total=len(recordings), disable=None)
     for cut in (cut for cuts in bar for cut in cuts):
         if isinstance(cut, cutting.Cut):

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from stages import params
-from stages.audio import pcm
-from stages.corpus.utterance import Reading, Utterance
-from stages.params import Preprocess
-from stages.shards import Clip, ShardWriter, duration_of, encode
+from stages.common import params
+from stages.common.params import Preprocess
+from stages.corpus.rows.utterance import Reading, Utterance
+from stages.cutting.audio import pcm
+from stages.records.shards import Clip, ShardWriter, duration_of, encode
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 

@@ -6,8 +6,8 @@ from types import ModuleType
 
 from hypothesis import strategies as st
 
-from stages.corpus.utterance import Refused
-from stages.errors import UserError
+from stages.common.errors import UserError
+from stages.corpus.rows.utterance import Refused
 from tests.corpora import reading
 
 

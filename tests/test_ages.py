@@ -2,8 +2,8 @@
 
 import pytest
 
-from stages.corpus.ages import age_in_months
-from stages.corpus.speakers import age_of
+from stages.corpus.rows.ages import age_in_months
+from stages.corpus.rows.speakers import age_of
 from tests.corpora import reading
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages import audio
+from stages.cutting import audio
 from tests.corpora import noise, write
 
 TONE = 440  # Hz
@@ -120,7 +120,7 @@ def test_video_sound(tmp_path):
 
 
 def test_video_without_its_package(tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.video.installed", lambda: False)
+    monkeypatch.setattr("stages.cutting.video.installed", lambda: False)
     write(tmp_path / "a.mp4", b"\0" * 100)
     with pytest.raises(audio.AudioError, match="pip install av"):
         audio.decode(tmp_path / "a.mp4")

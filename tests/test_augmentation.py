@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from transformers import WhisperFeatureExtractor
 
-from stages import augmentation
-from stages.augmentation import change_speed, mask, warp_vocal_tract
-from stages.params import Augment
+from stages.common.params import Augment
+from stages.training import augmentation
+from stages.training.augmentation import change_speed, mask, warp_vocal_tract
 
 
 def settings(**changed) -> Augment:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.batching import Batches, bucket_lengths
+from stages.training.batching import Batches, bucket_lengths
 
 WINDOW = 3000
 LENGTHS = np.random.default_rng(0).gamma(4.0, 100.0, 500).clip(50, WINDOW).astype(int).tolist()

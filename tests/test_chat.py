@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from stages import corpus
-from stages.corpus import chat
-from stages.corpus.utterance import Reading, Word
+from stages.corpus.formats import chat, registry
+from stages.corpus.rows.utterance import Reading, Word
 from tests.corpora import options, write, write_audio
 from tests.rubbish import damaged, read_rubbish
 
@@ -40,7 +39,7 @@ def data(tmp_path) -> Path:
 
 def read(data: Path, content: str | bytes = CHAT, name: str = "alex/s.cha", **changes) -> Reading:
     write(data / "train" / name, content)
-    return corpus.read_split(data, "train", options(**changes))
+    return registry.read_split(data, "train", options(**changes))
 
 
 def test_chat(data):

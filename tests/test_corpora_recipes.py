@@ -14,8 +14,8 @@ import soundfile
 from corpora import speechocean762
 from corpora.common import output
 from corpora.speechocean762 import Half, convert
-from stages import corpus
-from stages.errors import UserError
+from stages.common.errors import UserError
+from stages.corpus.formats import registry
 from tests.corpora import RATE, noise, options, write
 from tests.test_readme import commands, section
 
@@ -122,7 +122,7 @@ def test_card_says_source_license_citation_and_counts(distributed, tmp_path):
 def test_the_pipeline_reads_it(distributed, tmp_path):
     convert(distributed, tmp_path / "data", DISTRIBUTED)
     shutil.rmtree(distributed)
-    readings = corpus.read(tmp_path / "data", options())
+    readings = registry.read(tmp_path / "data", options())
     assert list(readings) == ["train", "test", "adult"]
     for name, reading in readings.items():
         assert (reading.refusals, dict(reading.warnings), reading.untranscribed) == ([], {}, 0)
@@ -336,7 +336,7 @@ def test_readme_of_corpora_lists_every_recipe():
 @pytest.mark.skipif(not REAL, reason="SPEECHOCEAN762 does not name the real corpus, a folder or an archive")
 def test_real_corpus(tmp_path):
     convert(Path(REAL), tmp_path / "data")
-    readings = corpus.read(tmp_path / "data", options())
+    readings = registry.read(tmp_path / "data", options())
     speakers = {name: len({row.speaker for row in reading.utterances}) for name, reading in readings.items()}
     assert speakers == {"train": 58, "test": 64, "adult": 61}
     assert [len(reading.utterances) for reading in readings.values()] == [1160, 1280, 1220]

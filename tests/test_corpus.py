@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from stages import corpus
-from stages.corpus import speakers
-from stages.corpus.utterance import Reading, Refused
-from stages.errors import UserError
+from stages.common.errors import UserError
+from stages.corpus.formats import registry
+from stages.corpus.rows import speakers
+from stages.corpus.rows.utterance import Reading, Refused
 from tests.corpora import options, reading, textgrid, utterance, write, write_audio, write_table
 
 
@@ -20,7 +20,7 @@ def data(tmp_path) -> Path:
 
 
 def read(data: Path, **changes) -> Reading:
-    return corpus.read_split(data, "train", options(**changes))
+    return registry.read_split(data, "train", options(**changes))
 
 
 def reasons(reading: Reading) -> list[str]:
@@ -211,19 +211,19 @@ def test_splits(data):
     for name in ("zoo", "test", "train", "dev", "adults", ".dvc"):
         (data / name).mkdir(parents=True)
     write(data / "README.md", "hi")
-    assert corpus.splits(data) == ["train", "dev", "test", "adults", "zoo"]
+    assert registry.splits(data) == ["train", "dev", "test", "adults", "zoo"]
     (data / "a.b").mkdir()
     with pytest.raises(UserError, match=r"data/a.b: name evaluation sets"):
-        corpus.splits(data)
+        registry.splits(data)
 
 
 def test_missing_or_empty_split(data):
     with pytest.raises(UserError, match=r"data/train is missing(.|\n)*README.md"):
-        corpus.read(data, options())
+        registry.read(data, options())
     write_audio(data / "train/a.wav")
     (data / "test").mkdir()
     with pytest.raises(UserError, match=r"data/train holds no transcripts of children \(1 recordings"):
-        corpus.read(data, options())
+        registry.read(data, options())
 
 
 def test_refused_says_why():

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import corpus_card
-from stages.corpus_card import age_group
-from stages.shards import Clip
+from stages.cutting import corpus_card
+from stages.cutting.corpus_card import age_group
+from stages.records.shards import Clip
 from tests.corpora import CLIP, reading
 
 

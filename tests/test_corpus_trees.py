@@ -8,9 +8,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages import corpus, preprocess
-from stages.corpus.utterance import Reading, Utterance
-from stages.errors import UserError
+from stages import preprocess
+from stages.common.errors import UserError
+from stages.corpus.formats import registry
+from stages.corpus.rows.utterance import Reading, Utterance
 from tests.corpora import RATE, noise, options, write, write_audio
 from tests.rubbish import damaged
 
@@ -25,7 +26,7 @@ def train(tmp_path) -> Path:
 
 
 def read(train: Path, **changes) -> Reading:
-    return corpus.read_split(train.parent, train.name, options(**changes))
+    return registry.read_split(train.parent, train.name, options(**changes))
 
 
 def by_id(reading: Reading) -> dict[str, Utterance]:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages import cutting
-from stages.corpus.utterance import Utterance
-from stages.cutting import Cut
+from stages.corpus.rows.utterance import Utterance
+from stages.cutting import cutting
+from stages.cutting.cutting import Cut
 from tests.corpora import noise, options, utterance, write
 
 

@@ -10,13 +10,13 @@ import torch
 import yaml
 from transformers import WhisperProcessor
 
-from stages import feature_table
+from stages.training import feature_cache
 from tests.checkpoints import SAMPLE, tiny_checkpoint
 from tests.test_training import settings, write_split
 
 ROOT = Path(__file__).parent.parent
 # The threads that a model as large as a real one has started by then: processes forked now cannot use them.
-TRAIN = "import torch; torch.ones(10_000_000).sum(); from stages.train_lora import main; main()"
+TRAIN = "import torch; torch.ones(10_000_000).sum(); from stages.train import main; main()"
 SECONDS = 4.0  # of a clip: what torch, too, spreads over threads
 
 
@@ -26,7 +26,12 @@ def train(workspace: Path, workers: int) -> tuple[dict[str, bytes], str]:
     (workspace / "params.yaml").write_text(yaml.safe_dump(chosen))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_ROOT": str(workspace / f"{workers}-workers")}
     done = subprocess.run(
-        [sys.executable, "-c", TRAIN], cwd=workspace, env=environment, capture_output=True, text=True, timeout=180
+        [sys.executable, "-c", TRAIN, "lora"],
+        cwd=workspace,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=180,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     files = [*(workspace / "models" / "lora").iterdir(), workspace / "metrics" / "train_lora.csv"]
@@ -35,9 +40,9 @@ def train(workspace: Path, workers: int) -> tuple[dict[str, bytes], str]:
 
 def test_one_worker_is_this_process_which_keeps_its_threads(tmp_path):
     write_split(tmp_path / "train", 2, seed=1)
-    labels = feature_table.Labels(WhisperProcessor.from_pretrained(SAMPLE), [1, 2], 448)
+    labels = feature_cache.Labels(WhisperProcessor.from_pretrained(SAMPLE), [1, 2], 448)
     before = torch.get_num_threads()
-    assert len(feature_table.speech_table(tmp_path / "train", "digest", labels, 0.5, tmp_path, workers=1)) == 2
+    assert len(feature_cache.speech_table(tmp_path / "train", "digest", labels, 0.5, tmp_path, workers=1)) == 2
     assert torch.get_num_threads() == before
 
 

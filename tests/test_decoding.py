@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from stages import decoding, hardware, model, params
-from stages.shards import read_manifest
+from stages.common import params
+from stages.decoding import batching, transcription
+from stages.records.shards import read_manifest
+from stages.whisper import dtypes, model
 from tests.checkpoints import tiny_checkpoint
 from tests.test_params import ROOT
 from tests.test_training import write_split
@@ -21,10 +23,10 @@ from tests.test_training import write_split
     ],
 )
 def test_batches(most, padded_to, expected):
-    assert list(decoding.batches([1.0, 2.0, 3.0, 0.5], most, padded_to)) == expected
+    assert list(batching.batches([1.0, 2.0, 3.0, 0.5], most, padded_to)) == expected
 
 
-def make_decoder(folder, audio_context: str, **changes) -> decoding.Decoder:
+def make_decoder(folder, audio_context: str, **changes) -> transcription.Decoder:
     """A tiny random model."""
     if not folder.exists():
         tiny_checkpoint(folder)
@@ -32,11 +34,11 @@ def make_decoder(folder, audio_context: str, **changes) -> decoding.Decoder:
     settings = params.load(ROOT / "params.yaml").model_dump()
     settings["runtime"]["device"] = "cpu"
     settings["transcribe"] |= {"precision": "fp32"} | changes
-    return decoding.prepare(model.load_checkpoint(folder), params.Params.model_validate(settings))
+    return transcription.prepare(model.load_checkpoint(folder), params.Params.model_validate(settings))
 
 
 @pytest.fixture(scope="module", params=["window", "utterance"])
-def decoder(request, tmp_path_factory) -> decoding.Decoder:
+def decoder(request, tmp_path_factory) -> transcription.Decoder:
     return make_decoder(tmp_path_factory.mktemp("model") / "tiny", request.param)
 
 
@@ -47,8 +49,8 @@ def noise(seconds: float) -> np.ndarray:
 @pytest.mark.parametrize("decoder", ["window"], indirect=True)  # at its own length, a batch is as long as its longest
 def test_text_does_not_depend_on_the_batch(decoder):
     clips = [noise(0.5), noise(2.0)]
-    together = decoding.transcribe(decoder, clips)
-    apart = [answer for clip in clips for answer in decoding.transcribe(decoder, [clip])]
+    together = transcription.transcribe(decoder, clips)
+    apart = [answer for clip in clips for answer in transcription.transcribe(decoder, [clip])]
     assert [answer.text for answer in together] == [answer.text for answer in apart]
     assert [answer.log_probability for answer in together] == pytest.approx(
         [a.log_probability for a in apart], abs=1e-3
@@ -56,18 +58,20 @@ def test_text_does_not_depend_on_the_batch(decoder):
 
 
 def test_tokens_are_capped_by_each_clip(decoder):
-    assert decoding.token_limit(0.5, decoder) == 24
-    assert decoding.token_limit(100.0, decoder) == decoder.most_tokens == 444
+    assert transcription.token_limit(0.5, decoder) == 24
+    assert transcription.token_limit(100.0, decoder) == decoder.most_tokens == 444
     tokenizer = decoder.checkpoint.processor.tokenizer
-    for answer in decoding.transcribe(decoder, [noise(0.5), noise(1.5)]):  # a random model never stops by itself
+    for answer in transcription.transcribe(decoder, [noise(0.5), noise(1.5)]):  # a random model never stops by itself
         assert 0 < len(tokenizer(answer.text, add_special_tokens=False).input_ids) <= 39
 
 
 def test_recording_longer_than_the_window_is_cut_at_pauses_and_decoded_whole(decoder, monkeypatch):
     heard = []
-    monkeypatch.setattr(decoding, "transcribe", lambda _, clips: heard.extend(clips) or list(map(answer_of, clips)))
+    monkeypatch.setattr(
+        transcription, "transcribe", lambda _, clips: heard.extend(clips) or list(map(answer_of, clips))
+    )
     samples = noise(25.0)
-    stretches = decoding.transcribe_recording(decoder, samples)
+    stretches = transcription.transcribe_recording(decoder, samples)
     assert [stretch.start for stretch in stretches[1:]] == [stretch.end for stretch in stretches[:-1]]
     assert (stretches[0].start, stretches[-1].end) == (0.0, 25.0)
     assert all(stretch.end - stretch.start <= 5.0 for stretch in stretches)
@@ -77,25 +81,27 @@ def test_recording_longer_than_the_window_is_cut_at_pauses_and_decoded_whole(dec
     ]
 
 
-def answer_of(clip: np.ndarray) -> decoding.Answer:
-    return decoding.Answer(f"{len(clip)} {np.abs(clip).sum():.3f}", -1.0)
+def answer_of(clip: np.ndarray) -> transcription.Answer:
+    return transcription.Answer(f"{len(clip)} {np.abs(clip).sum():.3f}", -1.0)
 
 
 def test_what_is_not_audible_is_not_decoded(decoder):
     samples = np.concatenate([noise(4.0), np.zeros(24 * 16_000, np.float32)])
-    known = [stretch.answer.log_probability for stretch in decoding.transcribe_recording(decoder, samples)]
+    known = [stretch.answer.log_probability for stretch in transcription.transcribe_recording(decoder, samples)]
     assert known[0] is not None
     assert known[2:] == [None] * len(known[2:])
-    assert decoding.transcribe_recording(decoder, np.zeros(16_000, np.float32))[0].answer == decoding.Answer("", None)
+    assert transcription.transcribe_recording(decoder, np.zeros(16_000, np.float32))[0].answer == transcription.Answer(
+        "", None
+    )
 
 
-def teacher_forced(decoder: decoding.Decoder, clip: np.ndarray, text: str, ended: bool) -> float:
+def teacher_forced(decoder: transcription.Decoder, clip: np.ndarray, text: str, ended: bool) -> float:
     """The mean log-probability of a text's tokens from one forward pass, under generate's own suppression."""
     network, config = decoder.checkpoint.model, decoder.checkpoint.model.generation_config
     tokens = decoder.checkpoint.processor.tokenizer(" " + text, add_special_tokens=False).input_ids
     tokens += [config.eos_token_id] * ended
     prompt = model.prompt_tokens(network, "en")
-    inputs = decoding._inputs(decoder, [clip]).features
+    inputs = transcription._inputs(decoder, [clip]).features
     with torch.inference_mode():
         found = network(input_features=inputs, decoder_input_ids=torch.tensor([[*prompt, *tokens[:-1]]]))
     logits = found.logits[0, len(prompt) - 1 :].clone()
@@ -110,16 +116,16 @@ def test_log_probability_is_that_of_the_tokens(tmp_path, changes):
     settings = params.load(ROOT / "params.yaml").model_dump()
     settings["transcribe"] |= {"precision": "fp32"} | changes
     checkpoint = model.load_checkpoint(ROOT / "sample" / "whisper-mini")
-    decoder = decoding.prepare(checkpoint, params.Params.model_validate(settings))
+    decoder = transcription.prepare(checkpoint, params.Params.model_validate(settings))
     clips = [noise(1.0), noise(2.0)]
-    for clip, answer in zip(clips, decoding.transcribe(decoder, clips), strict=True):
+    for clip, answer in zip(clips, transcription.transcribe(decoder, clips), strict=True):
         assert answer.log_probability == pytest.approx(teacher_forced(decoder, clip, answer.text, ended=True), abs=1e-2)
 
 
 def test_log_probability_of_a_text_that_was_cut_off(tmp_path):
     decoder = make_decoder(tmp_path / "tiny", "window", tokens_per_second=0.001)
     long, short = noise(1.5), noise(0.5)
-    for clip, answer in zip([long, short], decoding.transcribe(decoder, [long, short]), strict=True):
+    for clip, answer in zip([long, short], transcription.transcribe(decoder, [long, short]), strict=True):
         assert answer.log_probability == pytest.approx(
             teacher_forced(decoder, clip, answer.text, ended=False), abs=0.05
         )
@@ -127,19 +133,19 @@ def test_log_probability_of_a_text_that_was_cut_off(tmp_path):
 
 def test_draws_are_the_same_every_time(tmp_path):
     decoder = make_decoder(tmp_path / "tiny", "window", temperature=1.0)
-    assert decoding.transcribe(decoder, [noise(1.0)]) == decoding.transcribe(decoder, [noise(1.0)])
+    assert transcription.transcribe(decoder, [noise(1.0)]) == transcription.transcribe(decoder, [noise(1.0)])
     other = make_decoder(tmp_path / "tiny", "window", temperature=1.0, seed=1)
-    assert decoding.transcribe(decoder, [noise(1.0)]) != decoding.transcribe(other, [noise(1.0)])
+    assert transcription.transcribe(decoder, [noise(1.0)]) != transcription.transcribe(other, [noise(1.0)])
 
 
 def test_half_precision_leaves_the_features_alone(tmp_path, monkeypatch):
     """Under bfloat16 autocast the feature extractor failed on CPUs that compute bfloat16."""
-    monkeypatch.setattr(hardware, "choose_precision", lambda *_, **__: "bf16")
+    monkeypatch.setattr(dtypes, "choose_precision", lambda *_, **__: "bf16")
     decoder = make_decoder(tmp_path / "tiny", "utterance")
     assert decoder.precision == "bf16"
-    inputs = decoding._inputs(decoder, [noise(1.0)])
+    inputs = transcription._inputs(decoder, [noise(1.0)])
     assert inputs.features.dtype == torch.float32
-    assert decoding.transcribe(decoder, [noise(1.0)])[0].text
+    assert transcription.transcribe(decoder, [noise(1.0)])[0].text
 
 
 def test_batches_are_the_same_however_often_it_was_interrupted(tmp_path, monkeypatch):
@@ -147,16 +153,16 @@ def test_batches_are_the_same_however_often_it_was_interrupted(tmp_path, monkeyp
     write_split(folder, 7, seed=1)
     clips = read_manifest(folder)
     decoder = make_decoder(tmp_path / "tiny", "utterance", batch_seconds=3.0)
-    whole = list(decoding.transcribe_split(decoder, folder, clips))
+    whole = list(transcription.transcribe_split(decoder, folder, clips))
     assert len(whole) > 2
     known = [row.id for rows in whole[:2] for row in rows] + [whole[-1][0].id]
-    assert list(decoding.transcribe_split(decoder, folder, clips, known[:-1])) == whole[2:]
+    assert list(transcription.transcribe_split(decoder, folder, clips, known[:-1])) == whole[2:]
     if len(whole[-1]) > 1:  # a batch of which a part is known is decoded whole
-        assert list(decoding.transcribe_split(decoder, folder, clips, known)) == whole[2:]
+        assert list(transcription.transcribe_split(decoder, folder, clips, known)) == whole[2:]
 
 
 def test_adapter_is_merged(tmp_path):
-    from stages import strategies
+    from stages.training import strategies
 
     settings = params.load(ROOT / "params.yaml")
     base = tiny_checkpoint(tmp_path / "base")
@@ -170,6 +176,6 @@ def test_adapter_is_merged(tmp_path):
     inputs = {"input_features": torch.randn(1, 80, 1000), "decoder_input_ids": torch.tensor([[769, 770]])}
     with torch.inference_mode():
         before = checkpoint.model(**inputs).logits
-        after = decoding.prepare(checkpoint, settings).checkpoint.model(**inputs).logits
+        after = transcription.prepare(checkpoint, settings).checkpoint.model(**inputs).logits
     assert torch.allclose(before, after, atol=1e-3)
     assert not torch.allclose(model.load_whisper(base)(**inputs).logits, after, atol=1e-1)

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages import params, shared_memory, trackers, trainer_options
-from stages.audio import LFS_POINTER
-from stages.doctor import __main__ as doctor
-from stages.doctor import corpus, credentials, disk, environment, git
+from stages.common import params
+from stages.corpus.rows.files import LFS_POINTER
+from stages.runtime import trackers
+from stages.training import shared_memory, trainer_options
 from tests.corpora import write
+from tools.doctor import __main__ as doctor
+from tools.doctor import corpus, credentials, disk, environment, git
 
 ROOT = Path(__file__).parent.parent
 
@@ -139,8 +141,8 @@ def test_versions_that_are_not_asked_for(tmp_path, monkeypatch):
 
 
 def test_gpus_are_listed(settings, monkeypatch):
-    monkeypatch.setattr(environment.hardware, "choose_device", lambda _: torch.device("cuda"))
-    monkeypatch.setattr(environment.hardware, "choose_precision", lambda *_, **__: "bf16")
+    monkeypatch.setattr(environment.devices, "choose_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(environment.dtypes, "choose_precision", lambda *_, **__: "bf16")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (2**33, 2**34))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "H200")

@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate, params, score_tables, scoreboard, scoring, speaker_share, summary
-from stages.errors import UserError
-from stages.shards import Clip, write_manifest
-from stages.transcripts import Journal, Transcript, compression_ratio, read_transcripts, write_transcripts
+from stages import evaluate
+from stages.common import params
+from stages.common.errors import UserError
+from stages.records import light_normaliser, speaker_share
+from stages.records.shards import Clip, write_manifest
+from stages.records.transcripts import Journal, Transcript, compression_ratio, read_transcripts, write_transcripts
+from stages.results import summary
+from stages.scores import score_tables, scoreboard
 from tests.checkpoints import tiny_checkpoint
 from tests.hub_server import COMMIT, serving
 from tests.test_training import write_split
+from tools import score
 
 ROOT = Path(__file__).parent.parent
-RULES = {"whisper": scoring.light, "light": str.lower}
+RULES = {"whisper": light_normaliser.light, "light": str.lower}
 
 
 def answer(split: str, name: str, reference: str, hypothesis: str) -> Transcript:
@@ -40,7 +45,7 @@ def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboar
         model: scoreboard.answers(
             [answer("test", c.id, row[0], row[place]) for c, row in zip(clips, texts, strict=True)],
             {"test": clips},
-            scoring.light,
+            light_normaliser.light,
         )
         for place, model in enumerate(("base", "lora", "selective"), start=1)
         if place < len(texts[0])
@@ -49,7 +54,7 @@ def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboar
 
 def two_sets(name: str = "adult") -> scoreboard.Board:
     clips = {"test": [clip("1")], name: [clip("2")]}
-    return {"base": scoreboard.answers(transcripts(name), clips, scoring.light)}
+    return {"base": scoreboard.answers(transcripts(name), clips, light_normaliser.light)}
 
 
 def test_headline_set_is_at_the_top_and_others_under_their_names():
@@ -68,7 +73,7 @@ def test_set_named_like_a_figure(name):
 
 def test_transcripts_of_other_clips():
     with pytest.raises(UserError, match="not those of processed_data"):
-        scoreboard.answers(transcripts(), {"test": [clip("1")], "adult": [clip("3")]}, scoring.light)
+        scoreboard.answers(transcripts(), {"test": [clip("1")], "adult": [clip("3")]}, light_normaliser.light)
 
 
 def test_empty_and_runaway_answers_are_counted():
@@ -273,8 +278,8 @@ def test_missing_transcripts_tell_what_to_run(tmp_path):
 def test_any_checkpoint_is_decoded_from_the_hub_or_a_folder(checkpoint, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     tiny_checkpoint(Path("local"))
-    write_split(Path("processed_data/test"), 2, seed=1)
+    write_split(Path("processed_data/evaluation/test"), 2, seed=1)
     with serving(Path("local"), "kids/tiny"):
-        rows = evaluate.decode(checkpoint, params.load(ROOT / "params.yaml"))
+        rows = score.decode(checkpoint, params.load(ROOT / "params.yaml"))
     assert {(row.split, row.id) for row in rows} == {("test", "clip0"), ("test", "clip1")}
     assert (COMMIT in capsys.readouterr().err) == (checkpoint != "local")

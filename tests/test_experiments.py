@@ -8,8 +8,9 @@ import pytest
 
 from experiments import plot, run, shown
 from experiments.shown import DONE, FAILED, QUEUED, RUNNING, Experiment
-from stages import figures, params
-from stages.errors import UserError
+from stages.common import params
+from stages.common.errors import UserError
+from stages.results import figures
 from tests.test_pipeline import call
 
 ROOT = Path(__file__).parent.parent
@@ -160,7 +161,7 @@ def test_plot_names_what_is_missing(workspace):
 @pytest.mark.parametrize("recipe", sorted((ROOT / "experiments").glob("*.sh")), ids=lambda path: path.stem)
 def test_recipe_fits_the_parameters(tmp_path, recipe, profile):
     """What a recipe would queue, without queueing it: its overrides are accepted, and each experiment differs."""
-    for name in ("stages", "experiments"):
+    for name in ("stages", "tools", "experiments"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copyfile(ROOT / profile, tmp_path / "params.yaml")
     text = recipe.read_text().replace("| python -m experiments.run", "> lines.txt")

@@ -14,19 +14,24 @@ import torch
 import yaml
 from transformers import WhisperFeatureExtractor, pipeline
 
-from stages import ctranslate2_model, export_check, model, model_card, scoreboard, shards, sources
-from stages import export as exporter
-from stages import params as parameters
-from stages.digest import folder_sha256
-from stages.errors import UserError
-from stages.export_check import Comparison
-from stages.scoring import light
-from stages.strategies import add_lora
+from stages.common import params as parameters
+from stages.common.errors import UserError
+from stages.common.files import folder_sha256
+from stages.records import paths, shards
+from stages.records.light_normaliser import light
+from stages.scores import scoreboard
+from stages.training.strategies import add_lora
+from stages.whisper import model
 from tests.checkpoints import ENGLISH, MULTILINGUAL, base_checkpoint, tiny_checkpoint, whisper_config
 from tests.corpora import noise
 from tests.hub_server import COMMIT, TOKEN, receiving, serving
 from tests.test_evaluate import RULES, board, clip
 from tests.test_training import write_split
+from tools import sources
+from tools.export import comparison as export_check
+from tools.export import ctranslate2_model, model_card
+from tools.export import export as exporter
+from tools.export.comparison import Comparison
 
 ROOT = Path(__file__).parent.parent
 NAME = "kids/whisper-export"
@@ -71,7 +76,7 @@ def prepared(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("export")
     tiny_checkpoint(root / "models" / "base")
     write_models(root)
-    write_split(root / "processed_data" / "test", CLIPS, seed=3)
+    write_split(root / "processed_data" / "evaluation" / "test", CLIPS, seed=3)
     write_metrics(root / "metrics")
     (root / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     return root
@@ -105,11 +110,11 @@ def test_export_is_stock_and_answers_as_its_source(workspace, settings, monkeypa
     run(monkeypatch, name, "--ctranslate2")
     told = capsys.readouterr().out
     assert told.count("0 of 18 words differ (6 clips)") == 3
-    folder, split = Path("exports") / name, Path("processed_data/test")
+    folder, split = Path("exports") / name, Path("processed_data/evaluation/test")
     clips = shards.read_manifest(split)
-    source = model.load_checkpoint(model.MODELS[name])
+    source = model.load_checkpoint(paths.MODELS[name])
     expected = export_check.texts(export_check.decoder(source, settings, "window"), split, clips)
-    base = model.load_checkpoint(model.BASE_FOLDER)
+    base = model.load_checkpoint(paths.BASE_FOLDER)
     assert expected != export_check.texts(export_check.decoder(base, settings, "window"), split, clips)
     # Nothing of this project from here on.
     recogniser = pipeline("automatic-speech-recognition", model=str(folder / "transformers"), device="cpu")
@@ -136,7 +141,7 @@ def test_adapter_loads_with_stock_peft_in_three_lines(workspace, settings):
     loaded: dict = {}
     assert THREE_LINES in (ROOT / "README.md").read_text()
     exec(THREE_LINES, loaded)  # noqa: S102 (as in README.md)
-    mine = model.load_checkpoint(model.MODELS["lora"]).model
+    mine = model.load_checkpoint(paths.MODELS["lora"]).model
     inputs = {"input_features": torch.randn(1, 80, 1000), "decoder_input_ids": torch.tensor([[769, 770, 772, 776]])}
     with torch.inference_mode():
         assert torch.equal(loaded["tuned"].eval()(**inputs).logits, mine(**inputs).logits)
@@ -226,7 +231,7 @@ def test_clips_of_the_check_are_spread_and_fit_in_the_window():
         (lambda: None, ["--output", "no/such/place"], "there is no folder no/such"),
         (lambda: None, ["--clips", "0"], "at least one clip"),
         (lambda: None, ["--push-to-hub", "mine"], "is called YOU/NAME"),
-        (lambda: shutil.rmtree("processed_data/test"), [], "manifest.jsonl is missing"),
+        (lambda: shutil.rmtree("processed_data/evaluation/test"), [], "manifest.jsonl is missing"),
     ],
 )
 def test_mistakes_are_told(workspace, monkeypatch, harm, arguments, message):
@@ -291,7 +296,7 @@ def test_faster_whisper_loads_it_and_hears_the_same(tmp_path, settings, vocabula
 
 def card(settings: parameters.Params, **changes) -> tuple[dict, str]:
     """Front matter and text of a card."""
-    checkpoint = model.load_checkpoint(model.MODELS["lora"])
+    checkpoint = model.load_checkpoint(paths.MODELS["lora"])
     found = [Comparison("transformers", "window", 20, 150, 10, 10, 0)]
     export = model_card.Export("lora", settings, checkpoint, found, None, None, None)
     metrics = model_card.Metrics(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from transformers import WhisperFeatureExtractor
 
-from stages import features
+from stages.whisper import features
 
 EXTRACTOR = WhisperFeatureExtractor(feature_size=80, chunk_length=10)
 

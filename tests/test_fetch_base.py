@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import fetch_base, hub
-from stages.errors import UserError
+from stages import fetch_base
+from stages.common.errors import UserError
+from stages.runtime import hub
 from tests.checkpoints import tiny_checkpoint
 from tests.hub_server import COMMIT, serving
 

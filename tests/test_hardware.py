@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from stages import hardware
+from stages.whisper import dtypes
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,8 @@ from stages import hardware
 def test_precision_of_gpus(monkeypatch, bf16, capability, learning, expected):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: bf16)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    assert hardware.choose_precision("auto", torch.device("cuda"), learning) == expected
-    assert hardware.choose_precision("fp32", torch.device("cuda"), learning) == "fp32"
+    assert dtypes.choose_precision("auto", torch.device("cuda"), learning) == expected
+    assert dtypes.choose_precision("fp32", torch.device("cuda"), learning) == "fp32"
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ def test_precision_of_gpus(monkeypatch, bf16, capability, learning, expected):
 )
 def test_precision_of_cpus(monkeypatch, known, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
-    assert hardware.choose_precision("auto", torch.device("cpu"), learning=False) == expected
+    assert dtypes.choose_precision("auto", torch.device("cpu"), learning=False) == expected

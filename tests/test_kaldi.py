@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages import corpus
-from stages.corpus import kaldi
-from stages.corpus.utterance import Reading
+from stages.corpus.formats import kaldi, registry
+from stages.corpus.rows.utterance import Reading
 from tests.corpora import options, write, write_audio
 
 
@@ -19,7 +18,7 @@ def data(tmp_path) -> Path:
 
 
 def read(data: Path, **changes) -> Reading:
-    return corpus.read_split(data, "train", options(**changes))
+    return registry.read_split(data, "train", options(**changes))
 
 
 def reasons(reading: Reading) -> list[str]:

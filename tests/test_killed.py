@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import checkpoints
+from stages.runtime import checkpoints
 from tests import s3_server
 from tests.checkpoints import tiny_checkpoint
 from tests.s3_server import BUCKET, S3Server
@@ -45,7 +45,7 @@ def start(workspace: Path, environment: dict[str, str] | None = None) -> subproc
     }
     environment.pop("DVC_ROOT", None)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    command = [sys.executable, "-m", "stages.train_lora"]
+    command = [sys.executable, "-m", "stages.train", "lora"]
     return subprocess.Popen(command, cwd=workspace, env=environment, start_new_session=True, **pipes)
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from stages.cutting import Cut
-from stages.errors import UserError
-from stages.leaks import Contents
+from stages.common.errors import UserError
+from stages.cutting.cutting import Cut
+from stages.cutting.leaks import Contents
 from tests.corpora import utterance
 
 

@@ -12,8 +12,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 WAIT = "import time; time.sleep(60)"
-TIED = f"import sys; from stages import lifeline; lifeline.end_with(*map(int, sys.argv[1:])); print(); {WAIT}"
-STAGE = f"from stages import lifeline; lifeline.end_with_dvc(); print(flush=True); {WAIT}"
+TIED = f"import sys; from stages.runtime import lifeline; lifeline.end_with(*map(int, sys.argv[1:])); print(); {WAIT}"
+STAGE = f"from stages.runtime import lifeline; lifeline.end_with_dvc(); print(flush=True); {WAIT}"
 
 
 def start(*command: str, **environment: str) -> subprocess.Popen:

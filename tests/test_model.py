@@ -8,9 +8,9 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
-from stages import model
-from stages.errors import UserError
-from stages.strategies import add_lora
+from stages.common.errors import UserError
+from stages.training.strategies import add_lora
+from stages.whisper import model
 from tests.checkpoints import tiny_checkpoint, tiny_model
 from tests.test_strategies import LORA
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from stages.neighbours import Neighbours
+from stages.cutting.timeline import Neighbours
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stages import params
-from stages.errors import UserError
+from stages.common import params
+from stages.common.errors import UserError
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "params.yaml").read_text()
@@ -75,7 +75,7 @@ def test_numbers_as_dvc_writes_them(tmp_path, written):
             r"runtime.report_to: expected none, .* got \['wandb', 'none'\]",
         ),
         ("seed: 1", "seed: 1\nsed: 2", r"sed: unknown key"),
-        ("seed: 1", "seed: 1\nseed: 2", r"key 'seed' stands twice"),
+        ("seed: 1", "seed: 1\nseed: 2", r"duplicate key 'seed'; keep one"),
         ("seed: 1", "seed: [1", r"not valid YAML"),
         ("preprocess:\n", "preprocess: 3\nother:\n", r"preprocess: expected a mapping"),
     ],

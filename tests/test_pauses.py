@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages import pauses
+from stages.decoding import pauses
 
 RATE = 16_000
 

@@ -1,4 +1,4 @@
-"""dvc.yaml: each stage's deps are exactly the modules it imports, and no stage depends on `runtime`."""
+"""dvc.yaml and the folders of stages/: each stage depends on the folders that its script imports."""
 
 import ast
 from pathlib import Path
@@ -6,47 +6,99 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stages import transcribe
+from stages.training import loop
+
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 SCRIPTS = {name: stage["cmd"].split()[2].removeprefix("stages.") for name, stage in STAGES.items()}
+# A folder of stages/ imports only from those before it, a script from all of them.
+ORDER = (
+    "common",
+    "records",
+    "corpus.rows",
+    "corpus.markup",
+    "corpus.formats",
+    "runtime",
+    "cutting",
+    "whisper",
+    "wer",
+    "decoding",
+    "training",
+    "scores",
+    "results",
+    "scripts",
+)
+DECIDE_NOTHING = {"common", "runtime"}  # about a result, so no stage depends on them
+LONGEST_MODULE = 250  # lines
+LONGEST_FUNCTION = 50
+
+
+def folder_of(path: Path) -> str:
+    """The folder of stages/ that a module is in, as ORDER names it."""
+    parts = path.relative_to(ROOT / "stages").parts[:-1]
+    return ".".join(parts) or "scripts"
 
 
 def module_file(dotted: str) -> Path | None:
-    path = ROOT / Path(*dotted.split("."))
-    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
+    """The file of a module of the project; None: it is none, or a package's."""
+    path = (ROOT / Path(*dotted.split("."))).with_suffix(".py")
+    return path if path.is_file() else None
 
 
 def imported(path: Path) -> set[Path]:
-    """The project's files that one file imports."""
-    found = set()
+    """The modules of stages/ and tools/ that one file imports, also inside functions."""
+    files = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").split(".")[0] == "stages":
-            names = [f"{node.module}.{alias.name}" for alias in node.names] + [node.module]
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names if alias.name.split(".")[0] == "stages"]
+            names = [alias.name for alias in node.names]
         else:
             continue
-        found |= {file for name in names if (file := module_file(name))}
-    return found - {ROOT / "stages" / "__init__.py"}
+        ours = [name for name in names if name.split(".")[0] in ("stages", "tools")]
+        files |= {file for file in map(module_file, ours) if file}
+    return files
 
 
 def all_imported(script: Path) -> set[Path]:
-    found, waiting = set(), {script}
+    """The modules that a script imports, directly or through others, itself included."""
+    known, waiting = set(), {script}
     while waiting:
-        found |= waiting
-        waiting = {file for path in waiting for file in imported(path)} - found
-    return found
+        known |= waiting
+        waiting = {file for path in waiting for file in imported(path)} - known
+    return known
+
+
+MODULES = sorted((ROOT / "stages").rglob("*.py"))
+
+
+def test_folders_import_only_from_those_before_them():
+    upward = [
+        f"{path.relative_to(ROOT)} imports {other.relative_to(ROOT)}"
+        for path in MODULES
+        for other in imported(path)
+        if not other.is_relative_to(ROOT / "stages") or ORDER.index(folder_of(other)) > ORDER.index(folder_of(path))
+    ]
+    assert upward == []
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_deps_are_the_imports(stage):
-    listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith("stages/") and dep.endswith(".py")}
-    assert listed == {
-        path.relative_to(ROOT).as_posix() for path in all_imported(ROOT / "stages" / f"{SCRIPTS[stage]}.py")
-    }
+def test_deps_are_the_folders_of_the_imports(stage):
+    listed = {dep for dep in STAGES[stage]["deps"] if dep.startswith("stages/")}
+    script = ROOT / "stages" / f"{SCRIPTS[stage]}.py"
+    folders = {folder_of(path).split(".")[0] for path in all_imported(script)} - {"scripts"}
+    expected = {f"stages/{folder}" for folder in folders - DECIDE_NOTHING}
+    assert listed == expected | {f"stages/{SCRIPTS[stage]}.py"}
+
+
+@pytest.mark.parametrize(
+    ("stages", "folders"), [(("train_lora", "train_selective"), loop.ROOMS), (("transcribe",), transcribe.ROOMS)]
+)
+def test_killed_work_resumes_unless_what_it_depends_on_changed(stages, folders):
+    for stage in stages:
+        listed = {dep for dep in STAGES[stage]["deps"] if (ROOT / dep).is_dir() and dep.startswith("stages/")}
+        assert listed == {f"stages/{folder}" for folder in folders}
 
 
 def test_runtime_reruns_nothing():
@@ -56,7 +108,6 @@ def test_runtime_reruns_nothing():
 def test_report_shows_no_parameter_that_would_not_make_it_anew():
     shown = yaml.safe_load((ROOT / "params.yaml").read_text()).keys()
     assert set(STAGES["report"]["params"]) == shown - {"runtime"}
-    assert "stages/report.html.j2" in STAGES["report"]["deps"]
 
 
 def test_other_training_speakers_are_scored_anew():
@@ -76,3 +127,12 @@ def test_what_needs_an_accelerator_is_kept_by_dvc_whole():
         stage = STAGES[name]
         for out in [*stage["outs"], *stage.get("plots", []), *stage.get("metrics", [])]:
             assert isinstance(out, str) or all(options.get("cache", True) for options in out.values()), out
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_modules_and_functions_are_short(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= LONGEST_MODULE
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages import audio, preprocess, video
-from stages.shards import Clip, read_audio, read_manifest
+from stages import preprocess
+from stages.cutting import audio, video
+from stages.records import paths
+from stages.records.shards import Clip, read_audio, read_manifest
 from tests.corpora import noise, textgrid, write, write_audio, write_corpus, write_table
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
@@ -36,11 +38,11 @@ def set_params(project: Path, old: str, new: str) -> None:
 
 
 def clips(split: str) -> dict[str, Clip]:
-    return {clip.id: clip for clip in read_manifest(Path("processed_data") / split)}
+    return {clip.id: clip for clip in read_manifest(paths.split_folder(split))}
 
 
 def audio_of(split: str, clip: Clip) -> np.ndarray:
-    return read_audio(Path("processed_data") / split, clip)
+    return read_audio(paths.split_folder(split), clip)
 
 
 def rejected() -> list[dict]:
@@ -62,11 +64,9 @@ def test_small_corpus(project, capsys):
     write_corpus(project / "data", {**SPEAKERS, "adults": ["anna's father"]})
     write(project / "data/README.md", "hi")
     preprocess.main()
-    assert sorted(tree()) == [
-        *(f"{split}/{file}" for split in ("adults", "dev") for file in ("manifest.jsonl", "shard-00000.tar")),
-        "rejected.jsonl",
-        *(f"{split}/{file}" for split in ("test", "train") for file in ("manifest.jsonl", "shard-00000.tar")),
-    ]
+    files = ("manifest.jsonl", "shard-00000.tar")
+    folders = ("dev", "evaluation/adults", "evaluation/test", "train")
+    assert tree().keys() == {"rejected.jsonl", *(f"{folder}/{file}" for folder in folders for file in files)}
     people = {split: {clip.speaker for clip in clips(split).values()} for split in ("train", "dev", "test", "adults")}
     assert people["train"] | people["dev"] == {"anna", "ben", "carl"}
     assert (len(people["train"]), len(people["dev"])) == (2, 1)

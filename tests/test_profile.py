@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages import params
+from stages.common import params
 from tests.checkpoints import MULTILINGUAL, base_checkpoint, whisper_config
 from tests.test_pipeline import ROOT, call, make_repository
 

@@ -11,7 +11,12 @@ import pytest
 from peft import PeftModel
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
-from stages import decoding, fetch_base, finetune, model, params, strategies
+from stages import fetch_base
+from stages.common import params
+from stages.decoding import transcription
+from stages.records import paths
+from stages.training import loop
+from stages.whisper import model
 from tests.checkpoints import ENGLISH, LARGE_V3, MULTILINGUAL, WHISPER_BASE, base_checkpoint, whisper_config
 from tests.test_training import write_split
 
@@ -55,11 +60,11 @@ def shape(request, tmp_path, monkeypatch):
 
 def test_prompt(shape):
     _, vocabulary = shape
-    prompt = model.prompt_tokens(model.load_whisper(model.BASE_FOLDER), "en")
+    prompt = model.prompt_tokens(model.load_whisper(paths.BASE_FOLDER), "en")
     start, english = vocabulary.start, vocabulary.start + 1
     transcribe, untimed = vocabulary.translate + 1, vocabulary.translate + 5
     assert prompt == ([start, english, transcribe, untimed] if vocabulary.multilingual else [start, untimed])
-    tokens = model.load_processor(model.BASE_FOLDER).tokenizer.convert_ids_to_tokens(prompt)
+    tokens = model.load_processor(paths.BASE_FOLDER).tokenizer.convert_ids_to_tokens(prompt)
     assert tokens[0] == "<|startoftranscript|>"
     assert tokens[-1] == "<|notimestamps|>"
 
@@ -67,17 +72,16 @@ def test_prompt(shape):
 def test_one_step_of_both_strategies_and_one_transcription(shape):
     config, vocabulary = shape
     chosen = settings(config)
-    lora, selective = chosen.train_lora, chosen.train_selective
-    finetune.run("train_lora", chosen, lora, lambda base: strategies.add_lora(base, lora))
-    finetune.run("train_selective", chosen, selective, lambda base: strategies.unfreeze_layers(base, selective))
+    for name in ("lora", "selective"):
+        loop.run(name, chosen)
     noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
-    for name in model.MODELS if config is WHISPER_BASE else ("lora", "selective"):  # attention over 30 s takes a minute
-        loaded = model.load_checkpoint(model.MODELS[name])
+    for name in paths.MODELS if config is WHISPER_BASE else ("lora", "selective"):  # attention over 30 s takes a minute
+        loaded = model.load_checkpoint(paths.MODELS[name])
         assert loaded.audio_context == ("window" if name == "base" else "utterance")
-        decoder = decoding.prepare(loaded, chosen)
+        decoder = transcription.prepare(loaded, chosen)
         assert decoder.most_tokens == (444 if vocabulary.multilingual else 446)
-        assert decoding.token_limit(1.0, decoder) == 31
-        assert decoding.transcribe(decoder, [noise])[0].log_probability < 0
+        assert transcription.token_limit(1.0, decoder) == 31
+        assert transcription.transcribe(decoder, [noise])[0].log_probability < 0
     for name in ("lora", "selective"):
         assert len(Path(f"metrics/train_{name}.csv").read_text().splitlines()) == 2
     # With no code of this project:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import corpus
-from stages.corpus.utterance import Reading
+from stages.corpus.formats import registry
+from stages.corpus.rows.utterance import Reading
 from tests.corpora import options, write_audio
 
 SAMPLES = Path(__file__).parent.parent.parent / "shared" / "corpora" / "annotation-samples"
@@ -18,7 +18,7 @@ def read(folder: Path, files: dict[str, str], **changes) -> Reading:
     for name, source in files.items():
         (folder / "data/train" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(SAMPLES / source, folder / "data/train" / name)
-    return corpus.read_split(folder / "data", "train", options(**changes))
+    return registry.read_split(folder / "data", "train", options(**changes))
 
 
 def texts(found: Reading) -> list[str]:
@@ -58,7 +58,7 @@ def test_chat_of_a_family(tmp_path):
     everybody = read(tmp_path, files, child_roles=["Investigator", "Brother"])
     assert texts(everybody) == ["(es)cucha , mira !", "ay , a m\u00ed !", "mira ."]
     assert reasons(everybody) == ["untimed", "untimed"]
-    children = corpus.read_split(tmp_path / "data", "train", options())
+    children = registry.read_split(tmp_path / "data", "train", options())
     assert (texts(children), sum(children.left_out.values())) == ([], 5)
 
 

@@ -1,4 +1,4 @@
-"""Any file in, text and subtitles out: python -m stages.transcribe FILE... --checkpoint X."""
+"""Any file in, text and subtitles out: python -m tools.transcribe FILE... --checkpoint X."""
 
 import json
 import sys
@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from stages import captions, decoding, model, recordings, sources, strategies, transcribe
-from stages import params as parameters
-from stages.decoding import Answer, Stretch
-from stages.errors import UserError
+from stages.common import params as parameters
+from stages.common.errors import UserError
+from stages.decoding import transcription
+from stages.decoding.transcription import Answer, Stretch
+from stages.training import strategies
+from stages.whisper import model
 from tests.checkpoints import tiny_checkpoint
 from tests.corpora import write_audio
 from tests.hub_server import COMMIT, serving
 from tests.test_params import ROOT
+from tools import sources
+from tools.transcribe import __main__ as transcribe
+from tools.transcribe import captions, recordings
 
 STRETCHES = [
     Stretch(0.0, 2.5, Answer("The <b>dog</b> & I", -0.1)),
@@ -43,10 +48,6 @@ def run(monkeypatch, *arguments: str) -> None:
     Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
     monkeypatch.setattr(sys, "argv", ["transcribe", *arguments])
     transcribe.main()
-
-
-def test_command_line_knows_the_formats():
-    assert tuple(captions.FORMATS) == transcribe.FORMATS
 
 
 def test_subtitles():
@@ -96,22 +97,23 @@ def test_one_bad_recording_does_not_keep_the_others_from_it(workspace, settings,
 @pytest.mark.parametrize(
     ("files", "form", "output", "message"),
     [
-        (["a/none.wav"], "text", None, "a/none.wav is no file"),
-        (["a"], "text", None, "a is no file"),
+        (["a/none.wav"], "text", None, "a/none.wav is not a file"),
+        (["a"], "text", None, "a is not a file"),
         (["a/one.wav", "a/long.flac"], "srt", None, "--output"),
         (["a/one.wav", "b/one.flac"], "text", "out", "would both be written to out/one.txt"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_decoded(workspace, settings, monkeypatch, files, form, output, message):
     write_audio(Path("b/one.flac"))
-    monkeypatch.setattr(decoding, "prepare", None)
+    monkeypatch.setattr(transcription, "prepare", None)
     with pytest.raises(UserError, match=message):
         recordings.transcribe(list(map(Path, files)), "tiny", settings, form, output and Path(output))
 
 
-def test_recordings_without_a_checkpoint(workspace, monkeypatch):
-    with pytest.raises(SystemExit, match="say with what: --checkpoint"):
+def test_recordings_without_a_checkpoint(workspace, monkeypatch, capsys):
+    with pytest.raises(SystemExit):
         run(monkeypatch, "a/one.wav")
+    assert "required: --checkpoint" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["no/such/folder", "../up", "nothing"])

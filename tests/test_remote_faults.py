@@ -36,7 +36,7 @@ class Workplace:
         return told
 
     def doctor(self, *options: str, expect: int) -> str:
-        return self.run(sys.executable, "-m", "stages.doctor", *options, expect=expect)
+        return self.run(sys.executable, "-m", "tools.doctor", *options, expect=expect)
 
     def forget(self) -> None:
         """As on another machine: no data, no cache."""

@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages import alignment, evaluate, examples, figures, findings, report, scoreboard, scoring
-from stages.alignment import Word
-from stages.shards import read_manifest, write_manifest
-from stages.transcripts import read_transcripts, write_transcripts
+from stages import evaluate, report
+from stages.records import light_normaliser, paths
+from stages.records.shards import read_manifest, write_manifest
+from stages.records.transcripts import read_transcripts, write_transcripts
+from stages.results import examples, figures, findings
+from stages.scores import scoreboard
+from stages.wer import alignment
+from stages.wer.alignment import Word
 from tests.checkpoints import tiny_checkpoint
 from tests.test_evaluate import RULES, answer, board
 from tests.test_training import write_split
@@ -48,7 +52,7 @@ def prepared(tmp_path_factory) -> Path:
     tiny_checkpoint(root / "models" / "base")
     write_split(root / "processed_data" / "train", 2, seed=1)  # the texts of the other splits' first two clips
     for name, count in (("test", 6), ("adult", 2)):
-        folder = root / "processed_data" / name
+        folder = root / "processed_data" / "evaluation" / name
         write_split(folder, count, seed=1)
         clips = read_manifest(folder)
         write_manifest(folder, [replace(clips[0], speaker=EVIL), *clips[1:]])
@@ -79,7 +83,7 @@ def workspace(prepared, monkeypatch) -> Path:
 def page(workspace) -> str:
     evaluate.main()
     report.main()
-    return report.REPORT.read_text()
+    return paths.REPORT_FILE.read_text()
 
 
 def test_nothing_in_the_page_is_markup_but_ours(page):
@@ -109,7 +113,7 @@ def test_nothing_comes_from_elsewhere(page):
 
 
 def test_page_and_figures_are_the_same_every_time(page):
-    before = {path: path.read_bytes() for path in [report.REPORT, *sorted(figures.FOLDER.iterdir())]}
+    before = {path: path.read_bytes() for path in [paths.REPORT_FILE, *sorted(figures.FOLDER.iterdir())]}
     report.main()
     assert {path: path.read_bytes() for path in before} == before
     assert {path.stem for path in before} == {"report", "wer", "wer_by_age", "learning", "errors", "insertions"}
@@ -141,8 +145,8 @@ def test_slices_of_earlier_versions_are_shown(page):
     try:
         Path("metrics/slices.json").write_text(json.dumps(slices))
         report.main()
-        assert "By text" not in report.REPORT.read_text()
-        assert "trained on?" not in report.REPORT.read_text()
+        assert "By text" not in paths.REPORT_FILE.read_text()
+        assert "trained on?" not in paths.REPORT_FILE.read_text()
     finally:
         Path("metrics/slices.json").write_text(before)
 
@@ -152,13 +156,14 @@ def test_evaluate_says_which_texts_were_trained_on(workspace, capsys):
     printed = capsys.readouterr().out
     assert "\ntest: 2 of 6 utterances (33.3 %) have a text that was trained on; WER on unseen texts %: base" in printed
     assert "\nadult: 2 of 2 utterances (100.0 %) have a text that was trained on; no unseen text" in printed
-    assert "2 of 6 utterances (33.3 %) have a text that was trained on" in evaluate.SUMMARY.read_text()
+    report.main()
+    assert "2 of 6 utterances (33.3 %) have a text that was trained on" in paths.SUMMARY_FILE.read_text()
 
 
 def test_sound_is_the_clip(page, workspace):
     source = next(attributes["src"] for tag, attributes in Page(page).tags if tag == "audio")
     samples, rate = soundfile.read(io.BytesIO(base64.b64decode(source.split(",")[1])))
-    durations = [clip.duration for clip in read_manifest(Path("processed_data/test"))]
+    durations = [clip.duration for clip in read_manifest(Path("processed_data/evaluation/test"))]
     assert rate == 16_000
     assert min(abs(len(samples) / rate - duration) for duration in durations) < 0.2
 
@@ -169,11 +174,11 @@ def test_no_examples_and_no_sound(workspace):
     try:
         Path("params.yaml").write_text(text.replace("  audio: true", "  audio: false"))
         report.main()
-        assert "<audio" not in report.REPORT.read_text()
-        assert "holds words of the speakers" in report.REPORT.read_text()
+        assert "<audio" not in paths.REPORT_FILE.read_text()
+        assert "holds words of the speakers" in paths.REPORT_FILE.read_text()
         Path("params.yaml").write_text(text.replace("  examples: 20", "  examples: 0"))
         report.main()
-        silent = report.REPORT.read_text()
+        silent = paths.REPORT_FILE.read_text()
         assert "example" not in silent.split("</style>")[1].replace("examples: 0", "")
         assert "Private" not in silent
     finally:
@@ -208,10 +213,10 @@ def test_worst_and_most_improved():
 def test_long_recordings_are_cut_in_the_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(examples, "LONGEST", 1.0)
-    write_split(Path("processed_data/test"), 1, seed=1, seconds=2.0)
-    clips = read_manifest(Path("processed_data/test"))
+    write_split(Path("processed_data/evaluation/test"), 1, seed=1, seconds=2.0)
+    clips = read_manifest(Path("processed_data/evaluation/test"))
     found = board(("a b", "a x", "a b", "a b"), clips=clips)
-    (example,) = examples.examples(found, [0], scoring.light, sound=True)
+    (example,) = examples.examples(found, [0], light_normaliser.light, sound=True)
     assert example.cut
     samples, _ = soundfile.read(io.BytesIO(base64.b64decode(example.sound.split(",")[1])))
     assert len(samples) < 1.3 * 16_000
@@ -219,13 +224,13 @@ def test_long_recordings_are_cut_in_the_page(tmp_path, monkeypatch):
 
 def test_words_of_an_alignment_hold_the_errors_that_are_counted():
     rows = [("a b c", "a x c d"), ("", "so many"), ("a b", ""), ("the the dog", "the dog dog"), ("a", "a")]
-    counted = alignment.align(*zip(*rows, strict=True), scoring.light)
+    counted = alignment.align(*zip(*rows, strict=True), light_normaliser.light)
     for place, (reference, hypothesis) in enumerate(rows):
-        words = alignment.words(reference, hypothesis, scoring.light)
+        words = alignment.words(reference, hypothesis, light_normaliser.light)
         assert sum(word.spoken != word.heard for word in words) == counted.errors[place]
         assert " ".join(word.spoken for word in words if word.spoken) == reference
         assert " ".join(word.heard for word in words if word.heard) == hypothesis
-    assert alignment.words("a b", "a c", scoring.light) == [Word("a", "a"), Word("b", "c")]
+    assert alignment.words("a b", "a c", light_normaliser.light) == [Word("a", "a"), Word("b", "c")]
 
 
 @pytest.mark.parametrize(
@@ -241,7 +246,7 @@ def test_words_of_an_alignment_hold_the_errors_that_are_counted():
     ],
 )
 def test_where_words_were_inserted(reference, hypothesis, expected):
-    assert alignment.align([reference], [hypothesis], scoring.light).inserted_at.tolist() == expected
+    assert alignment.align([reference], [hypothesis], light_normaliser.light).inserted_at.tolist() == expected
 
 
 def said(rows: list[tuple[str, ...]], trained: set[str] | None = None) -> dict[str, str]:

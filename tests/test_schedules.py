@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import evaluate, finetune, params, report, trainer_options
+from stages import evaluate, report
+from stages.common import params
+from stages.training import loop, trainer_options
 from tests.test_report import prepared  # noqa: F401 (the fixture: all that the report reads)
 from tests.test_training import failing, run, settings, write_split
 
@@ -92,7 +94,7 @@ def scheduled(batch_seconds: float, runtime: dict | None = None, **train) -> par
 
 def test_early_stop_at_the_first_possible_moment(workspace, monkeypatch):
     rates = iter([0.5, 0.6])
-    monkeypatch.setattr(finetune, "word_error_rate", lambda *_: lambda _: {"wer": next(rates)})
+    monkeypatch.setattr(loop, "word_error_rate", lambda *_: lambda _: {"wer": next(rates)})
     run("train_lora", scheduled(2.0, evaluations_per_epoch=2, epochs=5, patience=1))
     check_curve([9, 17])
     make_report()

@@ -2,9 +2,10 @@
 
 import pytest
 
-from stages import scoring
-from stages.errors import UserError
-from stages.model import load_processor
+from stages.common.errors import UserError
+from stages.records import light_normaliser
+from stages.wer import error_counts, normalisers
+from stages.whisper.model import load_processor
 from tests.checkpoints import SAMPLE
 
 
@@ -22,48 +23,68 @@ from tests.checkpoints import SAMPLE
     ],
 )
 def test_light(text, expected):
-    assert scoring.light(text) == expected
+    assert light_normaliser.light(text) == expected
 
 
 def test_whisper_normaliser_is_the_published_one():
-    rules = scoring.normalisers(load_processor(SAMPLE).tokenizer, "en")
+    rules = normalisers.load(SAMPLE, "en")
     assert rules["whisper"]("Um, two three five colours") == "235 colors"
     assert rules["light"]("Um, two three five colours") == "um two three five colours"
 
 
-def test_missing_spelling_list_is_named():
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_normalisers_are_those_of_the_tokenizer(language):
     tokenizer = load_processor(SAMPLE).tokenizer
-    tokenizer.english_spelling_normalizer = None
-    with pytest.raises(UserError, match=r"no normalizer\.json"):
-        scoring.normalisers(tokenizer, "en")
+    theirs = tokenizer.normalize if language == "en" else tokenizer.basic_normalize
+    ours = normalisers.load(SAMPLE, language)["whisper"]
+    for text in (
+        "Um, two three five colours",
+        "Mr. O'Neil's <laugh> caf\u00e9 (really)",
+        "L'\u00e9t\u00e9, \u00e7a va?",
+    ):
+        assert ours(text) == theirs(text)
+
+
+def test_missing_spelling_list_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"normalizer\.json is missing"):
+        normalisers.load(tmp_path, "en")
+    assert normalisers.load(tmp_path, "fr")["whisper"]("\u00c7a va?") == "\u00e7a va "
+
+
+def test_damaged_spelling_list_is_named(tmp_path):
+    (tmp_path / "normalizer.json").write_text("{")
+    with pytest.raises(UserError, match=r"normalizer\.json is not valid JSON"):
+        normalisers.load(tmp_path, "en")
 
 
 def test_corpus_rate_is_not_the_mean_of_rates():
     # 1 substitution in 10 words and 1 deletion in 1: (1 + 1) / 11, where the mean of the rates would be 0.55.
-    counts = scoring.count_errors(["a b c d e f g h i j", "x"], ["a b c d e f g h i k", ""], scoring.light)
+    counts = error_counts.count_errors(
+        ["a b c d e f g h i j", "x"], ["a b c d e f g h i k", ""], light_normaliser.light
+    )
     assert (counts.substitutions, counts.deletions, counts.insertions, counts.words) == (1, 1, 0, 11)
     assert counts.wer == pytest.approx(2 / 11)
 
 
 def test_empty_reference_counts_its_insertions():
-    counts = scoring.count_errors(["a b", "", "..."], ["a b", "so many words", ""], scoring.light)
+    counts = error_counts.count_errors(["a b", "", "..."], ["a b", "so many words", ""], light_normaliser.light)
     assert (counts.insertions, counts.words, counts.utterances) == (3, 2, 3)
     assert counts.wer == pytest.approx(1.5)
 
 
 def test_character_errors():
-    counts = scoring.count_errors(["the cat"], ["the cut s"], scoring.light)
+    counts = error_counts.count_errors(["the cat"], ["the cut s"], light_normaliser.light)
     assert (counts.characters, counts.character_errors) == (7, 3)
     assert counts.cer == pytest.approx(3 / 7)
 
 
 def test_nothing_to_score():
     with pytest.raises(UserError, match="no reference word"):
-        scoring.count_errors(["...", ""], ["a", "b"], scoring.light)
+        error_counts.count_errors(["...", ""], ["a", "b"], light_normaliser.light)
 
 
 def test_figures_round_and_hold_no_list():
-    figures = scoring.count_errors(["a b c"], ["a b"], scoring.light).figures()
+    figures = error_counts.count_errors(["a b c"], ["a b"], light_normaliser.light).figures()
     assert figures == {
         "wer": 0.333333,
         "cer": 0.4,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import seen_texts
-from stages.shards import Clip
+from stages.records import seen_texts
+from stages.records.shards import Clip
 from tests.corpora import CLIP
 
 ROOT = Path(__file__).parent.parent

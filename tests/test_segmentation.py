@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stages import segmentation
-from stages.corpus.utterance import Reading, Utterance, Word
+from stages.corpus.rows.utterance import Reading, Utterance, Word
+from stages.cutting import segmentation
 from tests.corpora import reading, utterance
 
 AUDIO = Path("a.wav")

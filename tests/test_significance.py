@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from stages import scoring, significance
-from stages.alignment import align
-from stages.significance import SpeakerBootstrap
+from stages.records import light_normaliser
+from stages.scores import significance
+from stages.scores.significance import SpeakerBootstrap
+from stages.wer import error_counts
+from stages.wer.alignment import align
 
 REFERENCES = ["a b c d", "", "x", "the cat sat", "\u00e9t\u00e9 ici"]
 HYPOTHESES = ["a x c d d", "so many words", "", "the cat sat the cat sat", "ete ici l\u00e0"]
@@ -39,15 +41,15 @@ MEETEVAL = [
 
 def test_errors_are_those_of_another_implementation():
     references, hypotheses, errors, words = zip(*MEETEVAL, strict=True)
-    found = align(references, hypotheses, scoring.light)
+    found = align(references, hypotheses, light_normaliser.light)
     assert found.errors.tolist() == list(errors)
     assert found.words.tolist() == list(words)
-    corpus = scoring.count_errors(references, hypotheses, scoring.light)
+    corpus = error_counts.count_errors(references, hypotheses, light_normaliser.light)
     assert corpus.wer == sum(errors) / sum(words)
 
 
 def test_errors_by_utterance():
-    found = align(REFERENCES, HYPOTHESES, scoring.light)
+    found = align(REFERENCES, HYPOTHESES, light_normaliser.light)
     assert found.substitutions.tolist() == [1, 0, 0, 0, 1]
     assert found.deletions.tolist() == [0, 0, 1, 0, 0]
     assert found.insertions.tolist() == [1, 3, 0, 3, 1]
@@ -58,7 +60,7 @@ def test_errors_by_utterance():
 def test_errors_by_utterance_add_up_to_the_corpus():
     generator = np.random.default_rng(3)
     texts = [[" ".join(generator.choice(list("abcde"), generator.integers(0, 9))) for _ in range(200)] for _ in "rh"]
-    found, corpus = align(*texts, scoring.light), scoring.count_errors(*texts, scoring.light)
+    found, corpus = align(*texts, light_normaliser.light), error_counts.count_errors(*texts, light_normaliser.light)
     sums = [int(part.sum()) for part in (found.words, found.substitutions, found.deletions, found.insertions)]
     assert sums == [corpus.words, corpus.substitutions, corpus.deletions, corpus.insertions]
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from stages.errors import UserError
-from stages.params import TrainLora, TrainSelective
-from stages.strategies import add_lora, parameter_counts, unfreeze_layers
+from stages.common.errors import UserError
+from stages.common.params import TrainLora, TrainSelective
+from stages.training.strategies import add_lora, parameter_counts, unfreeze_layers
 from tests.checkpoints import base_on_meta, tiny_model
 
 LORA = TrainLora(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages import corpus
-from stages.corpus.utterance import Reading
-from stages.errors import UserError
-from stages.params import Columns
+from stages.common.errors import UserError
+from stages.common.params import Columns
+from stages.corpus.formats import registry
+from stages.corpus.rows.utterance import Reading
 from tests.corpora import options, write, write_audio, write_table
 
 
@@ -21,7 +21,7 @@ def data(tmp_path) -> Path:
 
 
 def read(data: Path, **changes) -> Reading:
-    return corpus.read_split(data, "train", options(**changes))
+    return registry.read_split(data, "train", options(**changes))
 
 
 def reasons(reading: Reading) -> list[str]:

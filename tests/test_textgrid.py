@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from stages import corpus
-from stages.corpus import textgrid as format
-from stages.corpus.utterance import Reading, Word
+from stages.corpus.formats import registry
+from stages.corpus.formats import textgrid as format
+from stages.corpus.rows.utterance import Reading, Word
 from tests.corpora import options, textgrid, write, write_audio
 from tests.rubbish import damaged, read_rubbish
 
@@ -42,7 +42,7 @@ def data(tmp_path) -> Path:
 
 def read(data: Path, content: str | bytes, **changes) -> Reading:
     write(data / "train/anna/a.TextGrid", content)
-    return corpus.read_split(data, "train", options(**changes))
+    return registry.read_split(data, "train", options(**changes))
 
 
 def reasons(reading: Reading) -> list[str]:
@@ -156,7 +156,7 @@ def test_speakers(tmp_path, path, tier, speaker, known):
     data = tmp_path / "data"
     write_audio(data / f"train/{path}.wav")
     write(data / f"train/{path}.TextGrid", textgrid({tier: [(0, 1, "hi")]}))
-    (row,) = corpus.read_split(data, "train", options()).utterances
+    (row,) = registry.read_split(data, "train", options()).utterances
     assert (row.speaker, row.speaker_known) == (speaker, known)
 
 

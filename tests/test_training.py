@@ -11,24 +11,15 @@ from datasets import Dataset
 from safetensors.torch import load_file
 from transformers import Seq2SeqTrainer, TrainerCallback, WhisperProcessor
 
-from stages import (
-    checkpoints,
-    dataset,
-    feature_table,
-    features,
-    finetune,
-    model,
-    objective,
-    params,
-    shards,
-    speaker_share,
-    strategies,
-    trainer_options,
-)
-from stages.batching import Draw
-from stages.digest import folder_sha256
-from stages.errors import UserError
-from stages.trainer import Keeper, SpeechTrainer
+from stages.common import params
+from stages.common.errors import UserError
+from stages.common.files import folder_sha256
+from stages.records import shards, speaker_share
+from stages.runtime import checkpoints
+from stages.training import dataset, feature_cache, loop, loss, strategies, trainer_options
+from stages.training.batching import Draw
+from stages.training.trainer import Keeper, SpeechTrainer
+from stages.whisper import features, model
 from tests.checkpoints import SAMPLE, tiny_checkpoint, tiny_model
 from tests.corpora import write_clip
 
@@ -88,8 +79,8 @@ OFF = params.load(ROOT / "params.yaml").train.augment
 
 
 def clips(folder: Path, cache: Path, most_tokens: int = 128, augment: params.Augment = OFF) -> dataset.Clips:
-    labels = feature_table.Labels(PROCESSOR, PROMPT, most_tokens)
-    table = feature_table.speech_table(folder, folder_sha256(folder), labels, 0.5, cache)
+    labels = feature_cache.Labels(PROCESSOR, PROMPT, most_tokens)
+    table = feature_cache.speech_table(folder, folder_sha256(folder), labels, 0.5, cache)
     return dataset.Clips(table, augment, seed=1)
 
 
@@ -222,16 +213,16 @@ class GradientNorms(TrainerCallback):
 
 
 def trainer_of(chosen: params.Params, folder: Path, tuned=None) -> SpeechTrainer:
-    tuned = tuned or finetune.prepared_base(chosen)
+    tuned = tuned or loop.prepared_base(chosen)
     digests = {name: folder_sha256(Path("processed_data") / name) for name in ("train", "dev")}
     keeper = Keeper(folder, 10.0, chosen.train.evaluations_per_epoch)
-    return finetune.make_trainer(tuned, chosen, 1e-3, keeper, digests)
+    return loop.make_trainer(tuned, chosen, 1e-3, keeper, digests)
 
 
 def first_step(folder: Path, device_seconds: float, adapter: bool) -> tuple[float, float]:
     """Gradient norm and loss of the first optimizer step, its batch cut into parts of so many seconds."""
     chosen = settings({"device_seconds": device_seconds}, batch_seconds=20.0, evaluations_per_epoch=100)
-    base = finetune.prepared_base(chosen)
+    base = loop.prepared_base(chosen)
     tuned = strategies.add_lora(base, chosen.train_lora) if adapter else base
     trainer = trainer_of(chosen, folder, tuned)
     trainer.args.max_steps = 1
@@ -253,7 +244,7 @@ def test_loss_is_that_of_the_stock_model(workspace, batch):
     stock, own = model.load_whisper(Path("models/base")), model.load_whisper(Path("models/base"))
     model.encode_at_own_length(stock)
     model.encode_at_own_length(own)
-    objective.learn_by_token(own)
+    loss.learn_by_token(own)
     expected = stock(**batch).loss
     torch.testing.assert_close(own(**batch).loss, expected)
     tokens = (batch["labels"] != -100).sum()
@@ -270,10 +261,8 @@ def test_loss_is_that_of_the_stock_model(workspace, batch):
 
 def run(stage: str, chosen: params.Params) -> dict[str, bytes]:
     """Train a strategy and return every file it left."""
-    strategy = getattr(chosen, stage)
-    choose = {"train_lora": strategies.add_lora, "train_selective": strategies.unfreeze_layers}[stage]
-    finetune.run(stage, chosen, strategy, lambda base: choose(base, strategy))
     name = stage.removeprefix("train_")
+    loop.run(name, chosen)
     files = [*sorted(Path("models", name).iterdir()), Path("metrics") / f"{stage}.csv"]
     return {path.as_posix(): path.read_bytes() for path in files}
 
@@ -433,7 +422,7 @@ def test_dev_metric_compares_each_clip_with_its_own_words(workspace, tmp_path, m
     chosen = settings()
     shutil.rmtree("processed_data/dev")
     write_split(Path("processed_data/dev"), 20, seed=4)
-    whisper = finetune.prepared_base(chosen)
+    whisper = loop.prepared_base(chosen)
     trainer = trainer_of(chosen, tmp_path / "run", whisper)
     monkeypatch.setattr(whisper, "generate", lambda labels, **_: labels.where(labels != -100, token("<|endoftext|>")))
     assert trainer.evaluate()["eval_wer"] == 0
@@ -469,7 +458,7 @@ def train_and_watch(monkeypatch, rates: list[float], **train) -> tuple[list[torc
         return evaluate(trainer, *args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(finetune, "word_error_rate", lambda *_: lambda _: {"wer": next(left)})
+        patch.setattr(loop, "word_error_rate", lambda *_: lambda _: {"wer": next(left)})
         patch.setattr(Seq2SeqTrainer, "_save_checkpoint", watch_save)
         patch.setattr(Seq2SeqTrainer, "evaluate", watch_evaluate)
         run("train_selective", settings(**train))
@@ -516,7 +505,7 @@ def test_without_a_mean_nothing_is_averaged(workspace, monkeypatch):
 
 def test_early_stopping(workspace, monkeypatch):
     scores = iter([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    monkeypatch.setattr(finetune, "word_error_rate", lambda *_: lambda _: {"wer": next(scores)})
+    monkeypatch.setattr(loop, "word_error_rate", lambda *_: lambda _: {"wer": next(scores)})
     run("train_lora", settings(epochs=6, patience=2))
     assert len(Path("metrics/train_lora.csv").read_text().splitlines()) == 1 + 3
 

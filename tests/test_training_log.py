@@ -8,9 +8,12 @@ import pytest
 from transformers import TrainerCallback
 from transformers.integrations import integration_utils
 
-from stages import checkpoints, decoding, model, trackers, trainer_options, training_log
-from stages.errors import UserError
-from stages.params import Params
+from stages.common.errors import UserError
+from stages.common.params import Params
+from stages.decoding import transcription
+from stages.runtime import checkpoints, trackers, training_log
+from stages.training import trainer_options
+from stages.whisper import model
 from tests.test_training import kept, prepared, run, settings, workspace  # noqa: F401 (fixtures)
 
 EVALUATION = training_log.Evaluation(
@@ -115,8 +118,8 @@ def test_transcribing_with_an_adapter_warns_of_nothing(workspace):  # noqa: F811
     run("train_lora", chosen)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        decoder = decoding.prepare(model.load_checkpoint(Path("models/lora")), chosen)
-        decoding.transcribe(decoder, [np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)])
+        decoder = transcription.prepare(model.load_checkpoint(Path("models/lora")), chosen)
+        transcription.transcribe(decoder, [np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)])
 
 
 class Recorder(TrainerCallback):

@@ -11,23 +11,26 @@ import pytest
 import torch
 import yaml
 
-from stages import decoding, params, transcribe
-from stages.errors import UserError
-from stages.transcripts import TRANSCRIPTS_FOLDER, read_transcripts
+from stages import transcribe
+from stages.common import params
+from stages.common.errors import UserError
+from stages.decoding import transcription
+from stages.records.paths import TRANSCRIPTS
+from stages.records.transcripts import read_transcripts
 from tests.checkpoints import tiny_checkpoint
 from tests.test_training import write_split
 
 ROOT = Path(__file__).parent.parent
 CLIPS = 40
-TRANSCRIPTS = TRANSCRIPTS_FOLDER / "base.jsonl"
+TRANSCRIPTS = TRANSCRIPTS / "base.jsonl"
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("transcribe")
     tiny_checkpoint(root / "models" / "base")
-    write_split(root / "processed_data" / "test", CLIPS, seed=1)
-    write_split(root / "processed_data" / "adult", 3, seed=2)
+    write_split(root / "processed_data" / "evaluation" / "test", CLIPS, seed=1)
+    write_split(root / "processed_data" / "evaluation" / "adult", 3, seed=2)
     settings = params.load(ROOT / "params.yaml").model_dump()
     settings["runtime"]["device"] = "cpu"
     settings["transcribe"] |= {"batch_seconds": 20.0, "tokens_per_second": 1.0}
@@ -71,7 +74,7 @@ def run() -> None:
 
 def interrupted_after(batches: int, error: BaseException, monkeypatch) -> None:
     """Run the stage in this process and let decoding fail after so many batches."""
-    decode, done = decoding._answers, []
+    decode, done = transcription._answers, []
 
     def failing(*arguments):
         if len(done) == batches:
@@ -80,7 +83,7 @@ def interrupted_after(batches: int, error: BaseException, monkeypatch) -> None:
         return done[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(decoding, "_answers", failing)
+        patch.setattr(transcription, "_answers", failing)
         run()
 
 
@@ -111,8 +114,10 @@ def test_only_what_is_missing_is_decoded(workspace, expected, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         interrupted_after(3, KeyboardInterrupt(), monkeypatch)
     decoded = []
-    answers = decoding._answers
-    monkeypatch.setattr(decoding, "_answers", lambda decoder, inputs: decoded.append(1) or answers(decoder, inputs))
+    answers = transcription._answers
+    monkeypatch.setattr(
+        transcription, "_answers", lambda decoder, inputs: decoded.append(1) or answers(decoder, inputs)
+    )
     run()
     # Each clip takes a whole window of 10 s, so two are a batch: 2 + 20 batches, of which 3 were there.
     assert len(decoded) == 19
@@ -135,8 +140,8 @@ def test_two_at_once_do_not_write_the_same_file(workspace, monkeypatch):
         messages.append(told)
         return answers(*arguments)
 
-    answers = decoding._answers
-    monkeypatch.setattr(decoding, "_answers", another)
+    answers = transcription._answers
+    monkeypatch.setattr(transcription, "_answers", another)
     run()
     assert messages
 

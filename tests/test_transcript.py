@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages import transcript
-from stages.transcript import Cleaned, markup
-from stages.transcript.tokens import Kind
+from stages.corpus.markup import cleaning, plain_markup
+from stages.corpus.markup.cleaning import Cleaned
+from stages.corpus.markup.tokens import Kind
 
 
 def clean(text: str, style: str = "verbatim", convention: str = "plain", **own: str) -> Cleaned:
-    return transcript.clean_all([(text, convention)], style, "keep", own.get("own", {}))[0]
+    return cleaning.clean_all([(text, convention)], style, "keep", own.get("own", {}))[0]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_ogi():
 )
 def test_letter_case(letter_case, texts, expected):
     rows = [(text, "plain") for text in texts]
-    assert [row.text for row in transcript.clean_all(rows, "verbatim", letter_case, {})] == expected
+    assert [row.text for row in cleaning.clean_all(rows, "verbatim", letter_case, {})] == expected
 
 
 # --- CHAT
@@ -256,7 +256,7 @@ def test_any_marks(text, convention):
 @given(st.text(st.characters(exclude_characters="<>[](){}+*@%/'\u2018\u2019\u201b\u2032")))
 def test_only_marks_are_touched(text):
     assert clean(text).text == (
-        "" if markup.SPEAKER.match(transcript.normal_form(text)) else transcript.normal_form(text)
+        "" if plain_markup.SPEAKER.match(cleaning.normal_form(text)) else cleaning.normal_form(text)
     )
 
 

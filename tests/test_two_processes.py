@@ -38,7 +38,7 @@ def train(workspace: Path, **runtime) -> str:
     environment.pop("DVC_ROOT", None)
     told = ""
     for stage in STAGES:
-        command = [sys.executable, "-m", f"stages.{stage}"]
+        command = [sys.executable, "-m", "stages.train", stage.removeprefix("train_")]
         done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         told += done.stdout

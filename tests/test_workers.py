@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from stages import cutting, params, workers
-from stages.errors import UserError
+from stages.common import params
+from stages.common.errors import UserError
+from stages.cutting import cutting, workers
 from tests.corpora import options, utterance, write, write_audio
 
 

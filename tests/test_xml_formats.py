@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from stages import corpus
-from stages.corpus import elan, transcriber
-from stages.corpus.utterance import Reading, Word
+from stages.corpus.formats import elan, registry, transcriber
+from stages.corpus.rows.utterance import Reading, Word
 from tests.corpora import options, write, write_audio
 from tests.rubbish import damaged, read_rubbish
 
@@ -93,7 +92,7 @@ def data(tmp_path) -> Path:
 
 def read(data: Path, name: str, content: str | bytes, **changes) -> Reading:
     write(data / "train" / name, content)
-    return corpus.read_split(data, "train", options(**changes))
+    return registry.read_split(data, "train", options(**changes))
 
 
 def reasons(found: Reading) -> list[str]:
@@ -159,7 +158,7 @@ def test_elan_written_by_its_library(data):
     eaf.add_annotation("Kind", 100, 900, "hallo du")
     eaf.add_linked_file(str(data / "train/fam/session 1.wav"), mimetype="audio/x-wav")
     eaf.to_file(str(data / "train/fam/s.eaf"))
-    (row,) = corpus.read_split(data, "train", options()).utterances
+    (row,) = registry.read_split(data, "train", options()).utterances
     assert (row.text_raw, row.start, row.end, row.speaker) == ("hallo du", 0.1, 0.9, "Cleo")
 
 

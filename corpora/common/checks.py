@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import soundfile
 
-from stages.units import Seconds
+from stages.records.units import Seconds
 
 NAMED = 3  # how many missing things a message names
 WAV_HEADER_BYTES = 44

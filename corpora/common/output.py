@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from stages.errors import UserError
+from stages.common.errors import UserError
 
 
 def check_vacant(output: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from stages.errors import UserError, said
+from stages.common.errors import UserError, said
 
 BROKEN_ARCHIVE = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
 BLOCK_BYTES = 1 << 20

@@ -1,0 +1,243 @@
+"""The only reader of params.yaml: every key typed and checked, every mistake named by its key path.
+
+pydantic does the checking: dvc already depends on it, and it reports all mistakes at once with their paths.
+The knobs themselves are explained, with units and costs, beside their values in params.yaml.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import YAMLError
+
+from stages.common import validation_errors
+from stages.common.errors import UserError
+
+PARAMS_FILE = Path("params.yaml")
+ALL = "all"  # layers
+TRACKERS = ("tensorboard", "wandb", "mlflow")
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+NonNegative = Annotated[Finite, Field(ge=0)]
+Positive = Annotated[Finite, Field(gt=0)]
+Share = Annotated[Finite, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+PositiveCount = Annotated[int, Field(ge=1)]
+
+
+def _regular_expression(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"a regular expression ({error})") from None
+    return pattern
+
+
+def _layers(value: Any) -> int | str:
+    # Not a union: pydantic would report a mistake once for each member, under a path that is no key.
+    if value != ALL and (type(value) is not int or value < 0):
+        raise ValueError(f"a number of layers or '{ALL}'")
+    return value
+
+
+def _trackers(value: Any) -> list[str]:
+    names = [] if value == "none" else value if isinstance(value, list) else [value]
+    if any(name not in TRACKERS for name in names):
+        raise ValueError(f"none, {', '.join(TRACKERS)}, or a list of these")
+    return names
+
+
+class _Section(BaseModel):
+    """A frozen group of keys: none missing, none unknown, no value silently converted to another type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+Pattern = Annotated[str, AfterValidator(_regular_expression)]
+Layers = Annotated[int | Literal["all"], PlainValidator(_layers)]
+Trackers = Annotated[list[str], PlainValidator(_trackers)]
+
+
+class Columns(_Section):
+    """What the columns of the user's tables are called, where that is not one of the names known by default."""
+
+    file_name: str | None
+    text: str | None
+    id: str | None
+    speaker: str | None
+    age: str | None
+    gender: str | None
+    start: str | None
+    end: str | None
+
+
+class Preprocess(_Section):
+    dev_fraction: Annotated[Finite, Field(gt=0, lt=1)]
+    child_roles: list[str]
+    child_names: Pattern
+    adult_names: Pattern
+    child_max_age: Positive | None
+    everyone_in: list[str]
+    tiers: Pattern | None
+    columns: Columns
+    channel: Literal["mix", "left", "right", "live"]
+    min_seconds: NonNegative
+    max_seconds: Positive
+    context_seconds: NonNegative
+    merge_gap_seconds: NonNegative
+    style: Literal["verbatim", "fluent"]
+    letter_case: Literal["auto", "keep", "lower"]
+    markup: dict[str, Literal["word", "filler", "partial", "noise", "unclear"]]
+    min_words: Count
+    min_characters_per_second: NonNegative
+    max_characters_per_second: Positive | None
+    max_overlap: Share
+    allow_shared_speakers: bool
+    allow_shared_audio: bool
+    max_refused: Share
+    shard_megabytes: PositiveCount
+
+
+class Augment(_Section):
+    """What is changed in a training clip each time it is drawn; stages/training/augmentation.py says how."""
+
+    time_masks: Count
+    time_mask_share: Share
+    frequency_masks: Count
+    frequency_mask_bins: Count
+    speeds: Annotated[list[Annotated[Finite, Field(ge=0.5, le=2)]], Field(min_length=1)]
+    vtlp: Annotated[Finite, Field(ge=0, le=0.5)]
+
+
+class Train(_Section):
+    """What both strategies share."""
+
+    data_share: Annotated[Finite, Field(gt=0, le=1)]
+    epochs: PositiveCount
+    batch_seconds: Positive
+    warmup_share: Share
+    weight_decay: NonNegative
+    max_grad_norm: Positive
+    optimizer: Literal["adamw", "adamw_8bit"]
+    evaluations_per_epoch: PositiveCount
+    patience: PositiveCount
+    average_share: Share
+    audio_context: Literal["utterance", "window"]
+    spare_seconds: NonNegative
+    window_share: Share
+    augment: Augment
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+
+
+class TrainLora(_Section):
+    learning_rate: Positive
+    rank: PositiveCount
+    alpha: PositiveCount
+    variant: Literal["lora", "dora", "rslora"]
+    dropout: Annotated[Finite, Field(ge=0, lt=1)]
+    target_modules: Annotated[
+        list[Literal["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]], Field(min_length=1)
+    ]
+
+
+class TrainSelective(_Section):
+    learning_rate: Positive
+    encoder_layers: Layers
+    decoder_layers: Layers
+    token_embedding: bool
+
+
+class Transcribe(_Section):
+    num_beams: PositiveCount
+    temperature: NonNegative
+    seed: Count
+    tokens_per_second: Positive
+    batch_seconds: Positive
+    precision: Literal["auto", "fp32", "bf16", "fp16"]
+
+    @field_validator("temperature")
+    @classmethod
+    def _one_or_the_other(cls, temperature: float, info: ValidationInfo) -> float:
+        if temperature and info.data.get("num_beams", 1) > 1:
+            raise ValueError("0 where num_beams is over 1: beams do not draw")
+        return temperature
+
+
+class Report(_Section):
+    """What metrics/report.html shows."""
+
+    examples: Count
+    audio: bool
+
+
+class Runtime(_Section):
+    """How the work is run, not what comes out of it: no stage lists it, so changing it reruns nothing."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"]
+    processes: PositiveCount | None
+    accelerate_config: Annotated[str, Field(min_length=1)] | None
+    device_seconds: Positive
+    gradient_checkpointing: bool
+    compile: bool
+    checkpoint_minutes: NonNegative
+    checkpoint_mirror: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://.+")] | None
+    data_workers: Count
+    report_to: Trackers
+    preprocess_workers: Count
+    dask_scheduler: Annotated[str, Field(pattern=r"^(tcp|tls)://")] | None
+
+
+class Params(_Section):
+    seed: Count
+    base_model: Annotated[str, Field(min_length=1)]
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+    preprocess: Preprocess
+    train: Train
+    train_lora: TrainLora
+    train_selective: TrainSelective
+    transcribe: Transcribe
+    report: Report
+    runtime: Runtime
+
+
+def load(path: Path = PARAMS_FILE) -> Params:
+    """Read and check a parameter file.
+
+    Raises
+    ------
+    UserError
+        The file is missing or not YAML, or names every missing, unknown or mistyped key and what was expected.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            values = YAML(typ="safe", pure=True).load(file)  # pure: YAML 1.2, which DVC writes, and no duplicate keys
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is missing; run from the repository root, or restore it: git checkout {path}"
+        ) from None
+    except DuplicateKeyError as error:
+        key = re.search('key "(.*?)" with', error.problem)[1]
+        raise UserError(f"{path}, line {error.problem_mark.line + 1}: duplicate key '{key}'; keep one") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    return check(values, path)
+
+
+def check(values: Any, path: Path = PARAMS_FILE) -> Params:
+    """What was read from a parameter file, typed; UserError as in `load`."""
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise UserError(validation_errors.describe(path, error)) from None

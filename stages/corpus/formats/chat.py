@@ -1,0 +1,130 @@
+"""CHAT transcripts (.cha) of CHILDES and the other TalkBanks: one file a session, several speakers.
+
+    @Participants:  CHI Natasha Target_Child, MOT Mother
+    @ID:            eng|VanDam|CHI|4;07.07|female|||Target_Child|||
+    @Media:         BN32_010007, audio
+    *CHI:           want (t)a play . 12414_17804       (a time is enclosed in the control character 0x15)
+    %wor:           want 12414_12900 ta ...
+
+Many lines have no time; they are refused one by one, and the share is told. pylangacq is used with strict=False, since
+it otherwise refuses most real files; the text of a line is taken as it stands, as its tokens are without fillers and
+retracings. stages/corpus/markup/chat_codes.py reads the codes.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pylangacq
+
+from stages.corpus.rows.encodings import read_text
+from stages.corpus.rows.session import Session, Turn
+from stages.corpus.rows.utterance import Reading, Refused, Word
+
+SUFFIXES = (".cha",)
+CONTINUED = re.compile(r"\n[ \t]+")
+ID = re.compile(r"^@ID:[ \t]*(.*)$", re.MULTILINE)  # language|corpus|code|age|sex|group|status|role|...
+TIME = re.compile(r"\x15([0-9]{1,12})_([0-9]{1,12})-?\x15")  # with a minus: to be skipped in playback
+TIMED_WORD = re.compile(r"(?<![^\s\x15])([^\s\x15]+)\s*" + TIME.pattern)
+MILLISECONDS = 1000  # in a second
+
+
+@dataclass(frozen=True)
+class Person:
+    """A participant, as far as the headers say."""
+
+    name: str = ""
+    corpus: str = ""
+    role: str = ""
+    age: str = ""
+    sex: str = ""
+
+
+def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
+    """The one session of a CHAT file.
+
+    Raises
+    ------
+    Refused
+        broken-chat
+    """
+    text = read_text(path, place, reading)
+    # pylangacq loses a continuation that begins with * or %.
+    whole = CONTINUED.sub(" ", text)
+    chat, utterances = _parsed(whole)
+    people = _people(chat, whole)
+    media = [header.media["filename"] for header in chat.headers() if header.media and header.media["filename"]]
+    numbers = (number for number, line in enumerate(text.split("\n"), start=1) if line.startswith("*"))
+    lines = zip(numbers, (line for line in whole.split("\n") if line.startswith("*")), strict=True)
+    turns = list(_turns(lines, utterances, people))
+    untimed = sum(turn.start is None for turn in turns)
+    if untimed:
+        reading.warn("utterances without times", f"{place} ({untimed} of {len(turns)})")
+    return [Session(tuple(media), turns, "chat", markup="chat")]
+
+
+def _parsed(text: str) -> tuple[pylangacq.CHAT, list[pylangacq.Utterance]]:
+    try:
+        # Without its tiers of grammar, which nobody needs here: it prints a warning for each that does not fit.
+        chat = pylangacq.CHAT.from_strs([text], parallel=False, strict=False, mor_tier=None, gra_tier=None)
+    except (ValueError, OSError) as error:
+        raise Refused("broken-chat", f"pylangacq cannot read it: {error}") from None
+    utterances = [one for one in chat.utterances() if one.participant is not None]  # others are headers between lines
+    lines = sum(line.startswith("*") and ":" in line for line in text.split("\n"))
+    if not utterances or len(utterances) != lines:
+        raise Refused("broken-chat", f"{len(utterances)} utterances in {lines} lines of speakers")
+    return chat, utterances
+
+
+def _people(chat: pylangacq.CHAT, text: str) -> dict[str, Person]:
+    """Participants by code. @ID is read here: pylangacq leaves out an age like 4;07.00-4;08.00, and all @ID of a file
+    without @Participants."""
+    names = {one.code: one.name or "" for one in chat.participants()}
+    # Of "CHI Mary Ann Target_Child", it takes "Ann Target_Child" for the role.
+    roles = {one.code: (one.role or "").split()[-1:] for one in chat.participants()}
+    people = {code: Person(names[code], role="".join(roles[code])) for code in names}
+    for row in ID.findall(text):
+        fields = [field.strip() for field in row.split("|")]
+        _, corpus, code, age, sex, _, _, role = (fields + [""] * 8)[:8]
+        known = people.get(code, Person())
+        people[code] = Person(known.name, corpus, role or known.role, age, sex)
+    return people
+
+
+def _turns(
+    lines: Iterator[tuple[int, str]], utterances: list[pylangacq.Utterance], people: dict[str, Person]
+) -> Iterator[Turn]:
+    following = iter(utterances)
+    for number, line in lines:
+        if ":" in line:
+            yield _turn(next(following), people, number)
+        else:
+            code = "".join(line[1:].split()[:1])
+            broken = Refused("broken-chat", "there is no colon after the speaker's code")
+            yield Turn(code, line, None, None, number, people.get(code, Person()).role, refused=broken)
+
+
+def _turn(utterance: pylangacq.Utterance, people: dict[str, Person], line: int) -> Turn:
+    code = utterance.participant.strip()
+    person = people.get(code, Person())
+    spoken = utterance.tiers[utterance.participant]
+    times = [int(time) / MILLISECONDS for pair in TIME.findall(spoken) for time in pair]
+    return Turn(
+        label=code,
+        text=TIME.sub("", spoken).strip(),
+        start=times[0] if times else None,
+        end=times[-1] if times else None,
+        line=line,
+        role=person.role,
+        name="-".join(filter(None, (person.corpus, person.name))) if person.name else "",
+        age=person.age,
+        gender=person.sex,
+        words=tuple(_words(utterance.tiers.get("%wor", ""))),
+        refused=None if times else Refused("untimed", "it has no time in the recording"),
+    )
+
+
+def _words(tier: str) -> Iterator[Word]:
+    for word, start, end in TIMED_WORD.findall(tier):
+        yield Word(int(start) / MILLISECONDS, int(end) / MILLISECONDS, word)

@@ -1,0 +1,33 @@
+"""My Science Tutor (MyST), LDC2021S05: 1371 children of grades 3 to 5 talk with a virtual science tutor, 400 hours.
+
+    <student>/<session>/myst_002030_2014-02-28_10-37-34_EE_1.1_001.flac      with a .trn beside it for 45 % of them
+
+The six digits are three of the school and three of the student. The transcripts are full of marks in many spellings
+(stages/corpus/markup/plain_markup.py); no child's age is given. The official partitions share no student.
+"""
+
+import re
+from pathlib import Path
+
+from stages.corpus.formats.text_files import whole_recording, words_in
+from stages.corpus.rows.files import Files
+from stages.corpus.rows.utterance import Reading, Refused
+
+NAME = re.compile(r"myst_([0-9]{6})_.+", re.IGNORECASE)
+
+
+def read_all(files: Files, reading: Reading) -> set[Path]:
+    """Add what of the corpus there is in a split; returns the files that have been read."""
+    taken = set()
+    for path in files.with_suffix(".trn"):
+        named = NAME.fullmatch(path.stem)
+        if not named:
+            continue
+        taken.add(path)
+        try:
+            audio, text = files.beside(path), words_in(path, files, reading)
+            row = whole_recording(audio, path, text, f"myst-{named[1]}", files, reading, format="myst", id=path.stem)
+            reading.add(row)
+        except Refused as refused:
+            reading.refuse(path.stem, files.shown(path), None, refused.reason, refused.detail)
+    return taken

@@ -1,0 +1,68 @@
+"""Recordings with a text of the same stem: anna/0001.wav and anna/0001.txt (or .trn, .lab), the words of all of it.
+
+The speaker is the folder that holds them.
+"""
+
+from pathlib import Path
+
+from stages.corpus.rows.ages import age_in_months
+from stages.corpus.rows.encodings import read_text
+from stages.corpus.rows.files import PAPERS, Files, nfc
+from stages.corpus.rows.speakers import gender_of
+from stages.corpus.rows.utterance import Reading, Refused, Utterance
+
+SUFFIXES = (".trn", ".txt", ".lab")
+
+
+def transcripts(files: Files) -> list[Path]:
+    """In the order of SUFFIXES: where a recording has several, the first is read."""
+    found = [path for suffix in SUFFIXES for path in files.with_suffix(suffix)]
+    return [path for path in found if path.stem.lower() not in PAPERS]
+
+
+def read(path: Path, files: Files, reading: Reading) -> None:
+    """Add the utterance of one transcript."""
+    known = path.parent != files.folder
+    if not known:
+        reading.warn("unknown speakers are one per recording", files.shown(path))
+    speaker = nfc(path.parent.name if known else path.stem)
+    try:
+        audio = files.beside(path)
+        text = words_in(path, files, reading)
+        reading.add(whole_recording(audio, path, text, speaker, files, reading, format="text", speaker_known=known))
+    except Refused as refused:
+        reading.refuse(files.named(path), files.shown(path), None, refused.reason, refused.detail)
+
+
+def words_in(path: Path, files: Files, reading: Reading) -> str:
+    """The text of a transcript. Raises Refused (not-text) where it is none."""
+    text = read_text(path, files.shown(path), reading)
+    if "\0" in text:
+        raise Refused("not-text", "it holds binary data")
+    return text.strip()
+
+
+def whole_recording(
+    audio: Path, path: Path, text: str, speaker: str, files: Files, reading: Reading, *, format: str, **more
+) -> Utterance:
+    """The utterance of a recording that is transcribed as a whole in the file `path`; `more` are further fields."""
+    age, gender, line = more.pop("age", ""), more.pop("gender", ""), more.pop("line", None)
+    place = files.shown(path)
+    known = more.pop("speaker_known", True)
+    return Utterance(
+        id=more.pop("id", "") or files.named(path),
+        audio=audio,
+        source=files.shown(audio),
+        text_raw=text,
+        speaker=speaker,
+        speaker_known=known,
+        start=None,
+        end=None,
+        age=age or None,
+        age_months=age_in_months(age, place, reading),
+        gender=gender_of(gender),
+        file=place,
+        line=line,
+        format=format,
+        **more,
+    )

@@ -1,0 +1,1 @@
+"""How transcripts are cleaned of what is not words."""

@@ -1,0 +1,121 @@
+"""CHAT main lines (CHILDES, TalkBank): what the speaker said, as https://talkbank.org/0info/manuals/CHAT.html codes it.
+
+    *CHI:   &-um (be)cause <I want> [/] I want the goed [: went] +...
+
+Retraced material is kept, since it was said; a replacement is what should have been said, and is dropped. Of marks of
+punctuation, those that Whisper writes stay, with the word before them.
+"""
+
+import re
+from collections.abc import Iterator
+
+from stages.corpus.markup.plain_markup import FILLERS, SHOWN
+from stages.corpus.markup.tokens import Kind, Token
+
+# In this order; the first that fits. What is paired with None leaves nothing behind.
+RULES: tuple[tuple[str, Kind | str | None], ...] = (
+    (r"\x15[^\x15]*\x15?", None),  # a time
+    (r"\[x ?(?P<times>[0-9]{1,3})\]", "repeat"),
+    (r"\[/{1,3}\]|\[/[?-]\]", None),  # retracing: what precedes was said
+    (r"\[(?:::?|[*+=%!?><^\"$#-])[^\]]*\]", None),  # replacements, errors, comments, overlaps, postcodes
+    (r"&=[^\s<>\[\]]*", Kind.NOISE),  # events: &=laughs
+    (r"&[{}][^\s<>\[\]]*", Kind.NOISE),  # the edges of long events
+    (r"&\*\w+[:=][^\s<>\[\]]*", Kind.NOISE),  # somebody else's short "mhm" within the line
+    (r"&-[^\s<>\[\]\"]+", Kind.FILLER),
+    (r"&[~+]?[^\s<>\[\]\"&=*{}~+-][^\s<>\[\]\"]*", Kind.PARTIAL),
+    (r"\(\.{1,3}\)|\([0-9]{1,5}(?::[0-9]{1,5})?(?:\.[0-9]*)?\)", Kind.NOISE),  # pauses
+    (r"\+[^\w\s<\[+]*(?=[\s\[]|$)|\+[+<\"^,]", None),  # special terminators and links: +... +/. +" +, ++
+    (r"[\u2013\u2014\u2026-]+(?=\s|$)|\"", None),  # dashes on their own, quotes
+    (r"0[\w'-]*(?=[\s.?!,<\[]|$)", None),  # an action without speech, or a word that is missing
+    (r"<", "group"),
+    (r">", "end of group"),
+    (r"\[[^\]]*\]?|[$@][^\s<>\[\]]*", Kind.UNKNOWN),
+    (r"[^\s<>\[\]\"\x15]+", Kind.WORD),
+    (r"\S", Kind.UNKNOWN),
+)
+ACTIONS = [action for _, action in RULES]
+SCANNER = re.compile("|".join(f"(?P<r{index}>{rule})" for index, (rule, _) in enumerate(RULES)))
+
+# How it was said: intonation, stress, lengthening, overlap (some numbered), voice, underlining. Most of the signs that
+# https://ca.talkbank.org/codes.html lists are from Unicode's blocks of arrows and symbols, and no word holds such.
+PROSODY = re.compile(
+    "[\u2308-\u230b][0-9]?|[\u2190-\u23ff\u2580-\u26ff\u2900-\u29ff]"
+    "|[\x01-\x08\u00a7\u00b0\u02c8\u02cc\u02d0\u02d1\u03ab\u2047\u204e\u2051^]|(?<=[^\\W\\d]):+"
+)
+STUTTER = "\u21ab"  # encloses what was repeated of a word, left or right of it
+ENDS = ".?!,"  # punctuation that stays
+AFTER_WORDS = ENDS + ";:\u2021\u201e"
+UNCLEAR = frozenset("xxx xx yyy yy www".split())
+LONGEST = 1000  # tokens; nobody says more in one line, however often [x 99] stands in it
+BETWEEN = 10  # tokens at most between a word and its punctuation: laughter, a pause
+SPOKEN = (Kind.WORD, Kind.FILLER, Kind.PARTIAL)
+
+
+def tokenize(text: str) -> list[Token]:
+    """The tokens of a main line, without its speaker code."""
+    tokens: list[Token] = []
+    starts: list[int] = []  # where each open group begins
+    last = 0  # where the last word or group begins: what [x 3] repeats
+    for found in SCANNER.finditer(text):
+        action = ACTIONS[int(found.lastgroup[1:])]
+        if action == "group":
+            starts.append(len(tokens))
+        elif action == "end of group":
+            last = starts.pop() if starts else last
+        elif action == "repeat":
+            tokens += _again(tokens, last, found)
+            last = len(tokens)
+        elif action in SPOKEN:
+            word = found[0].rstrip(AFTER_WORDS)
+            last = len(tokens) if word else last
+            tokens += _spoken(action, word)
+            _punctuate(tokens, "".join(mark for mark in found[0][len(word) :] if mark in ENDS))
+        elif action:
+            last = len(tokens)
+            tokens.append(Token(action, found[0][:SHOWN]))
+    return tokens
+
+
+def _again(tokens: list[Token], last: int, repeat: re.Match[str]) -> list[Token]:
+    times = int(repeat["times"]) - 1
+    if len(tokens) + times * (len(tokens) - last) > LONGEST:
+        return [Token(Kind.UNKNOWN, repeat[0])]
+    return tokens[last:] * times
+
+
+def _punctuate(tokens: list[Token], mark: str) -> None:
+    """Attach a sentence's punctuation to its last word, as it is written elsewhere; one mark is enough."""
+    for place in range(len(tokens) - 1, max(-1, len(tokens) - 1 - BETWEEN), -1):
+        token = tokens[place]
+        if token.kind in SPOKEN and not token.text.endswith(tuple(ENDS)):
+            tokens[place] = Token(token.kind, token.text + mark)
+        if token.kind is not Kind.NOISE:
+            return  # else the last word is one that cannot be written
+
+
+def _spoken(kind: Kind, word: str) -> Iterator[Token]:
+    if kind is not Kind.WORD:
+        form = _plain(word.lstrip("&-~+")).rstrip("-")
+        if kind is Kind.FILLER or form.lower() in FILLERS:  # older files have &um
+            yield Token(Kind.FILLER, form)
+        elif form:
+            yield Token(Kind.PARTIAL, form + "-")
+        return
+    form, _, suffix = word.partition("@")
+    if form.lower() in UNCLEAR or suffix.split("$")[0] == "u":  # @u: the sounds, in phonetic letters
+        yield Token(Kind.UNCLEAR, word)
+        return
+    form = _plain(form)
+    if re.search(r"[&*%{}\\|=]", form) or (form and not re.search(r"\w", form)):
+        yield Token(Kind.UNKNOWN, word[:SHOWN])
+    elif form.lower() in FILLERS:
+        yield Token(Kind.FILLER, form)
+    else:
+        yield from (Token(Kind.PARTIAL if part.endswith("-") else Kind.WORD, part) for part in form.split())
+
+
+def _plain(word: str) -> str:
+    """A word without what was not said, (be)cause, how it was said, and joints: a_lot, choo+choo."""
+    word = re.sub(r"\([^()]*\)", "", word.split("@")[0].split("$")[0])
+    word = PROSODY.sub("", word.strip(STUTTER).replace(STUTTER, "-"))
+    return word.replace("(", "").replace(")", "").replace("_", " ").replace("+", " ").strip()

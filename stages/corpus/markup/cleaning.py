@@ -1,0 +1,79 @@
+"""Cleaning of raw transcripts: what the markup means, what is kept of it, and how it is written."""
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from stages.corpus.markup import chat_codes, plain_markup
+from stages.corpus.markup.tokens import Kind, Token
+
+CAPITALS = 0.9  # share of capitals among the letters above which a split counts as transcribed IN CAPITALS
+
+STRAIGHT = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201b": "'", "\u2032": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
+)
+
+# What stays in the transcript. Repetitions stay in both styles: most corpora do not mark them.
+SPOKEN = {
+    "verbatim": frozenset((Kind.WORD, Kind.FILLER, Kind.PARTIAL)),
+    "fluent": frozenset((Kind.WORD,)),
+}
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A transcript without its markup, and what the markup says against using it."""
+
+    text: str
+    unclear: tuple[str, ...] = ()  # marks of speech that is heard and not written
+    unknown: tuple[str, ...] = ()  # marks that no table knows
+    readings: tuple[tuple[str, str], ...] = ()  # misspelled marks, each with the name it was read as
+
+
+def clean_all(
+    texts: Iterable[tuple[str, str]], style: str, letter_case: str, own_markup: dict[str, str]
+) -> list[Cleaned]:
+    """Clean the transcripts of one split.
+
+    Parameters
+    ----------
+    texts : raw transcripts, each with its convention of markup: plain, ogi or chat
+    style : verbatim, or fluent: without fillers and broken-off words
+    letter_case : keep, lower, or auto: lower-case a split transcribed in capitals, which tell nothing about names and
+        sentence starts, and which Whisper would spell letter by letter
+    own_markup : preprocess.markup, marks with the names of their kinds
+    """
+    own = plain_markup.own_table(own_markup)
+    tokenizers = {
+        "plain": lambda text: plain_markup.tokenize(text, own),
+        "ogi": lambda text: plain_markup.tokenize(text, plain_markup.OGI | own),
+        "chat": chat_codes.tokenize,
+    }
+    cleaned = [_clean(text, tokenizers[convention], SPOKEN[style]) for text, convention in texts]
+    if letter_case == "lower" or (letter_case == "auto" and in_capitals(row.text for row in cleaned)):
+        return [Cleaned(row.text.lower(), row.unclear, row.unknown, row.readings) for row in cleaned]
+    return cleaned
+
+
+def _clean(raw: str, tokenize: Callable[[str], list[Token]], spoken: frozenset[Kind]) -> Cleaned:
+    tokens = tokenize(normal_form(raw))
+    return Cleaned(
+        " ".join(token.text for token in tokens if token.kind in spoken and token.text),
+        tuple(token.text for token in tokens if token.kind is Kind.UNCLEAR),
+        tuple(token.text for token in tokens if token.kind is Kind.UNKNOWN),
+        tuple((token.text, token.read_as) for token in tokens if token.read_as),
+    )
+
+
+def normal_form(text: str) -> str:
+    """One Unicode form (NFC), straight quotes, single spaces (of any kind of white space), none at the ends."""
+    return " ".join(unicodedata.normalize("NFC", text).translate(STRAIGHT).split())
+
+
+def in_capitals(texts: Iterable[str]) -> bool:
+    """Whether more than 90 % of the letters that have a case are capitals. False without such letters."""
+    upper = lower = 0
+    for text in texts:
+        upper += sum(map(str.isupper, text))
+        lower += sum(map(str.islower, text))
+    return upper > CAPITALS * (upper + lower)

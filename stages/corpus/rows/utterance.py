@@ -1,0 +1,128 @@
+"""What every annotation format is turned into: utterances, refusals, and what else was noticed on the way."""
+
+import math
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stages.common.params import Preprocess
+from stages.records.units import Seconds
+
+START_SLACK: Seconds = 0.05  # forced aligners write starts a few milliseconds before zero
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word with its place in the recording, from a word tier, a %wor line or a CTM file."""
+
+    start: Seconds
+    end: Seconds
+    text: str
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Somebody says something in a recording, as the corpus has it."""
+
+    id: str  # as the corpus names it, or derived from the file's path; any characters
+    audio: Path  # the recording, found on disk (not yet opened)
+    source: str  # the same, relative to data/
+    text_raw: str
+    speaker: str
+    speaker_known: bool  # False: the corpus does not say, and the speaker is the recording's name
+    start: Seconds | None  # as annotated; start and end None: the whole recording
+    end: Seconds | None
+    age: str | None  # as the corpus writes it: "6", "4;07.07", "grade 3", "teens"
+    age_months: int | None  # the same in months; the middle of a band or a grade
+    gender: str | None
+    file: str  # the annotation file, relative to data/
+    line: int | None  # where in it, counted from 1; None in formats without lines
+    format: str  # the annotation format: kaldi, table, chat, ...
+    markup: str = "plain"  # how text_raw marks what is no word: plain, ogi or chat, see stages/corpus/markup
+    channel: int | None = None  # the speaker's channel, counted from 1; None: preprocess.channel says
+    stated_seconds: Seconds | None = None  # how long the whole recording is, according to the corpus
+    words: tuple[Word, ...] = ()  # in order, where the corpus has word times
+    text: str = ""  # cleaned transcript, see stages/corpus/markup
+    flags: tuple[str, ...] = ()  # what is worth knowing and no reason to refuse: overlap, clipped, narrowband, ...
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An utterance, or a whole file, that cannot be used: one row of rejected.jsonl."""
+
+    id: str
+    split: str
+    file: str
+    line: int | None
+    reason: str  # a short stable slug
+    detail: str  # a sentence for people
+
+
+class Refused(Exception):
+    """Raised while one utterance is read; the reader turns it into a Refusal and goes on with the next."""
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+def check_times(start: Seconds, end: Seconds | None) -> None:
+    """Refuse what is wrong whatever the recording: bad-time, start-before-zero, end-before-start.
+
+    A start less than START_SLACK before zero passes; the cut begins at zero then.
+    """
+    if not math.isfinite(start) or (end is not None and not math.isfinite(end)):
+        raise Refused("bad-time", f"from {start} to {end} s")
+    if start <= -START_SLACK:
+        raise Refused("start-before-zero", f"starts at {start} s")
+    if end is not None and end <= start:
+        raise Refused("end-before-start", f"from {start} to {end} s")
+
+
+@dataclass
+class Reading:
+    """All that was found in one split. The readers add to it; nothing is dropped without a trace here."""
+
+    split: str
+    options: Preprocess
+    utterances: list[Utterance] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    # Every annotated stretch of each recording, of any speaker: what context must not enter.
+    spans: dict[Path, list[tuple[Seconds, Seconds]]] = field(default_factory=lambda: defaultdict(list))
+    annotated: set[Path] = field(default_factory=set)  # recordings that some annotation names
+    untranscribed: int = 0  # recordings that none names
+    left_out: Counter[str] = field(default_factory=Counter)  # utterances that were not asked for, by what they are
+    unknown_markup: Counter[str] = field(default_factory=Counter)  # by mark
+    warnings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # message -> places
+
+    def is_child(self, *names: str, role: str = "") -> bool:
+        """Whether a speaker counts as a child: by the role where the format gives one, else by names and tiers."""
+        options = self.options
+        if self.split in options.everyone_in:
+            return True
+        if role:
+            return role.lower() in (wanted.lower() for wanted in options.child_roles)
+        adult = any(name and re.fullmatch(options.adult_names, name, re.IGNORECASE) for name in names)
+        return not adult and any(re.fullmatch(options.child_names, name, re.IGNORECASE) for name in names)
+
+    def add(self, utterance: Utterance) -> None:
+        """Take an utterance in. Raises Refused where its times cannot be true of any recording."""
+        self.annotated.add(utterance.audio)
+        if utterance.start is not None:
+            check_times(utterance.start, utterance.end)
+            self.occupy(utterance.audio, utterance.start, utterance.end)
+        self.utterances.append(utterance)
+
+    def occupy(self, audio: Path, start: Seconds, end: Seconds | None) -> None:
+        """Somebody speaks here."""
+        end = math.inf if end is None else end
+        if start < end:  # False for nan too
+            self.spans[audio].append((start, end))
+
+    def refuse(self, id: str, file: str, line: int | None, reason: str, detail: str) -> None:
+        self.refusals.append(Refusal(id, self.split, file, line, reason, detail))
+
+    def warn(self, message: str, place: str) -> None:
+        self.warnings[message].append(place)

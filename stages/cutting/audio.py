@@ -1,0 +1,233 @@
+"""Recordings in, clips out: decode, mix down, resample, cut.
+
+soundfile brings its own libsndfile (WAV, FLAC, MP3, Ogg, Opus, AIFF, NIST SPHERE), so no ffmpeg has to be installed;
+m4a, mp4 and other video containers need PyAV (stages/cutting/video.py). soxr resamples while a recording is
+decoded, so that of a long session in 48 kHz stereo only the 16 kHz mono is ever held.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from stages.corpus.rows.files import LFS_POINTER, VIDEO_SUFFIXES
+from stages.cutting import video
+from stages.cutting.resampling import Resampler, resampled
+from stages.records.units import SAMPLE_RATE, SILENCE, Seconds
+
+FULL_SCALE = 1 << 15  # of 16-bit samples
+SLOWEST_RATE = 4_000  # Hz; below it a header is taken to be broken
+BLOCK = 1 << 18  # frames decoded at once
+END_SLACK: Seconds = 0.5  # how far an annotation may go beyond the end of the audio
+CLIPPED_LEVEL = 0.999  # of full scale
+CLIPPED_SHARE = 0.001  # of the samples: what is recorded too loud reaches it many times over, a loud word does not
+
+
+class AudioError(Exception):
+    """A recording or a stretch of it cannot be used. `reason` is a stable slug, `detail` a sentence without paths."""
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A decoded recording."""
+
+    samples: np.ndarray  # int16, shape (samples,), 16 kHz mono
+    source_rate: int  # Hz, before resampling
+
+    @property
+    def seconds(self) -> Seconds:
+        return len(self.samples) / SAMPLE_RATE
+
+
+def decode(path: Path, channel: str | int = "mix") -> Recording:
+    """Decode a whole recording.
+
+    Parameters
+    ----------
+    channel : "mix" averages the channels, except those that are silent throughout (a second microphone that was never
+        plugged in); "live" is the one with the most energy; "left" and "right" are the first and the second, and of a
+        mono recording the only one; a number (from 1) is that one and no other
+
+    Raises
+    ------
+    AudioError
+        missing-audio, git-lfs-pointer, unreadable-audio, no-samples or no-such-channel.
+    """
+    _check_file(path)
+    try:
+        with _opened(path) as (rate, channels, blocks):
+            if rate < SLOWEST_RATE:
+                raise AudioError("unreadable-audio", f"its header says {rate} samples a second")
+            if isinstance(channel, int) and channel > channels:
+                raise AudioError("no-such-channel", f"channel {channel} is annotated and it has {channels}")
+            samples = _at_16k(blocks, rate, channels, channel)
+    except soundfile.LibsndfileError as error:
+        raise AudioError("unreadable-audio", f"libsndfile: {error.error_string.rstrip('.')}{_hint(path)}") from None
+    except video.VideoError as error:
+        raise AudioError("unreadable-audio", str(error)) from None
+    if len(samples) == 0:  # header only, or a header that says so: its length is not believed elsewhere either
+        raise AudioError("no-samples", "it decodes to nothing")
+    return Recording(samples, rate)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
+    """The rate, the number of channels, and blocks of samples, shape (frames, channels).
+
+    The blocks are int16 where the recording is already as it is wanted, else float32.
+    """
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        with video.opened(path) as opened:
+            yield opened
+        return
+    with soundfile.SoundFile(path) as file:
+        as_wanted = (file.samplerate, file.channels, file.subtype) == (SAMPLE_RATE, 1, "PCM_16")
+        yield file.samplerate, file.channels, _blocks(file, "int16" if as_wanted else "float32")
+
+
+def _blocks(file: soundfile.SoundFile, dtype: str) -> Iterator[np.ndarray]:
+    # Not the whole file at once: its length in a broken header can be anything.
+    while len(block := file.read(BLOCK, dtype=dtype, always_2d=True)):
+        yield block
+
+
+def _hint(path: Path) -> str:
+    if path.suffix.lower() == ".sph":
+        return "; if it is compressed with shorten, convert it: sph2pipe -f wav"
+    return ""
+
+
+def _check_file(path: Path) -> None:
+    try:
+        with open(path, "rb") as file:
+            start = file.read(len(LFS_POINTER))
+    except OSError as error:
+        raise AudioError("missing-audio", f"it cannot be opened ({error.strerror})") from None
+    if start == LFS_POINTER:
+        raise AudioError("git-lfs-pointer", "only a pointer, not the recording: git lfs pull")
+    if not start:
+        raise AudioError("no-samples", "the file is empty")
+    if path.suffix.lower() == ".raw":  # soundfile would ask for the rate and the encoding
+        raise AudioError("unreadable-audio", "headerless audio; convert it to FLAC first")
+
+
+def _at_16k(blocks: Iterator[np.ndarray], rate: int, channels: int, channel: str | int) -> np.ndarray:
+    """One channel, or all of them mixed, as int16 at 16 kHz, shape (samples,)."""
+    first = next(blocks, None)
+    if first is None:
+        return np.zeros(0, np.int16)
+    blocks = chain([first], blocks)
+    if first.dtype == np.int16:
+        return np.frombuffer(_gathered(blocks), np.int16)
+    if channel == "live":
+        return _loudest(blocks, rate, channels)
+    channel = {"left": 1, "right": min(2, channels)}.get(channel, channel)
+    peaks = np.zeros(channels, np.float32)
+
+    def mono() -> Iterator[np.ndarray]:
+        nonlocal peaks
+        for block in blocks:
+            peaks = np.maximum(peaks, _peaks(block))
+            yield block.sum(axis=1) if channel == "mix" else block[:, channel - 1]
+
+    gathered = _gathered(resampled(mono(), rate))
+    heard = int((peaks >= SILENCE).sum()) if channel == "mix" else 1
+    return _pcm_in_place(gathered, 1 / max(1, heard))
+
+
+def _loudest(blocks: Iterator[np.ndarray], rate: int, channels: int) -> np.ndarray:
+    """The channel with the most energy; all of them are held until that is known."""
+    resamplers = [Resampler(rate) for _ in range(channels)]
+    lines, energies = [bytearray() for _ in range(channels)], np.zeros(channels)
+    for block in blocks:
+        _peaks(block)
+        energies += np.square(block, dtype=np.float64).sum(axis=0)
+        for lane, (resampler, line) in enumerate(zip(resamplers, lines, strict=True)):
+            line += resampler.take(block[:, lane]).tobytes()
+    lane = int(energies.argmax())
+    lines[lane] += resamplers[lane].end().tobytes()
+    return _pcm_in_place(lines[lane], 1.0)
+
+
+def _gathered(blocks: Iterator[np.ndarray]) -> bytearray:
+    """Samples one after the other; grows in place, where joining arrays would hold a long session twice."""
+    gathered = bytearray()
+    for block in blocks:
+        gathered += block.tobytes()
+    return gathered
+
+
+def _peaks(block: np.ndarray) -> np.ndarray:
+    """The largest amplitude of each channel."""
+    peaks = np.abs(block).max(axis=0)
+    if not np.isfinite(peaks).all():
+        raise AudioError("unreadable-audio", "it holds samples that are no numbers")
+    return peaks
+
+
+def _pcm_in_place(gathered: bytearray, scale: float) -> np.ndarray:
+    """Float samples, times `scale`, as int16; the memory is used again, since a second copy of a session is a lot."""
+    samples, scaled = np.frombuffer(gathered, np.float32), np.frombuffer(gathered, np.int16)
+    count = len(samples)
+    for start in range(0, count, BLOCK):  # what is written lies before what is still to be read
+        scaled[start : start + BLOCK][: count - start] = pcm(samples[start : start + BLOCK] * np.float32(scale))
+    del samples, scaled
+    del gathered[2 * count :]
+    return np.frombuffer(gathered, np.int16)
+
+
+def pcm(samples: np.ndarray) -> np.ndarray:
+    """Float samples as int16 of the same shape; what is louder than full scale is cut off."""
+    return np.clip(np.rint(samples * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+def fit(start: Seconds, end: Seconds | None, duration: Seconds) -> tuple[Seconds, Seconds]:
+    """Fit annotated times into a recording of `duration`. An end of None is the end of the recording.
+
+    Raises
+    ------
+    AudioError
+        start-beyond-audio or end-beyond-audio: most likely the annotation of another recording.
+    """
+    if start >= duration:
+        raise AudioError("start-beyond-audio", f"starts at {start:.3f} s of {duration:.3f} s")
+    if end is not None and end > duration + END_SLACK:
+        raise AudioError("end-beyond-audio", f"ends at {end:.3f} s of {duration:.3f} s")
+    return max(0.0, start), duration if end is None else min(end, duration)
+
+
+def cut(samples: np.ndarray, start: Seconds, end: Seconds) -> np.ndarray:
+    """Samples between two times, shape (samples,)."""
+    return samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+
+
+def check_audible(samples: np.ndarray) -> None:
+    """Raises AudioError (silence) where no sample reaches -60 dB of full scale. The peak counts, not the mean power."""
+    if len(samples) == 0 or max(int(samples.max()), -int(samples.min())) < SILENCE * FULL_SCALE:
+        raise AudioError("silence", "no sample reaches -60 dBFS")
+
+
+def is_clipped(samples: np.ndarray) -> bool:
+    """Whether it was recorded too loud: over 0.1 % of the samples at full scale."""
+    level = CLIPPED_LEVEL * FULL_SCALE
+    if max(int(samples.max()), -int(samples.min())) < level:
+        return False
+    return np.count_nonzero((samples >= level) | (samples <= -level)) > CLIPPED_SHARE * len(samples)
+
+
+def check_length(samples: np.ndarray, shortest: Seconds, longest: Seconds) -> None:
+    """Raises AudioError: too-short, too-long."""
+    seconds = len(samples) / SAMPLE_RATE
+    if seconds < shortest:
+        raise AudioError("too-short", f"{seconds:.3f} s is less than {shortest} s")
+    if seconds > longest:
+        raise AudioError("too-long", f"{seconds:.3f} s is more than {longest} s")

@@ -1,0 +1,150 @@
+"""Utterances that are too long or too short for a clip of their own: split by their word times, or merged."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import replace
+
+from stages.common.params import Preprocess
+from stages.corpus.markup import cleaning
+from stages.corpus.rows.utterance import Reading, Utterance, Word
+from stages.cutting.timeline import Neighbours
+from stages.records.units import Seconds
+
+SHORTEST_PIECE: Seconds = 1.0  # where there is a choice
+
+
+def split_long(reading: Reading) -> None:
+    """Split cleaned utterances of more than max_seconds at the largest gaps between their words.
+
+    Those without word times, or with word times of other words, stay as they are: audio is never cut under its text.
+    """
+    options, rows = reading.options, []
+    for row in reading.utterances:
+        if _is_longer(row, options.max_seconds):
+            pieces = _pieces(row, options)
+            rows += pieces
+            if pieces != [row] and row.start is not None:
+                _replace_span(reading, row, pieces)
+        else:
+            rows.append(row)
+    reading.utterances = rows
+
+
+def _is_longer(row: Utterance, longest: Seconds) -> bool:
+    if not row.words:
+        return False
+    start = row.words[0].start if row.start is None else row.start
+    return max(row.words[-1].end, row.end or 0) - start > longest
+
+
+def _pieces(row: Utterance, options: Preprocess) -> list[Utterance]:
+    words = sorted(row.words, key=lambda word: (word.start, word.end))
+    texts = _texts(row, words, options)
+    if texts is None:
+        return [row]
+    groups = _split(words, options.max_seconds)
+    return [_piece(row, words, texts, group, number) for number, group in enumerate(groups, start=1)]
+
+
+def _piece(row: Utterance, words: list[Word], texts: list[str], group: range, number: int) -> Utterance:
+    inside = tuple(words[index] for index in group)
+    return replace(
+        row,
+        id=f"{row.id}-part{number}",
+        start=inside[0].start,
+        end=max(word.end for word in inside),
+        text=" ".join(texts[index] for index in group if texts[index]),
+        text_raw=" ".join(word.text for word in inside),
+        words=inside,
+        flags=(*row.flags, "split"),
+    )
+
+
+def _split(words: list[Word], longest: Seconds) -> Iterator[range]:
+    """Ranges of words that last no more than `longest`; the largest gap is cut first, of equal ones the middle one."""
+    waiting = [range(len(words))]
+    while waiting:
+        group = waiting.pop()
+        first, last = words[group[0]], max(words[index].end for index in group)
+        if last - first.start <= longest or len(group) == 1:
+            yield group
+            continue
+        cut = max(group[1:], key=lambda index: _worth(words, group, index))
+        waiting += [range(cut, group.stop), range(group.start, cut)]  # the earlier one is taken next
+
+
+def _worth(words: list[Word], group: range, index: int) -> tuple:
+    """How good it is to cut before a word: no tiny pieces, a large gap, near the middle."""
+    before = words[index - 1].end - words[group[0]].start
+    after = words[group[-1]].end - words[index].start
+    return min(before, after) >= SHORTEST_PIECE, words[index].start - words[index - 1].end, -abs(before - after)
+
+
+def _texts(row: Utterance, words: list[Word], options: Preprocess) -> list[str] | None:
+    """The part of the cleaned transcript that belongs to each word; None where the words are not those of the text."""
+    raw = [(word.text, row.markup) for word in words]
+    cleaned = [one.text.split() for one in cleaning.clean_all(raw, options.style, "keep", options.markup)]
+    owners = [index for index, tokens in enumerate(cleaned) for token in tokens if _bare(token)]
+    spoken = [_bare(token) for tokens in cleaned for token in tokens if _bare(token)]
+    tokens = row.text.split()
+    places = [place for place, token in enumerate(tokens) if _bare(token)]
+    if spoken != [_bare(tokens[place]) for place in places]:
+        return None
+    texts: list[list[str]] = [[] for _ in words]
+    for place, token in enumerate(tokens):  # punctuation on its own goes with the word before it
+        owner = owners[max(0, bisect_right(places, place) - 1)]
+        texts[owner].append(token)
+    return [" ".join(part) for part in texts]
+
+
+def _bare(token: str) -> str:
+    return re.sub(r"[\W_]+", "", token.lower())
+
+
+def _replace_span(reading: Reading, row: Utterance, pieces: list[Utterance]) -> None:
+    spans = reading.spans[row.audio]
+    spans.remove((row.start, float("inf") if row.end is None else row.end))
+    spans += [(piece.start, piece.end) for piece in pieces]
+
+
+def merge_neighbours(reading: Reading) -> None:
+    """Join utterances of a speaker within merge_gap_seconds of each other, up to max_seconds, if nobody speaks between.
+
+    One-word turns are too short for Whisper to have any context; published recipes join them to 15 or 30 s.
+    """
+    options = reading.options
+    neighbours = {audio: Neighbours(spans) for audio, spans in reading.spans.items()}
+    merged: list[Utterance] = []
+    last_of: dict[tuple, int] = {}  # the speaker's last utterance in a recording
+    for row in sorted(reading.utterances, key=lambda row: (row.source, row.start or 0.0)):
+        key = (row.audio, row.channel, row.speaker)
+        before = merged[last_of[key]] if key in last_of else None
+        if (
+            before
+            and _joinable(before, row, options)
+            and not neighbours[row.audio].speak_between(before.end, row.start)
+        ):
+            merged[last_of[key]] = _joined(before, row)
+        else:
+            last_of[key] = len(merged)
+            merged.append(row)
+    reading.utterances = merged
+
+
+def _joinable(before: Utterance, row: Utterance, options: Preprocess) -> bool:
+    if None in (before.start, before.end, row.start, row.end) or before.file != row.file:
+        return False
+    near = 0 <= row.start - before.end <= options.merge_gap_seconds
+    return near and row.end - before.start <= options.max_seconds
+
+
+def _joined(before: Utterance, row: Utterance) -> Utterance:
+    return replace(
+        before,
+        end=row.end,
+        text=f"{before.text} {row.text}",
+        text_raw=f"{before.text_raw} {row.text_raw}",
+        words=before.words + row.words,
+        flags=tuple(dict.fromkeys((*before.flags, "merged"))),
+    )

@@ -1,0 +1,49 @@
+"""Sound of m4a, mp4 and other containers that libsndfile does not read, through PyAV.
+
+PyAV (pip install av) brings its own FFmpeg libraries, 30 MB, which nobody needs whose corpus has no such files.
+"""
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+
+class VideoError(Exception):
+    """A container cannot be read."""
+
+
+def installed() -> bool:
+    return importlib.util.find_spec("av") is not None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
+    """The rate in Hz, the number of channels, and blocks of float32 samples, shape (frames, channels).
+
+    Raises
+    ------
+    VideoError
+        PyAV is not installed or cannot read the file, or there is no sound in it.
+    """
+    if not installed():
+        raise VideoError(f"{path.suffix} files are read with PyAV, which is not installed: pip install av")
+    import av  # not at the top: an optional package
+
+    try:
+        with av.open(str(path), metadata_errors="replace") as container:
+            if not container.streams.audio:
+                raise VideoError("there is no sound in it")
+            stream = container.streams.audio[0]
+            yield stream.rate, stream.channels, _blocks(av, container, stream)
+    except av.error.FFmpegError as error:
+        raise VideoError(f"FFmpeg: {error.strerror}") from None  # the whole message would hold the machine's path
+
+
+def _blocks(av, container, stream) -> Iterator[np.ndarray]:
+    planar = av.AudioResampler(format="fltp")  # the sample format only; rate and channels stay
+    for frame in container.decode(stream):
+        for piece in planar.resample(frame):
+            yield np.ascontiguousarray(piece.to_ndarray().T)

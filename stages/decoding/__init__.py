@@ -1,0 +1,1 @@
+"""How a model's text comes out: batches, confidence, long recordings."""

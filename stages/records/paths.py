@@ -1,0 +1,27 @@
+"""Where the pipeline's inputs and outputs are, relative to the repository's root."""
+
+from pathlib import Path
+
+DATA = Path("data")
+PROCESSED = Path("processed_data")
+EVALUATION = PROCESSED / "evaluation"  # a folder for each evaluation set
+TRAINING_SPLITS = ("train", "dev")  # all others are evaluation sets
+
+BASE = "base"
+TUNED = ("lora", "selective")
+MODELS = {name: Path("models") / name for name in (BASE, *TUNED)}
+BASE_FOLDER = MODELS[BASE]
+
+METRICS = Path("metrics")
+TRANSCRIPTS = METRICS / "transcripts"  # a file for each model
+CORPUS_FILE = METRICS / "corpus.json"
+WER_FILE = METRICS / "wer.json"
+SLICES_FILE = METRICS / "slices.json"
+SUMMARY_FILE = METRICS / "summary.md"
+REPORT_FILE = METRICS / "report.html"
+CURVES = {name: METRICS / f"train_{name}.csv" for name in TUNED}
+
+
+def split_folder(split: str) -> Path:
+    """The folder of a split's clips."""
+    return (PROCESSED if split in TRAINING_SPLITS else EVALUATION) / split

@@ -1,0 +1,78 @@
+"""What a model answered, clip by clip: metrics/transcripts/<model>.jsonl, kept by DVC and not by git."""
+
+import json
+import zlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stages.common.errors import UserError
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """One clip: what was said, and what the model heard (raw, before any normalisation)."""
+
+    split: str
+    id: str
+    reference: str
+    hypothesis: str
+    log_probability: float | None  # mean over the tokens, natural; None: not asked, since nothing was audible
+    compression_ratio: float  # of the hypothesis
+
+
+def compression_ratio(text: str) -> float:
+    """How many times shorter zlib makes a text, as openai/whisper measures it; 0 for none."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data))
+
+
+def write_transcripts(path: Path, transcripts: Iterable[Transcript]) -> None:
+    """Write one JSON object a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(map(_line, transcripts)), encoding="utf-8")
+
+
+def _line(row: Transcript) -> str:
+    return json.dumps(asdict(row), ensure_ascii=False, sort_keys=True) + "\n"
+
+
+class Journal:
+    """Transcripts on file as soon as they are made; what a kill leaves is read again, but for a half-written row."""
+
+    def __init__(self, path: Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "a+b")  # noqa: SIM115 (closed in __exit__)
+        self._file.seek(0)
+        *lines, torn = self._file.read().split(b"\n")
+        self._file.truncate(self._file.tell() - len(torn))
+        self.rows = [Transcript(**json.loads(line)) for line in lines]
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._file.close()
+
+    def append(self, rows: Iterable[Transcript]) -> None:
+        """Add rows, all of them or, if killed, the first few."""
+        rows = list(rows)
+        self._file.write("".join(map(_line, rows)).encode())
+        self._file.flush()
+        self.rows += rows
+
+
+def read_transcripts(path: Path) -> list[Transcript]:
+    """Read what `write_transcripts` wrote; UserError names the file, or its broken line."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = list(file)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; make it with: dvc repro transcribe@{path.stem}") from None
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(Transcript(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise UserError(f"{path}, line {number}: not a transcript ({error}); transcribe again") from None
+    return rows

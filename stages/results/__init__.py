@@ -1,0 +1,1 @@
+"""How scores are shown: findings, figures, examples, the page."""

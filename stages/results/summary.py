@@ -1,0 +1,75 @@
+"""The results as Markdown, fit for a pull request or a model card: metrics/summary.md."""
+
+from collections.abc import Sequence
+
+from stages.scores.score_tables import age_rows, interval, percent, seen_texts_sentence
+from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model, by_set
+from stages.scores.significance import FEWEST_SPEAKERS
+
+NAMES = {"base": "the base", "lora": "LoRA", "selective": "selective tuning"}
+
+
+def markdown(content: dict, slices: dict) -> str:
+    """What was measured, and what may be said about it.
+
+    Parameters
+    ----------
+    content : of wer.json, all models
+    slices : the contents of slices.json
+    """
+    scores = by_model(content)
+    parts = ["# Word error rates"]
+    for name, size in by_set(scores["base"]).items():
+        blocks = {model: by_set(block)[name] for model, block in scores.items()}
+        parts += [f"## {name}: {size['utterances']} utterances, {size['speakers']} speakers", _rates(blocks)]
+        parts.append("\n".join(f"- {comparison(*pair)}" for pair in content[PAIRED][name].items()))
+        if sentence := seen_texts_sentence(slices, name):
+            parts.append(f"{sentence}.")
+        if size["speakers"] < FEWEST_SPEAKERS:
+            parts.append(f"*Too few speakers: with fewer than {FEWEST_SPEAKERS}, the intervals are too narrow.*")
+    parts += [f"## By age, on {HEADLINE_SET}", _ages(slices)]
+    parts.append(
+        "WER: (substitutions + deletions + insertions) / reference words over all utterances, after Whisper's "
+        "normaliser; light: lower case and no punctuation only. Intervals: 95 %, bootstrap over speakers."
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _rates(blocks: dict[str, dict]) -> str:
+    rows = []
+    for name, figures in blocks.items():
+        rates = (figures["light"]["wer"], figures["cer"], figures["literature"].get("wer"))
+        rows.append((name, f"**{percent(figures['wer'])}**", interval(figures), *map(percent, rates)))
+    return _table(("model", "WER %", "interval", "light %", "CER %", "literature's filter, WER %"), rows)
+
+
+def comparison(label: str, found: dict) -> str:
+    """Two models in words: what was seen, and whether chance explains it.
+
+    Parameters
+    ----------
+    label, found : of the comparison in wer.json
+    """
+    second, first = (NAMES[name] for name in label.split("_minus_"))
+    points = 100 * abs(found["wer"])
+    way = "lower" if found["wer"] < 0 else "higher"
+    seen = f"{points:.2f} points {way} than with {first}" if points else f"the same as with {first}"
+    verdict = "a difference is shown" if is_shown(found) else "no difference is shown"
+    return f"With {second}, WER is {seen} ({interval(found, '+')}; p = {found['p']:.4f}): {verdict}."
+
+
+def is_shown(found: dict) -> bool:
+    """Whether the interval of a comparison in wer.json leaves out 0."""
+    return found["wer_low"] > 0 or found["wer_high"] < 0
+
+
+def _ages(slices: dict) -> str:
+    rows = []
+    for group, *cells, _speakers in age_rows(slices):
+        rows.append((f"{group} years" if group[0].isdigit() else group, *cells))
+    return _table(("age", *(f"{name}, WER %" for name in slices), "utterances"), rows)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)

@@ -1,0 +1,129 @@
+"""Where a training run keeps its checkpoints, so that one that was killed goes on and a changed one starts anew.
+
+DVC deletes a stage's outputs before running it, so checkpoints lie outside them, in checkpoints/<stage>/<fingerprint>,
+ignored by git and DVC. DVC_ROOT is the same for `dvc repro`, `dvc exp run --temp` and the queue.
+
+A checkpoint counts once it holds complete.json, which is written last, in one piece, and lists every file with its
+size; whatever else a kill leaves behind is removed. Older ones are removed only after a newer one counts.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from stages.common.errors import UserError
+from stages.common.files import folder_sha256
+
+STAGES = Path(__file__).parent.parent
+COMPLETE = "complete.json"
+LOCK = "in-use.lock"
+LIBRARIES = ("torch", "transformers", "peft", "accelerate")
+
+
+def root() -> Path:
+    """The folder of all checkpoints: beside the pipeline, also for experiments that run in a copy of it."""
+    return Path(os.environ.get("DVC_ROOT", ".")) / "checkpoints"
+
+
+def run_folder(stage: str, settings: list, digests: Iterable[str]) -> Path:
+    """The folder of the one training run with these settings, inputs, code and library versions; created if new.
+
+    Parameters
+    ----------
+    settings : every parameter the result depends on, as plain values
+    digests : of the contents of every file and folder the result depends on, with those of the code: `code_digests`
+    """
+    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    described = [settings, versions, *digests]
+    fingerprint = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+    folder = root() / stage / fingerprint
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def code_digests(rooms: Iterable[str]) -> list[str]:
+    """Digests of folders of stages/: an edit of any other code lets a killed run go on."""
+    return [folder_sha256(STAGES / name) for name in rooms]
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a run's folder; a killed holder holds no longer.
+
+    Raises
+    ------
+    UserError
+        Another process trains the same there now.
+    """
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout:
+        raise UserError(
+            f"{folder}: the same training, with the same parameters and data, is already running; wait for it, or "
+            "change a parameter"
+        ) from None
+
+
+def commit(checkpoint: Path) -> None:
+    """Declare a written checkpoint complete: from now on, a killed run may go on from it."""
+    sizes = {
+        path.relative_to(checkpoint).as_posix(): path.stat().st_size
+        for path in sorted(checkpoint.rglob("*"))
+        if path.is_file()
+    }
+    partial = checkpoint / f"{COMPLETE}.partial"
+    with open(partial, "w", encoding="utf-8") as file:
+        json.dump({"files": sizes}, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, checkpoint / COMPLETE)
+
+
+def is_complete(checkpoint: Path) -> bool:
+    """Whether a checkpoint was committed and still has every file at its size."""
+    try:
+        sizes = json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8"))["files"]
+        return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
+    except (FileNotFoundError, ValueError):
+        return False
+
+
+def complete(folder: Path) -> list[Path]:
+    """The complete checkpoints in a run's folder, oldest first."""
+    return sorted(filter(is_complete, folder.glob("checkpoint-*")), key=step_of)
+
+
+def latest(folder: Path) -> Path | None:
+    """The newest complete checkpoint in a run's folder; what a kill left incomplete is removed."""
+    kept = complete(folder)
+    for path in folder.glob("checkpoint-*"):
+        if path not in kept:
+            shutil.rmtree(path)
+    return kept[-1] if kept else None
+
+
+def kept(folder: Path) -> str:
+    """A sentence for whose training just failed: from where it can go on."""
+    newest = latest(folder)
+    if newest is None:
+        return "No checkpoint had been written yet."
+    return f"The last good checkpoint, of step {step_of(newest)}, is kept in {folder}."
+
+
+def step_of(checkpoint: Path) -> int:
+    """The number of optimizer steps that had been taken."""
+    return int(checkpoint.name.rsplit("-", 1)[1])
+
+
+def remove(checkpoint: Path) -> None:
+    """Remove a checkpoint; from the first moment on it counts no longer."""
+    (checkpoint / COMPLETE).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint)

@@ -1,0 +1,95 @@
+"""Checkpoints of the Hugging Face hub: safetensors, JSON and text files at one commit; no code, no pickles."""
+
+import fnmatch
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from huggingface_hub import HfApi, ModelInfo, snapshot_download
+from huggingface_hub.errors import (  # HTTPError: of whichever HTTP library this version of the client uses
+    GatedRepoError,
+    HFValidationError,
+    HTTPError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from stages.common.errors import UserError, said
+from stages.common.files import sha256
+
+WANTED = ("*.json", "*.txt", "model.safetensors", "model-*-of-*.safetensors", "adapter_model.safetensors")
+
+
+def is_wanted(name: str) -> bool:
+    """Whether a file belongs to a checkpoint as this project takes it, from the hub or a local folder."""
+    return any(fnmatch.fnmatch(name, pattern) for pattern in WANTED)
+
+
+def download(name: str, revision: str | None, target: Path) -> str:
+    """Download a model's files at a revision (None: the newest) into a folder, and check the weights' SHA-256.
+
+    Returns
+    -------
+    The commit hash of what was downloaded.
+
+    Raises
+    ------
+    UserError
+        No such model or commit, no access, no network, or a damaged file; says which, and what to do.
+    """
+    with _told(name, revision):
+        listing = HfApi().model_info(name, revision=revision, files_metadata=True)
+        snapshot_download(name, revision=listing.sha, allow_patterns=list(WANTED), local_dir=target)
+    shutil.rmtree(target / ".cache", ignore_errors=True)  # the client's notes, with times in them
+    _check_digests(listing, target)
+    return listing.sha
+
+
+def cached(name: str, revision: str | None) -> Path:
+    """Likewise, into the hub client's own cache, where it is found again; without a network, what is there is taken.
+
+    Returns
+    -------
+    The folder, which is called as the commit.
+    """
+    with _told(name, revision):
+        try:
+            listing = HfApi().model_info(name, revision=revision, files_metadata=True)
+        except HTTPError as error:
+            try:
+                return Path(snapshot_download(name, revision=revision, local_files_only=True))
+            except LocalEntryNotFoundError:
+                raise error from None
+        folder = Path(snapshot_download(name, revision=listing.sha, allow_patterns=list(WANTED)))
+    _check_digests(listing, folder)
+    return folder
+
+
+@contextmanager
+def _told(name: str, revision: str | None) -> Iterator[None]:
+    """Turn what the client says into a UserError."""
+    try:
+        yield
+    except GatedRepoError:
+        raise UserError(
+            f"model {name!r} is gated: accept its terms on the hub, then log in with: hf auth login"
+        ) from None
+    except (HFValidationError, RepositoryNotFoundError):
+        raise UserError(f"the hub has no model {name!r}, or it is private (log in with: hf auth login)") from None
+    except RevisionNotFoundError:
+        raise UserError(f"model {name!r} has no commit {revision!r} on the hub") from None
+    except (HTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(
+            f"cannot fetch {name!r} from the model hub ({said(error)}); check the network, or run 'dvc pull "
+            "models/base' if somebody has pushed it, or set base_model to a local folder"
+        ) from None
+
+
+def _check_digests(listing: ModelInfo, folder: Path) -> None:
+    """The client itself compares sizes only."""
+    for sibling in listing.siblings:
+        path = folder / sibling.rfilename
+        if sibling.lfs and path.is_file() and sibling.lfs.sha256 != sha256(path):
+            raise UserError(f"{sibling.rfilename} arrived damaged: its SHA-256 is not the hub's; run again")

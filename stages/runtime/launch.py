@@ -1,0 +1,88 @@
+"""Training on several devices: the stage's script starts itself once a device, under `accelerate launch`.
+
+One process needs no launcher and gets none. Several are started with the configuration that runtime.accelerate_config
+names (several machines, FSDP), or, without one, one a GPU of this machine, which then average their gradients
+(torch's DistributedDataParallel).
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import yaml
+
+from stages.common.errors import UserError
+from stages.common.params import Runtime
+from stages.runtime import devices, lifeline
+
+STAGE_PROCESS = "STAGE_PROCESS"  # environment variable: tells a started process which one to end with
+
+
+def spread(command: Sequence[str], runtime: Runtime) -> bool:
+    """Run `python -m command` in as many processes as are wanted, and wait for them.
+
+    Returns
+    -------
+    False where this process itself shall do the work: it is one of those started, or the only one.
+
+    Raises
+    ------
+    UserError
+        The configuration file is missing, or a process failed (it has said why).
+    """
+    if "LOCAL_RANK" in os.environ:  # set by the launcher, ours or the user's own
+        if STAGE_PROCESS in os.environ:
+            lifeline.end_with(os.getppid(), int(os.environ[STAGE_PROCESS]))
+        return False
+    lifeline.end_with_dvc()
+    launcher = _launcher(runtime)
+    if not launcher:
+        return False
+    environment = os.environ | {STAGE_PROCESS: str(os.getpid())}
+    whole = [sys.executable, "-m", "accelerate.commands.launch", *launcher, "-m", *command]
+    done = subprocess.run(whole, env=environment)
+    if done.returncode:
+        raise UserError("a training process failed; what it said is above")
+    return True
+
+
+def _launcher(runtime: Runtime) -> list[str]:
+    """Options for `accelerate launch`; empty: one process, here."""
+    if runtime.accelerate_config:
+        if not Path(runtime.accelerate_config).is_file():
+            raise UserError(
+                f"params.yaml: runtime.accelerate_config: {runtime.accelerate_config} is missing; make it with "
+                "accelerate config --config_file, or set it to null"
+            )
+        # accelerate would start one process, which waits for the others until the end of time.
+        if _config(runtime.accelerate_config).get("distributed_type") == "MULTI_CPU":
+            raise UserError(
+                f"{runtime.accelerate_config}: MULTI_CPU needs an MPI launcher of your own; for several processes on "
+                "this machine's CPU set runtime.accelerate_config to null and runtime.processes to their number"
+            )
+        return ["--config_file", runtime.accelerate_config]
+    processes = runtime.processes or device_count(runtime)
+    if processes == 1:
+        return []
+    # --multi_gpu is what accelerate calls its torchrun; the processes choose their own device.
+    said = ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    threads = max(1, len(os.sched_getaffinity(0)) // processes) if hasattr(os, "sched_getaffinity") else 1
+    return ["--multi_gpu", "--num_processes", str(processes), *said, "--num_cpu_threads_per_process", str(threads)]
+
+
+def _config(path: str) -> dict:
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is no accelerate configuration; make it with accelerate config --config_file")
+    return content
+
+
+def device_count(runtime: Runtime) -> int:
+    """How many devices of the chosen kind this machine has to train on."""
+    return torch.cuda.device_count() if devices.choose_device(runtime.device).type == "cuda" else 1

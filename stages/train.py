@@ -1,0 +1,27 @@
+"""Fine-tune the base with one strategy: python -m stages.train lora|selective
+
+Reads processed_data/train, processed_data/dev and models/base; writes models/<strategy>, a stock PEFT adapter (lora) or
+a stock Transformers checkpoint (selective), and metrics/train_<strategy>.csv.
+"""
+
+import argparse
+
+from stages.common import params
+from stages.common.errors import told_plainly
+from stages.records.paths import TUNED
+from stages.runtime import launch
+from stages.training import loop
+
+
+@told_plainly
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("strategy", choices=TUNED)
+    strategy = parser.parse_args().strategy
+    settings = params.load()
+    if not launch.spread(["stages.train", strategy], settings.runtime):
+        loop.run(strategy, settings)
+
+
+if __name__ == "__main__":
+    main()

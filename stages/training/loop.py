@@ -1,0 +1,225 @@
+"""Train with Transformers' Seq2SeqTrainer and keep the checkpoint that is best on dev. Test data is never seen here.
+
+Both strategies run through here; they differ only in which parameters learn (stages/training/strategies.py). Where
+several processes train together, each runs this, and the first one writes.
+"""
+
+import contextlib
+import csv
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    WhisperForConditionalGeneration,
+    WhisperProcessor,
+    set_seed,
+)
+
+from stages.common.errors import UserError
+from stages.common.files import folder_sha256
+from stages.common.params import Params, Runtime
+from stages.records import paths
+from stages.runtime import checkpoints, cost, devices, failures, trackers
+from stages.runtime.mirror import Mirror
+from stages.training import dataset, feature_cache, loss, shared_memory, strategies, trainer_options
+from stages.training.trainer import Keeper, SpeechTrainer
+from stages.wer import error_counts, normalisers
+from stages.whisper import dtypes, model
+
+ROOMS = ("training", "whisper", "wer", "records")  # of the code that decides what is learnt, as in dvc.yaml
+CURVE_COLUMNS = {"step": "step", "epoch": "epoch", "loss": "train_loss", "eval_loss": "dev_loss", "eval_wer": "dev_wer"}
+
+
+def run(strategy: str, settings: Params) -> None:
+    """Train one strategy from models/base; write models/<strategy> and metrics/train_<strategy>.csv.
+
+    A run that was killed goes on from its last checkpoint.
+
+    Parameters
+    ----------
+    strategy : "lora" or "selective"
+    """
+    stage = f"train_{strategy}"
+    section = getattr(settings, stage)
+    trackers.check(settings.runtime)
+    process = PartialState(cpu=devices.choose_device(settings.runtime.device).type == "cpu")
+    set_seed(settings.seed)
+    dtypes.allow_tf32(settings.train.precision)
+    relevant = [settings.seed, settings.language, settings.train.model_dump(), section.model_dump()]
+    inputs = (paths.BASE_FOLDER, paths.split_folder("train"), paths.split_folder("dev"))
+    digests = {path.name: folder_sha256(path) for path in inputs}
+    folder = checkpoints.run_folder(stage, relevant, [*digests.values(), *checkpoints.code_digests(ROOMS)])
+    trackers.set_up(settings.runtime, folder)
+    with contextlib.ExitStack() as stack:
+        if process.is_main_process:
+            stack.enter_context(checkpoints.held(folder))
+            figures = stack.enter_context(cost.measured(stage))
+        stack.enter_context(failures.told(stage, more_memory(settings), lambda: checkpoints.kept(folder)))
+        mirror = open_mirror(settings, folder) if process.is_main_process else None
+        train, minutes = settings.train, settings.runtime.checkpoint_minutes
+        keeper = Keeper(folder, minutes, train.evaluations_per_epoch, train.average_share, mirror)
+        tuned = strategies.make_trainable(prepared_base(settings), strategy, settings)
+        trainer = make_trainer(tuned, settings, section.learning_rate, keeper, digests)
+        if trainer.is_fsdp_enabled and train.average_share:
+            raise UserError("params.yaml: train.average_share must be 0 under FSDP, which splits the weights up")
+        announce(stage, tuned, trainer, settings.runtime)
+        resume(trainer, folder)
+        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
+        if process.is_main_process:
+            figures |= cost_figures(tuned, trainer)
+            save(stage, settings, tuned, trainer, weights)
+            if mirror:
+                mirror.remove()
+            shutil.rmtree(folder)
+        process.wait_for_everyone()
+
+
+def more_memory(settings: Params) -> str:
+    """What to change where training runs out of memory, in a sentence."""
+    seconds = settings.runtime.device_seconds
+    return (
+        f"Lower runtime.device_seconds, now {seconds:g}, to {seconds / 2:g}, say: batches are then made up of more "
+        "parts, and what is learnt stays the same; if that is not enough, set runtime.gradient_checkpointing to true."
+    )
+
+
+def prepared_base(settings: Params) -> WhisperForConditionalGeneration:
+    """The base model, set up to be trained in params.yaml's language and audio context."""
+    base = model.load_whisper(paths.BASE_FOLDER)
+    model.set_language(base, settings.language)
+    if settings.train.audio_context == "utterance":
+        model.encode_at_own_length(base)
+    loss.learn_by_token(base)
+    return base
+
+
+def open_mirror(settings: Params, folder: Path) -> Mirror | None:
+    """The second place of a run's checkpoints, if one is named; what it has and this machine lacks is fetched."""
+    if not settings.runtime.checkpoint_mirror:
+        return None
+    mirror = Mirror(settings.runtime.checkpoint_mirror, f"{folder.parent.name}/{folder.name}")
+    mirror.fetch(folder)
+    return mirror
+
+
+def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, digests: dict[str, str]):
+    """Set up the trainer: data, batches by seconds, early stopping and best checkpoint by dev WER.
+
+    Parameters
+    ----------
+    digests : of the contents of processed_data/train and dev, by name
+    """
+    if settings.runtime.gradient_checkpointing:
+        tuned.gradient_checkpointing_enable({"use_reentrant": False})
+    processor = model.load_processor(paths.BASE_FOLDER)
+    whisper, train, runtime = model.whisper_of(tuned), settings.train, settings.runtime
+    prompt, positions = model.prompt_tokens(whisper, settings.language), whisper.config.max_target_positions
+    labels = feature_cache.Labels(processor, prompt, positions)
+    together = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # set by the launcher
+    shared_memory.check(settings, together, processor.feature_extractor.feature_size)
+    workers = trainer_options.data_workers(runtime)
+    cache, window = checkpoints.root() / "features", processor.feature_extractor.nb_max_frames
+    clips = {}
+    for name in paths.TRAINING_SPLITS:
+        split = paths.split_folder(name)
+        table = feature_cache.speech_table(split, digests[name], labels, train.spare_seconds, cache, workers)
+        if name == "train":
+            table = dataset.of_speakers(table, train.data_share, settings.seed)
+        clips[name] = dataset.Clips(table, train.augment, settings.seed)
+    batches = trainer_options.make_batches(clips["train"].table["length"][:], settings, window)
+    return SpeechTrainer(
+        model=tuned,
+        args=trainer_options.training_arguments(
+            settings, learning_rate, batches, clips["dev"], positions, keeper.folder
+        ),
+        data_collator=dataset.Collator(processor, train.audio_context, len(prompt)),
+        train_dataset=clips["train"],
+        eval_dataset=clips["dev"],
+        compute_metrics=word_error_rate(processor, settings.language),
+        callbacks=[EarlyStoppingCallback(early_stopping_patience=train.patience)],
+        batches=batches,
+        keeper=keeper,
+    )
+
+
+def announce(stage: str, tuned, trainer: SpeechTrainer, runtime: Runtime) -> None:
+    """Say what is going to be trained, and how."""
+    learning, total = strategies.parameter_counts(tuned)
+    batches, speakers = trainer.batches, len(set(trainer.train_dataset.table["speaker"][:]))
+    if trainer.is_world_process_zero():
+        print(f"{stage}: {learning:,} of {total:,} parameters learn ({learning / total:.2%})")
+        sharded = ", which share one copy of the model (FSDP)" if trainer.is_fsdp_enabled else ""
+        print(
+            f"{stage}: {len(trainer.train_dataset)} clips of {speakers} speaker(s), {batches.steps} steps an epoch; "
+            f"each batch in {batches.devices * batches.parts} part(s) on {batches.devices} "
+            f"{trainer.args.device.type} device(s){sharded}"
+        )
+        workers = trainer_options.data_workers(runtime)
+        if workers < runtime.data_workers:
+            print(f"{stage}: runtime.data_workers is {runtime.data_workers}; lowered to {workers}, the number of cores")
+
+
+def resume(trainer: SpeechTrainer, folder: Path) -> None:
+    """Train to the end from the newest checkpoint, if there is one; the trainer's model then has its best weights."""
+    found = [checkpoints.latest(folder)] if trainer.is_world_process_zero() else [None]
+    newest = broadcast_object_list(found)[0]  # the others may not see it yet on a shared disk
+    if newest and trainer.is_world_process_zero():
+        print(f"{folder.parent.name}: goes on from step {checkpoints.step_of(newest)}")
+    trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+
+
+def save(stage: str, settings: Params, tuned, trainer: SpeechTrainer, weights: dict | None) -> None:
+    """Write the tuned model and its learning curve."""
+    folder = paths.MODELS[stage.removeprefix("train_")]
+    model.save_tuned(tuned, folder, settings.train.audio_context, settings.train.spare_seconds, weights=weights)
+    write_curve(Path("metrics") / f"{stage}.csv", trainer.state.log_history)
+
+
+def cost_figures(tuned, trainer: SpeechTrainer) -> dict[str, float]:
+    """What metrics/cost.json says of a training besides its duration and memory."""
+    learning, total = strategies.parameter_counts(tuned)
+    clips, seconds = trainer.state.epoch * len(trainer.train_dataset), trainer.progress.seconds
+    return {
+        "trained_parameters": learning,
+        "trained_share": round(learning / total, 6),
+        "processes": trainer.args.world_size,
+        "training_seconds": round(seconds, 1),  # without evaluation on dev
+        "clips_per_second": round(clips / max(seconds, 1e-3), 2),
+    }
+
+
+def word_error_rate(processor: WhisperProcessor, language: str) -> Callable[[EvalPrediction], dict[str, float]]:
+    """The trainer's metric: corpus WER of free-running decoding on dev, under Whisper's normaliser."""
+    normalise = normalisers.load(paths.BASE_FOLDER, language)["whisper"]
+
+    def texts(tokens: np.ndarray) -> list[str]:
+        ids = np.where(tokens == loss.IGNORED, processor.tokenizer.pad_token_id, tokens)
+        return processor.batch_decode(ids, skip_special_tokens=True)
+
+    def compute(prediction: EvalPrediction) -> dict[str, float]:
+        # References come with the predictions: grouping by length shuffles the dev set too.
+        return {
+            "wer": error_counts.count_errors(texts(prediction.label_ids), texts(prediction.predictions), normalise).wer
+        }
+
+    return compute
+
+
+def write_curve(path: Path, history: list[dict]) -> None:
+    """Write the trainer's log as one row an evaluation, for `dvc plots`; durations are left out."""
+    rows: dict[int, dict] = {}
+    for entry in history:
+        row = rows.setdefault(entry["step"], {})
+        row |= {name: round(entry[key], 6) for key, name in CURVE_COLUMNS.items() if key in entry}
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, CURVE_COLUMNS.values(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row for row in rows.values() if "dev_wer" in row)

@@ -1,0 +1,79 @@
+"""The two ways to fine-tune: LoRA adds parameters that learn, selective layer tuning chooses some of the base's."""
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import WhisperForConditionalGeneration
+
+from stages.common.errors import UserError
+from stages.common.params import ALL, Params, TrainLora, TrainSelective
+from stages.whisper.model import without_peft_warning
+
+
+def add_lora(model: WhisperForConditionalGeneration, settings: TrainLora) -> PeftModel:
+    """Wrap a model in trainable low-rank adapters (Hu et al. 2021, arXiv:2106.09685); everything else is frozen.
+
+    Variants: DoRA (Liu et al. 2024, arXiv:2402.09353) and rsLoRA (Kalajdzievski 2023, arXiv:2312.03732).
+
+    The config names no task type: with one, PEFT passes decoder inputs twice. The modules are one regular expression
+    over full paths: a list is stored as a set, whose order in adapter_config.json changes from run to run.
+    """
+    modules = "|".join(settings.target_modules)
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        use_dora=settings.variant == "dora",
+        use_rslora=settings.variant == "rslora",
+        target_modules=rf".*\.({modules})",
+    )
+    with without_peft_warning():
+        return get_peft_model(model, config)
+
+
+def unfreeze_layers(
+    model: WhisperForConditionalGeneration, settings: TrainSelective
+) -> WhisperForConditionalGeneration:
+    """Let the top encoder layers and the top decoder layers learn, and freeze everything else; returns the same model.
+
+    The token embedding is tied to the output projection and is over a third of whisper-base, so it is a choice of its
+    own. Position embeddings stay frozen. A stack's final layer norm learns with its top layer.
+
+    Raises
+    ------
+    UserError
+        More layers are asked for than the model has, or none at all.
+    """
+    model.requires_grad_(False)
+    learning = []
+    for name in ("encoder", "decoder"):
+        stack, count = getattr(model.model, name), getattr(settings, f"{name}_layers")
+        if count == ALL:
+            count = len(stack.layers)
+        if count > len(stack.layers):
+            raise UserError(
+                f"params.yaml: train_selective.{name}_layers is {count}, but the base model has {len(stack.layers)}"
+            )
+        if count:
+            learning += [*stack.layers[len(stack.layers) - count :], stack.layer_norm]
+    if settings.token_embedding:
+        learning.append(model.model.decoder.embed_tokens)
+    if not learning:
+        raise UserError("params.yaml: train_selective selects nothing to train; raise encoder_layers or decoder_layers")
+    for module in learning:
+        module.requires_grad_(True)
+    return model
+
+
+def make_trainable(
+    model: WhisperForConditionalGeneration, strategy: str, settings: Params
+) -> WhisperForConditionalGeneration | PeftModel:
+    """Let learn what a strategy trains, with its section of the parameters; returns the model to train."""
+    if strategy == "lora":
+        return add_lora(model, settings.train_lora)
+    return unfreeze_layers(model, settings.train_selective)
+
+
+def parameter_counts(model: torch.nn.Module) -> tuple[int, int]:
+    """Trainable and total number of parameters; tied weights count once."""
+    parameters = list(model.parameters())
+    return sum(p.numel() for p in parameters if p.requires_grad), sum(p.numel() for p in parameters)

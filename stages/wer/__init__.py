@@ -1,0 +1,1 @@
+"""What a word error is: normalisers, alignment, counts."""

@@ -1,0 +1,67 @@
+"""Word and character error rates, from counts that add up over a corpus."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import jiwer
+
+from stages.common.errors import UserError
+from stages.wer.normalisers import Normaliser
+
+DIGITS = 6  # of a rate in wer.json
+
+
+@dataclass(frozen=True)
+class ErrorCounts:
+    """Alignment counts summed over a set of utterances."""
+
+    utterances: int
+    words: int  # in the references
+    substitutions: int
+    deletions: int
+    insertions: int
+    characters: int
+    character_errors: int
+
+    @property
+    def wer(self) -> float:
+        """Corpus word error rate, a share of the reference words: (S + D + I) / N. Can exceed 1."""
+        return (self.substitutions + self.deletions + self.insertions) / self.words
+
+    @property
+    def cer(self) -> float:
+        """Corpus character error rate, spaces counted."""
+        return self.character_errors / self.characters
+
+    def figures(self) -> dict[str, float | int]:
+        """Rates and counts as they stand in wer.json."""
+        counts = asdict(self)
+        del counts["characters"], counts["character_errors"]
+        return {"wer": round(self.wer, DIGITS), "cer": round(self.cer, DIGITS)} | counts
+
+
+def count_errors(references: Sequence[str], hypotheses: Sequence[str], normalise: Normaliser) -> ErrorCounts:
+    """Align each hypothesis with its reference (minimum edit distance, jiwer) and sum the errors.
+
+    Utterances whose reference is empty after normalisation stay: whatever was recognised there counts as insertions.
+
+    Raises
+    ------
+    UserError
+        No reference word is left, so there is nothing to divide by.
+    """
+    references = [normalise(text) for text in references]
+    hypotheses = [normalise(text) for text in hypotheses]
+    if not any(references):
+        raise UserError("no reference word is left after normalisation: a word error rate cannot be computed")
+    words = jiwer.process_words(references, hypotheses)
+    characters = jiwer.process_characters(references, hypotheses)
+    return ErrorCounts(
+        utterances=len(references),
+        words=words.hits + words.substitutions + words.deletions,
+        substitutions=words.substitutions,
+        deletions=words.deletions,
+        insertions=words.insertions,
+        characters=characters.hits + characters.substitutions + characters.deletions,
+        character_errors=characters.substitutions + characters.deletions + characters.insertions,
+    )

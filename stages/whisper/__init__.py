@@ -1,0 +1,1 @@
+"""The model, and its input: load and save, log-mel features, prompts, precision."""

@@ -1,0 +1,1 @@
+"""Commands beside the pipeline; no stage depends on them."""

@@ -1,0 +1,61 @@
+"""Check this machine, the parameters, the corpus and the remote: python -m tools.doctor
+
+Looks at environment, versions, accelerator, free disk, params.yaml, data/, git, credentials in files that git tracks,
+whether the remote can be reached and holds what dvc.lock and *.dvc name, whole, and the mirror of checkpoints. Changes
+nothing. Ends with status 1 if there is a problem. With --no-remote it stays on this machine; with --read-remote it
+reads every object to the end, which is all that shows a corrupted one on servers that do not say what they hold.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from stages.common import params
+from stages.common.errors import UserError, told_plainly
+from tools.doctor import Finding, corpus, credentials, disk, environment, git, mirror, remote
+
+MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
+
+
+@told_plainly
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    remotely = parser.add_mutually_exclusive_group()
+    remotely.add_argument("--no-remote", action="store_true", help="do not ask the remote")
+    remotely.add_argument("--read-remote", action="store_true", help="read every object of the remote (a download)")
+    arguments = parser.parse_args()
+    problems = 0
+    for finding in findings(arguments.no_remote, arguments.read_remote):
+        print(MARKS[finding.level] + finding.text)
+        if finding.cure:
+            print(f"{'':8}-> {finding.cure}")
+        problems += finding.level == "problem"
+    if problems:
+        sys.exit(1)
+
+
+def findings(no_remote: bool, read_remote: bool) -> Iterator[Finding]:
+    """All of them, in the order in which they are worth mending."""
+    yield from environment.findings()
+    try:
+        settings = params.load()
+    except UserError as error:
+        yield Finding("problem", str(error))
+        settings = None
+    else:
+        yield Finding("ok", "params.yaml: every key and value")
+        yield from environment.accelerator(settings)
+        yield from corpus.findings(settings)
+        yield from disk.findings(settings)
+    yield from git.findings()
+    yield from credentials.findings()
+    if not no_remote:
+        yield from remote.findings(read_remote)
+        if settings:
+            yield from mirror.findings(settings)
+
+
+if __name__ == "__main__":
+    main()

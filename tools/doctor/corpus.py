@@ -1,0 +1,42 @@
+"""Whether data/ is there and looks like a corpus; what is in its files, preprocess says."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from stages.common.params import Params
+from stages.corpus.rows.files import LFS_POINTER
+from stages.records.paths import DATA
+from tools.doctor import Finding
+
+SPLITS = ("train", "test")
+SAMPLE_MODEL = "sample/whisper-mini"
+
+
+def findings(settings: Params) -> Iterator[Finding]:
+    """The corpus, and whether base model and corpus go together."""
+    tracked = Path("data.dvc").is_file()
+    if not DATA.is_dir():
+        cure = "dvc pull data" if tracked else "git checkout data (the sample), or copy your corpus there"
+        yield Finding("problem", "data/ is missing", cure)
+        return
+    missing = [split for split in SPLITS if not any((DATA / split).rglob("*"))]
+    for split in missing:
+        yield Finding("problem", f"data/{split} is missing or empty", "see README.md, What data/ looks like")
+    if missing:
+        return
+    files = [path for path in DATA.rglob("*") if path.is_file()]
+    pointers = [path for path in files if _is_pointer(path)]
+    if pointers:
+        text = f"{len(pointers)} files of data/ are Git LFS pointers, such as {pointers[0]}"
+        yield Finding("problem", text, "git lfs pull, where the corpus comes from")
+    else:
+        splits = sorted(path.name for path in DATA.iterdir() if path.is_dir())
+        yield Finding("ok", f"data/: {len(files)} files in {', '.join(splits)}")
+    if tracked and settings.base_model == SAMPLE_MODEL:
+        text = "base_model is the sample's miniature, and data/ is not the sample"
+        yield Finding("warning", text, "cp profiles/whisper-base.yaml params.yaml")
+
+
+def _is_pointer(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(LFS_POINTER)) == LFS_POINTER

@@ -1,0 +1,1 @@
+"""Export a tuned model for others to use: python -m tools.export"""

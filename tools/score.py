@@ -1,0 +1,42 @@
+"""Score any Whisper checkpoint or adapter on the evaluation sets: python -m tools.score CHECKPOINT
+
+CHECKPOINT is a folder, or a model of the hub (id or id@revision). Prints the table that `dvc repro` prints for the
+pipeline's own models; writes nothing.
+"""
+
+import argparse
+
+from stages.common import params
+from stages.common.errors import told_plainly
+from stages.decoding import transcription
+from stages.records import paths, shards
+from stages.records.transcripts import Transcript
+from stages.scores import score_tables, scoreboard
+from stages.wer import normalisers
+from tools import sources
+
+
+@told_plainly
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", metavar="CHECKPOINT")
+    checkpoint = parser.parse_args().checkpoint
+    settings = params.load()
+    rules = normalisers.load(paths.BASE_FOLDER, settings.language)
+    answers = scoreboard.answers(decode(checkpoint, settings), scoreboard.read_clips(), rules["whisper"])
+    print(score_tables.score_table(scoreboard.figures({checkpoint: answers}, rules)))
+
+
+def decode(checkpoint: str, settings: params.Params) -> list[Transcript]:
+    """Transcribe all evaluation sets with a local or hub checkpoint or adapter."""
+    decoder = transcription.prepare(sources.load_checkpoint(checkpoint), settings)
+    return [
+        row
+        for folder in shards.evaluation_sets()
+        for rows in transcription.transcribe_split(decoder, folder, shards.read_manifest(folder))
+        for row in rows
+    ]
+
+
+if __name__ == "__main__":
+    main()

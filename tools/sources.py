@@ -1,0 +1,52 @@
+"""Where a checkpoint comes from: a folder, or the model hub."""
+
+import re
+import sys
+from pathlib import Path
+
+from stages.common.errors import UserError
+from stages.records.paths import BASE_FOLDER
+from stages.runtime import hub
+from stages.whisper import model
+from stages.whisper.model import ADAPTER_FILE, Checkpoint
+
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+
+
+def load_checkpoint(name: str) -> Checkpoint:
+    """Load any Whisper checkpoint or adapter, ready to decode.
+
+    Parameters
+    ----------
+    name : a folder, or a model of the hub (id, or id@revision), which is downloaded once
+
+    Raises
+    ------
+    UserError
+        It is neither, or cannot be had or loaded; says why.
+    """
+    folder = find(name)
+    return model.load_checkpoint(folder, _base(folder) if (folder / ADAPTER_FILE).is_file() else BASE_FOLDER)
+
+
+def find(name: str) -> Path:
+    """The folder that `name` is, or into which it was downloaded."""
+    if Path(name).is_dir():
+        return Path(name)
+    identity, _, revision = name.partition("@")
+    if not HUB_ID.fullmatch(identity):
+        raise UserError(f"{name} is neither a folder nor a model of the hub (such as openai/whisper-base)")
+    folder = hub.cached(identity, revision or None)
+    print(f"{identity}: commit {folder.name}", file=sys.stderr)  # what is printed may be the transcript
+    return folder
+
+
+def _base(adapter: Path) -> Path:
+    """The folder of the base that an adapter was trained on."""
+    config = model.read_json(adapter, ADAPTER_FILE)
+    name = config.get("base_model_name_or_path") or str(BASE_FOLDER)
+    if Path(name).is_dir():
+        return Path(name)
+    if Path(name) == BASE_FOLDER or not HUB_ID.fullmatch(name):
+        raise UserError(f"{adapter} needs its base model, {name}, which is not here; dvc pull models/base, or train it")
+    return hub.cached(name, config.get("revision"))

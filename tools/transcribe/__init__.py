@@ -1,0 +1,1 @@
+"""Transcribe recordings: python -m tools.transcribe"""

@@ -1,0 +1,28 @@
+"""Transcribe recordings of any length with any checkpoint or adapter (a folder, or a model of the hub):
+
+python -m tools.transcribe FILE... --checkpoint models/lora [--format text|srt|vtt|json] [--output FOLDER]
+"""
+
+import argparse
+from pathlib import Path
+
+from stages.common import params
+from stages.common.errors import told_plainly
+from tools.transcribe import captions, recordings
+
+
+@told_plainly
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.transcribe", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
+    parser.add_argument("--checkpoint", required=True, help="a folder, or a model of the hub (id or id@revision)")
+    parser.add_argument("--format", choices=captions.FORMATS, default="text", help="of the output")
+    parser.add_argument("--output", type=Path, help="folder for it, a file a recording; else it is printed")
+    given = parser.parse_args()
+    recordings.transcribe(given.files, given.checkpoint, params.load(), given.format, given.output)
+
+
+if __name__ == "__main__":
+    main()

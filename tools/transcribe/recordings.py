@@ -1,0 +1,77 @@
+"""Recordings in, transcripts out.
+
+A recording is decoded as preprocess decodes it, and transcribed as an evaluation set is.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from stages.common.errors import UserError
+from stages.common.params import Params
+from stages.cutting import audio
+from stages.decoding import transcription
+from tools import sources
+from tools.transcribe import captions
+
+
+def transcribe(files: list[Path], checkpoint: str, settings: Params, form: str, output: Path | None) -> None:
+    """Transcribe recordings one after the other; one that cannot be read does not keep the others from it.
+
+    Parameters
+    ----------
+    checkpoint : see sources.load_checkpoint
+    form : one of captions.FORMATS
+    output : folder for a file a recording, by its name; None: all is printed
+
+    Raises
+    ------
+    UserError
+        Before anything is decoded: a file is missing, or two would be written to the same place. At the end: names
+        what could not be read.
+    """
+    ending, write = captions.FORMATS[form]
+    targets = _targets(files, ending, output)
+    if output is None and len(files) > 1 and form in ("srt", "vtt"):
+        raise UserError("subtitles of several recordings are files of their own; name a folder for them: --output")
+    decoder = transcription.prepare(sources.load_checkpoint(checkpoint), settings)
+    failed = []
+    for file, target in zip(tqdm(files, unit="file", disable=len(files) == 1), targets, strict=True):
+        try:
+            recording = audio.decode(file, settings.preprocess.channel)
+        except audio.AudioError as error:
+            failed.append(f"{file}: {error.detail}")
+            continue
+        samples = recording.samples.astype(np.float32) / audio.FULL_SCALE
+        content = write(file.name, transcription.transcribe_recording(decoder, samples))
+        if target:
+            _write(target, content)
+        else:
+            sys.stdout.write(f"{file}\n" * (len(files) > 1 and form == "text") + content)
+    if failed:
+        raise UserError("\n".join([f"{len(failed)} of {len(files)} recordings could not be read:", *failed]))
+
+
+def _targets(files: list[Path], ending: str, output: Path | None) -> list[Path | None]:
+    for file in files:
+        if not file.is_file():
+            raise UserError(f"{file} is not a file")
+    if output is None:
+        return [None] * len(files)
+    targets = [output / (file.stem + ending) for file in files]
+    for place, target in enumerate(targets):
+        if target in targets[:place]:
+            other = files[targets.index(target)]
+            raise UserError(f"{other} and {files[place]} would both be written to {target}; transcribe them apart")
+    return targets
+
+
+def _write(path: Path, content: str) -> None:
+    """As a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(content, encoding="utf-8")
+    os.replace(partial, path)
