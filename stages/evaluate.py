@@ -1,6 +1,7 @@
 """Score what the models answered: python -m stages.evaluate
 
-Reads metrics/transcripts/ and processed_data/; writes metrics/wer.json and slices.json; prints the tables.
+Reads metrics/transcripts/ and processed_data/; writes metrics/wer.json (the headline),
+scores.json and slices.json; prints the tables.
 For any other checkpoint: python -m tools.score
 """
 
@@ -35,7 +36,8 @@ def write(content: dict, slices: dict) -> None:
     """Write what is measured, and print the tables that need all three models."""
     scores = scoreboard.by_model(content)
     paths.METRICS.mkdir(exist_ok=True)
-    for path, values in ((paths.WER_FILE, content), (paths.SLICES_FILE, slices)):
+    files = {paths.WER_FILE: scoreboard.headline(content), paths.SCORES_FILE: content, paths.SLICES_FILE: slices}
+    for path, values in files.items():
         path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     for table in (score_tables.paired_table(content), score_tables.age_table(slices)):
         print("\n" + table)

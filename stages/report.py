@@ -21,7 +21,7 @@ from stages.wer import normalisers
 @told_plainly
 def main() -> None:
     settings = params.load()
-    content, slices, corpus = map(read_json, (paths.WER_FILE, paths.SLICES_FILE, paths.CORPUS_FILE))
+    content, slices, corpus = map(read_json, (paths.SCORES_FILE, paths.SLICES_FILE, paths.CORPUS_FILE))
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
     board = scoreboard.read_board(rules["whisper"])
     paths.SUMMARY_FILE.write_text(summary.markdown(content, slices), encoding="utf-8")

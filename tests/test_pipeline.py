@@ -124,7 +124,7 @@ def repository(tmp_path_factory) -> Path:
 
 
 def figures(folder: Path) -> dict:
-    return json.loads((folder / "metrics" / "wer.json").read_text())
+    return json.loads((folder / "metrics" / "scores.json").read_text())
 
 
 def test_every_clip_is_scored_with_every_model(repository):
@@ -151,20 +151,20 @@ def test_five_formats_became_one_corpus(repository):
     assert session > 5
     assert clips == {"kaldi": CLIPS_EACH, "chat": CLIPS_EACH - 1, "text": CLIPS_EACH, "table": CLIPS_EACH}
     assert card["train"]["left_out"] == 1  # the mother
-    assert "train.clips" in call(repository, "dvc", "metrics", "show", "metrics/corpus.json")
 
 
-def test_wer_json_is_fit_for_dvc(repository):
-    def check(value, key=""):
-        if isinstance(value, dict):
-            for name, inner in value.items():
-                assert "." not in name
-                check(inner, name)
-        else:
-            assert type(value) in (int, float), key
-
-    check(figures(repository))
-    assert "base.wer" in call(repository, "dvc", "metrics", "diff", "--all", "HEAD~1").replace("'", "")
+def test_dvc_shows_the_headline_on_one_screen(repository):
+    headline = json.loads((repository / "metrics" / "wer.json").read_text())
+    scores = figures(repository)
+    assert headline.keys() == {"base", "lora", "selective"}
+    for model, block in headline.items():
+        assert {key for key, value in block.items() if type(value) is float} == {"wer", "wer_low", "wer_high", "cer"}
+        assert block["adult"]["wer"] == scores[model]["adult"]["wer"]
+    for command in (("diff", "--all", "HEAD~1"), ("show",)):
+        lines = call(repository, "dvc", "metrics", *command).splitlines()
+        assert len(lines) < 30
+        assert all(len(line) <= 120 for line in lines)
+        assert "lora.wer" in "".join(lines).replace("'", "") or "metrics/wer.json" in "".join(lines)
 
 
 def test_second_run_does_nothing(repository):

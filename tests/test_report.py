@@ -188,7 +188,7 @@ def test_no_examples_and_no_sound(workspace):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("metrics/wer.json", None, "metrics/wer.json is missing; make it with dvc repro"),
+        ("metrics/scores.json", None, "metrics/scores.json is missing; make it with dvc repro"),
         ("metrics/slices.json", "{", r"metrics/slices.json is not valid JSON"),
         ("metrics/train_lora.csv", None, "metrics/train_lora.csv is missing; make it with: dvc repro train_lora"),
         ("metrics/train_lora.csv", "step,dev_wer\n1,x\n", "metrics/train_lora.csv is no learning curve"),

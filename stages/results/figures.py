@@ -42,7 +42,7 @@ def draw_all(content: dict, slices: dict, curves: dict[str, list[dict]], board: 
 
     Parameters
     ----------
-    content, slices : of wer.json and slices.json
+    content, slices : of scores.json and slices.json
     curves : see `read_curves`
     board : of all models
     """

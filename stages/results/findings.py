@@ -31,7 +31,7 @@ def findings(content: dict, slices: dict, costs: dict) -> list[Finding]:
 
     Parameters
     ----------
-    content, slices, costs : of wer.json, slices.json and cost.json
+    content, slices, costs : of scores.json, slices.json and cost.json
     """
     name = best(content)
     return [

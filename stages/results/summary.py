@@ -14,7 +14,7 @@ def markdown(content: dict, slices: dict) -> str:
 
     Parameters
     ----------
-    content : of wer.json, all models
+    content : of scores.json, all models
     slices : the contents of slices.json
     """
     scores = by_model(content)
@@ -48,7 +48,7 @@ def comparison(label: str, found: dict) -> str:
 
     Parameters
     ----------
-    label, found : of the comparison in wer.json
+    label, found : of the comparison in scores.json
     """
     second, first = (NAMES[name] for name in label.split("_minus_"))
     points = 100 * abs(found["wer"])
@@ -59,7 +59,7 @@ def comparison(label: str, found: dict) -> str:
 
 
 def is_shown(found: dict) -> bool:
-    """Whether the interval of a comparison in wer.json leaves out 0."""
+    """Whether the interval of a comparison in scores.json leaves out 0."""
     return found["wer_low"] > 0 or found["wer_high"] < 0
 
 

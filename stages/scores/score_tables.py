@@ -1,4 +1,4 @@
-"""The contents of metrics/wer.json, slices.json and cost.json as text for the terminal; rates in per cent."""
+"""The contents of metrics/scores.json, slices.json and cost.json as text for the terminal; rates in per cent."""
 
 from stages.common.text_table import aligned
 from stages.scores.scoreboard import HEADLINE_SET, PAIRED, SEEN, UNSEEN, by_model, by_set
@@ -112,7 +112,7 @@ def cost_table(scores: dict[str, dict], costs: dict[str, dict]) -> str:
 
     Parameters
     ----------
-    scores : the models' blocks of wer.json
+    scores : the models' blocks of scores.json
     costs : the contents of cost.json
     """
     return aligned([COST_HEADINGS, *cost_rows(scores, costs)], names=2)

@@ -1,4 +1,4 @@
-"""What metrics/wer.json and metrics/slices.json say: rates, intervals, comparisons and slices, out of transcripts.
+"""What metrics/scores.json and metrics/slices.json say: rates, intervals, comparisons and slices, out of transcripts.
 
 The protocol: corpus rates under two normalisers over every clip of a set, none left out; intervals and comparisons by
 speaker bootstrap (stages/scores/significance.py). The score under the literature's filter is a second one, and says so.
@@ -24,7 +24,8 @@ from stages.wer.error_counts import DIGITS
 from stages.wer.normalisers import Normaliser
 
 HEADLINE_SET = "test"
-PAIRED = "paired"  # the comparisons' key in wer.json, beside the models
+HEADLINE_FIGURES = ("wer", "wer_low", "wer_high", "cer")
+PAIRED = "paired"  # the comparisons' key in scores.json, beside the models
 RUNAWAY_RATIO = 2.0  # more words than so many times the reference's, or
 RUNAWAY_COMPRESSION = 2.4  # text that zlib shrinks by more, repeats itself: Whisper's own threshold
 # The filter of Fan et al. 2024 (arXiv:2406.10507) and others, who apply it to test data too.
@@ -84,7 +85,7 @@ def answers(rows: Iterable[Transcript], clips: dict[str, list[Clip]], normalise:
 
 
 def figures(board: Board, rules: dict[str, Normaliser]) -> dict:
-    """The contents of wer.json: every model's block, the headline set's figures at its top; then the comparisons."""
+    """The contents of scores.json: every model's block, the headline set's figures at its top; then the comparisons."""
     content: dict = {}
     for name, sets in board.items():
         base = board.get("base", {})
@@ -100,14 +101,23 @@ def figures(board: Board, rules: dict[str, Normaliser]) -> dict:
 
 
 def by_model(content: dict) -> dict[str, dict]:
-    """Every model's block out of the contents of wer.json."""
+    """Every model's block out of the contents of scores.json."""
     return {name: block for name, block in content.items() if name != PAIRED}
 
 
 def by_set(block: dict) -> dict[str, dict]:
-    """The figures of each evaluation set out of one model's block of wer.json, the headline set first."""
+    """The figures of each evaluation set out of one model's block of scores.json, the headline set first."""
     others = {name: inner for name, inner in block.items() if isinstance(inner, dict) and "light" in inner}
     return {HEADLINE_SET: block} | others
+
+
+def headline(content: dict) -> dict:
+    """The contents of wer.json, out of those of scores.json: WER with its interval, and CER, of each model and set."""
+    short: dict = {}
+    for name, block in by_model(content).items():
+        sets = {key: {figure: inner[figure] for figure in HEADLINE_FIGURES} for key, inner in by_set(block).items()}
+        short[name] = sets.pop(HEADLINE_SET) | sets
+    return short
 
 
 def slices(board: Board, trained: set[str] | None = None) -> dict:
@@ -126,7 +136,6 @@ def _set_figures(found: Answers, base: Answers | None, rules: dict[str, Normalis
     everything = np.ones(len(pairs), bool)
     block = rates(found, everything) | counts["whisper"].figures()
     light, literature = counts["light"].figures(), rates(found, literature_filter(base)) if base else {}
-    # What is not the headline is kept short: dvc metrics diff has a line for each figure.
     block |= {"empty": _empty(found), "runaway": _runaway(found), "light": {key: light[key] for key in ("wer", "cer")}}
     if literature:
         block["literature"] = {key: literature[key] for key in ("wer", "utterances") if key in literature}

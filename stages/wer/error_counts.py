@@ -8,7 +8,7 @@ import jiwer
 from stages.common.errors import UserError
 from stages.wer.normalisers import Normaliser
 
-DIGITS = 6  # of a rate in wer.json
+DIGITS = 6  # of a rate in scores.json
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ErrorCounts:
         return self.character_errors / self.characters
 
     def figures(self) -> dict[str, float | int]:
-        """Rates and counts as they stand in wer.json."""
+        """Rates and counts as they stand in scores.json."""
         counts = asdict(self)
         del counts["characters"], counts["character_errors"]
         return {"wer": round(self.wer, DIGITS), "cer": round(self.cer, DIGITS)} | counts

@@ -24,7 +24,7 @@ from stages.common import params
 from stages.common.errors import UserError, told_plainly
 from stages.common.files import read_json
 from stages.records import paths, shards
-from stages.records.paths import CORPUS_FILE, MODELS, SLICES_FILE, WER_FILE
+from stages.records.paths import CORPUS_FILE, MODELS, SCORES_FILE, SLICES_FILE
 from stages.scores.scoreboard import HEADLINE_SET
 from stages.wer import normalisers
 from stages.whisper import model
@@ -96,7 +96,7 @@ def export(options: Options, settings: params.Params) -> None:
         Something is missing, does not fit together, answers otherwise than its source, or cannot be pushed.
     """
     check_inputs(options, settings)
-    metrics = model_card.Metrics(*map(read_json, (WER_FILE, SLICES_FILE, CORPUS_FILE)))
+    metrics = model_card.Metrics(*map(read_json, (SCORES_FILE, SLICES_FILE, CORPUS_FILE)))
     with complete_or_absent(options.output) as folder:
         source = model.load_checkpoint(MODELS[options.name])
         comparisons = list(written(options, settings, source, folder))

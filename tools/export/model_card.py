@@ -41,7 +41,7 @@ class Export:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The contents of wer.json, slices.json and corpus.json."""
+    """The contents of scores.json, slices.json and corpus.json."""
 
     content: dict
     slices: dict
