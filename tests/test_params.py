@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.serialize import modify_yaml
 
 from stages.common import params
 from stages.common.errors import UserError
@@ -50,7 +51,7 @@ def test_numbers_as_dvc_writes_them(tmp_path, written):
         ("rank: 16", "rnak: 16", r"train_lora.rnak: unknown key"),
         ("learning_rate: 0.003", "learning_rate: -1", r"train_lora.learning_rate: expected greater than 0"),
         ("learning_rate: 0.003", "learning_rate: .nan", r"train_lora.learning_rate: expected a finite number"),
-        ("    - q_proj", "    - qproj", r"train_lora.target_modules.0: expected 'q_proj', 'k_proj'"),
+        ("  - q_proj", "  - qproj", r"train_lora.target_modules.0: expected 'q_proj', 'k_proj'"),
         (
             "variant: lora",
             "variant: adalora",
@@ -65,7 +66,7 @@ def test_numbers_as_dvc_writes_them(tmp_path, written):
             r"encoder_layers: expected a number of layers or 'all', got True",
         ),
         ("audio_context: utterance", "audio_context: own", r"expected 'utterance' or 'window', got 'own'"),
-        ("tiers: null", "tiers: '('", r"preprocess.tiers: expected a regular expression \(missing \)"),
+        ("tiers:", "tiers: '('", r"preprocess.tiers: expected a regular expression \(missing \)"),
         ("max_refused: 0.2", "max_refused: 20", r"preprocess.max_refused: expected less than or equal to 1"),
         ("report_to: none", "report_to: comet", r"runtime.report_to: expected none, tensorboard, wandb, mlflow, or a"),
         ("report_to: none", "report_to: null", r"runtime.report_to: expected none, .* got None"),
@@ -131,3 +132,20 @@ def test_not_a_mapping(tmp_path, text):
 def test_missing_file(tmp_path):
     with pytest.raises(UserError, match="is missing; run from the repository root"):
         params.load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "profiles/whisper-base.yaml"])
+def test_override_changes_one_line(tmp_path, name):
+    """The files have the form in which DVC writes them, so that `dvc exp run -S` changes no other line."""
+    before = (ROOT / name).read_text()
+    path = tmp_path / "params.yaml"
+    path.write_text(before)
+    with modify_yaml(str(path)) as values:
+        values["train_lora"]["rank"] = 8
+    changed = [old for old, new in zip(before.splitlines(), path.read_text().splitlines(), strict=True) if old != new]
+    assert len(changed) == 1
+    assert changed[0].startswith("  rank: 16")
+
+
+def test_no_is_norwegian(tmp_path):
+    assert load(tmp_path, TEXT.replace("language: en", "language: no")).language == "no"

@@ -147,7 +147,7 @@ class Box:
 def test_gpu_box_trains_on_two_gpus_is_taken_and_replaced(reader):
     reader.run("git", "clone", "-q", "--bare", ".", str(reader.root / "fork.git"))
     first = Box(reader, "first")
-    mirror = f"sed -i 's|checkpoint_mirror: null|checkpoint_mirror: s3://{BUCKET}/checkpoints|' params.yaml"
+    mirror = f"sed -i 's|checkpoint_mirror:|checkpoint_mirror: s3://{BUCKET}/checkpoints|' params.yaml"
     seed = "sed -i 's/^seed: .*/seed: 7/' params.yaml"
     first.type("dvc pull data", mirror, seed, "git commit -qam 'another seed, and a mirror'", "git push -q")
     told = first.follow("Both strategies at once, on two GPUs")

@@ -195,9 +195,7 @@ def test_client_killed_while_pushing(slow):
 
 def test_mirror_of_checkpoints_has_credentials_of_its_own(pushed, server):
     path = pushed.folder / "params.yaml"
-    path.write_text(
-        path.read_text().replace("checkpoint_mirror: null", f"checkpoint_mirror: s3://{BUCKET}/checkpoints")
-    )
+    path.write_text(path.read_text().replace("checkpoint_mirror:", f"checkpoint_mirror: s3://{BUCKET}/checkpoints"))
     keys = {name: pushed.environment.pop(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
     pushed.environment["AWS_ENDPOINT_URL"] = server.url
     for name, key in zip(("access_key_id", "secret_access_key"), keys.values(), strict=True):
