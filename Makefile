@@ -1,4 +1,4 @@
-# Shortcuts; README.md shows the plain commands each one stands for.
+# Shortcuts; docs/development.md shows the plain commands.
 PYTHON ?= python3
 BIN := .venv/bin
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make data/ and sample/whisper-mini anew. Needs espeak-ng (apt-get install espeak-ng); README.md tells how long it takes.
+# Make data/ and sample/whisper-mini anew. Needs espeak-ng (apt-get install espeak-ng); sample/README.md says how long it takes.
 set -eu
 cd "$(dirname "$0")/.."
 # Threads that wait for one another sleep: where they spin, one other busy process makes training five times slower.

@@ -319,8 +319,8 @@ def test_command_prints_sets_and_what_to_type_next(distributed, tmp_path, monkey
     assert "first move elsewhere there" in capsys.readouterr().out
 
 
-def test_readme_has_the_commands_that_the_recipe_prints():
-    typed = commands(section((ROOT / "README.md").read_text(), "A public benchmark"))
+def test_documentation_has_the_commands_that_the_recipe_prints():
+    typed = commands(section((ROOT / "docs" / "data.md").read_text(), "A public benchmark"))
     typed = [line.partition("#")[0].strip() for line in typed]
     assert "python -m corpora.speechocean762 speechocean762.tar.gz" in typed
     printed = [line.strip() for line in speechocean762.NEXT.splitlines()[1:]]

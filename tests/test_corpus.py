@@ -218,7 +218,7 @@ def test_splits(data):
 
 
 def test_missing_or_empty_split(data):
-    with pytest.raises(UserError, match=r"data/train is missing(.|\n)*README.md"):
+    with pytest.raises(UserError, match=r"data/train is missing(.|\n)*docs/data.md"):
         registry.read(data, options())
     write_audio(data / "train/a.wav")
     (data / "test").mkdir()

@@ -21,7 +21,7 @@ def findings(settings: Params) -> Iterator[Finding]:
         return
     missing = [split for split in SPLITS if not any((DATA / split).rglob("*"))]
     for split in missing:
-        yield Finding("problem", f"data/{split} is missing or empty", "see README.md, What data/ looks like")
+        yield Finding("problem", f"data/{split} is missing or empty", "see docs/data.md")
     if missing:
         return
     files = [path for path in DATA.rglob("*") if path.is_file()]

@@ -36,7 +36,7 @@ SESSIONS = (chat, elan, textgrid, transcriber, stm, subtitles, audacity)
 # Corpora with a tree of their own. Each module has read_all(files, reading), which returns the files it has dealt with.
 TREES = (myst, cmu_kids, ogi_kids)
 
-LAYOUTS = "README.md has a table of what is understood and where it goes."
+LAYOUTS = "docs/data.md has a table of the formats that are read, and where their files go."
 
 
 def splits(data: Path) -> list[str]:
