@@ -21,8 +21,8 @@ from tests.s3_server import BUCKET, KEY, SECRET, S3Server
 from tests.test_pipeline import ROOT, make_repository
 from tests.test_remote_faults import Workplace
 
-# Pages, in an order in which the commands of each find what they need: development.md runs the sample, README.md puts the
-# corpus in its place, pushes, pulls on another machine and runs an experiment there; the others use its models.
+# Pages, in an order in which the commands of each find what they need: development.md runs the sample, README.md puts
+# the corpus in its place, pushes, pulls on another machine and runs an experiment there; the others use its models.
 TYPED = ("docs/development.md", "README.md", "docs/experiments.md", "docs/export.md")
 # What has console blocks and is not in that list, and why.
 NOT_TYPED = {
