@@ -32,7 +32,7 @@ def main() -> None:
     html = page.render(
         **page.tables(content, slices, corpus),
         **page.shown_examples(board, content, settings.report, rules["whisper"]),
-        findings=findings.findings(content, slices, cost.known()),
+        findings=findings.findings(content, slices, cost.known(), with_examples=settings.report.examples > 0),
         figures={name: figures.svg(figure) for name, figure in drawn.items()},
         best=NAMES[findings.best(content)],
         commit=origin.commit(),

@@ -14,14 +14,14 @@ import soundfile
 
 from stages import evaluate, report
 from stages.records import light_normaliser, paths
-from stages.records.shards import read_manifest, write_manifest
+from stages.records.shards import Clip, read_manifest, write_manifest
 from stages.records.transcripts import read_transcripts, write_transcripts
 from stages.results import examples, figures, findings
 from stages.scores import scoreboard
 from stages.wer import alignment
 from stages.wer.alignment import Word
 from tests.checkpoints import tiny_checkpoint
-from tests.test_evaluate import RULES, answer, board
+from tests.test_evaluate import RULES, answer, board, clip
 from tests.test_training import write_split
 
 ROOT = Path(__file__).parent.parent
@@ -249,15 +249,17 @@ def test_where_words_were_inserted(reference, hypothesis, expected):
     assert alignment.align([reference], [hypothesis], light_normaliser.light).inserted_at.tolist() == expected
 
 
-def said(rows: list[tuple[str, ...]], trained: set[str] | None = None) -> dict[str, str]:
-    models = board(*rows)
+def said(
+    rows: list[tuple[str, ...]], trained: set[str] | None = None, clips: list[Clip] | None = None, examples: bool = True
+) -> dict[str, str]:
+    models = board(*rows, clips=clips)
     content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, trained)
-    return {found.question: " ".join(found.answers) for found in findings.findings(content, slices, {})}
+    return {found.question: " ".join(found.answers) for found in findings.findings(content, slices, {}, examples)}
 
 
 def test_findings_when_one_strategy_is_better():
     found = said([("a b c d", "x x x x", "a x x x", "a b c d")] * 12)
-    assert "WER is lower with selective tuning" in found["Which strategy is better?"]
+    assert "WER is lowest with selective tuning" in found["Which strategy is better?"]
     assert "neither" not in found["Which strategy is better?"]
     assert found["Is the difference real?"].count(": a difference is shown") == 3
     assert "hints" not in found["Is the difference real?"]
@@ -271,7 +273,36 @@ def test_findings_when_nothing_is_shown():
     assert "neither is shown to be better" in found["Which strategy is better?"]
     assert "With only 2 speakers" in found["Is the difference real?"]
     assert "At age 6 it does worse than the base." in found["For whom?"]
+    assert "neither strategy lowers WER: the base 0.00 %" in found["Which strategy is better?"]
+    assert "lowest" not in found["Which strategy is better?"]
+    assert "At no age does it do better than the base." in found["For whom?"]
+    assert "gains" not in found["For whom?"]
     assert "(100 %)" in found["What went wrong?"]
+
+
+def test_findings_when_the_base_is_best():
+    found = said([("a b c d", "a b c d", "a b c x", "a b x x")] * 12)["Which strategy is better?"]
+    assert found.startswith("On test, neither strategy lowers WER: the base 0.00 %")
+    assert found.endswith("Of the two, LoRA has the lower WER.")
+
+
+def test_findings_when_both_strategies_are_alike():
+    found = said([("a b c d", "a b x x", "a b c x", "a b c x")] * 12)["Which strategy is better?"]
+    assert found.startswith("On test, both strategies have the same WER: the base 50.00 %")
+
+
+def test_findings_when_some_ages_gain_and_others_lose():
+    clips = [clip("1", months=75), clip("2", months=100)]
+    rows = [("a b c d", "x x x x", "a b c x", "x x x x"), ("a b", "a b", "a x", "x x")]
+    found = said(rows, clips=clips)["For whom?"]
+    assert "It gains most over the base at age 6: 75.00 points." in found
+    assert "At age 8 it does worse than the base." in found
+
+
+@pytest.mark.parametrize("examples", [True, False])
+def test_findings_point_at_examples_only_where_there_are_some(examples):
+    found = said([("a b", "a x", "a x", "a x")], examples=examples)["What went wrong?"]
+    assert ("The utterances that cost most are below." in found) == examples
 
 
 TRAINED_ON = "Were the test sentences trained on?"
@@ -314,6 +345,6 @@ def test_findings_when_whisper_counts_no_word_in_the_seen_texts():
     content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, {"um"})
     for sets in slices.values():  # as Whisper's normaliser leaves it, which deletes um
         sets["test"]["text"]["seen"] = {"speakers": 1, "utterances": 1, "words": 0}
-    found = findings.findings(content, slices, {})[2]
+    found = findings.findings(content, slices, {}, with_examples=True)[2]
     assert found.question == TRAINED_ON
     assert "; LoRA 25.00 % against no rate (no words);" in " ".join(found.answers)

@@ -26,12 +26,13 @@ def best(content: dict) -> str:
     return min(TUNED, key=lambda name: content[name]["wer"])
 
 
-def findings(content: dict, slices: dict, costs: dict) -> list[Finding]:
+def findings(content: dict, slices: dict, costs: dict, with_examples: bool) -> list[Finding]:
     """The answers, in the order of the questions.
 
     Parameters
     ----------
     content, slices, costs : of scores.json, slices.json and cost.json
+    with_examples : whether the page shows the worst utterances
     """
     name = best(content)
     return [
@@ -41,15 +42,23 @@ def findings(content: dict, slices: dict, costs: dict) -> list[Finding]:
         Finding("For whom?", _whom(slices, name)),
         Finding("What was forgotten?", _forgotten(content)),
         Finding("At what price?", [_price(model, content, costs) for model in TUNED]),
-        Finding("What went wrong?", _wrong(content[name], name)),
+        Finding("What went wrong?", _wrong(content[name], name, with_examples)),
     ]
 
 
 def _which(content: dict, name: str) -> list[str]:
+    rates = {model: content[model]["wer"] for model in TUNED}
+    alike = len(set(rates.values())) == 1
+    if rates[name] >= content["base"]["wer"]:
+        claim = "neither strategy lowers WER"
+    else:
+        claim = "both strategies have the same WER" if alike else f"WER is lowest with {NAMES[name]}"
     told = [f"{NAMES[model]} {_rate(content[model])}" for model in by_model(content)]
-    answers = [f"On {HEADLINE_SET}, WER is lower with {NAMES[name]}: {'; '.join(told)}."]
+    answers = [f"On {HEADLINE_SET}, {claim}: {'; '.join(told)}."]
     if not summary.is_shown(content[PAIRED][HEADLINE_SET]["selective_minus_lora"]):
-        answers.append("But the difference between the two strategies may be chance: neither is shown to be better.")
+        answers.append("The difference between the two strategies may be chance: neither is shown to be better.")
+    elif rates[name] >= content["base"]["wer"]:
+        answers.append(f"Of the two, {NAMES[name]} has the lower WER.")
     return answers
 
 
@@ -128,7 +137,10 @@ def _whom(slices: dict, name: str) -> list[str]:
     told = [f"With {NAMES[name]}, WER is lowest at {lowest} and highest at {highest}."]
     gains = {age: before[age]["wer"] - block["wer"] for age, block in known.items()}
     first = max(gains, key=gains.get)
-    told.append(f"It gains most over the base at age {first}: {100 * gains[first]:.2f} points.")
+    if gains[first] > 0:
+        told.append(f"It gains most over the base at age {first}: {100 * gains[first]:.2f} points.")
+    else:
+        told.append("At no age does it do better than the base.")
     told.append(f"At age {', '.join(worse)} it does worse than the base." if worse else "At no age is it worse.")
     return told
 
@@ -162,14 +174,15 @@ def _price(name: str, content: dict, costs: dict) -> str:
     return " ".join(parts) + f", for {abs(gain):.2f} points {'less' if gain >= 0 else 'more'} WER than the base."
 
 
-def _wrong(block: dict, name: str) -> list[str]:
+def _wrong(block: dict, name: str, with_examples: bool) -> list[str]:
     kinds = {kind: block[kind] for kind in ("substitutions", "deletions", "insertions")}
     total = sum(kinds.values())
     if not total:
         return [f"Nothing: {NAMES[name]} made no error."]
     told = ", ".join(f"{count} {kind} ({100 * count / total:.0f} %)" for kind, count in kinds.items())
     odd = f"{block['empty']} utterances got no word at all, and {block['runaway']} ran away (hallucination)."
-    return [f"The {total} errors of {NAMES[name]} are {told}.", odd, "The utterances that cost most are below."]
+    answers = [f"The {total} errors of {NAMES[name]} are {told}.", odd]
+    return [*answers, "The utterances that cost most are below."] if with_examples else answers
 
 
 def _duration(seconds: float) -> str:
