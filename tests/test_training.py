@@ -303,6 +303,16 @@ def test_only_committed_checkpoints_count_and_others_are_removed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-5"]
 
 
+def test_saying_what_is_kept_removes_nothing(tmp_path):
+    """Every process of a training says it when it fails; another may still be writing a checkpoint."""
+    assert checkpoints.kept(tmp_path) == "No checkpoint had been written yet."
+    for step in (5, 10):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    checkpoints.commit(tmp_path / "checkpoint-5")
+    assert checkpoints.kept(tmp_path) == f"The last good checkpoint, of step 5, is kept in {tmp_path}."
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-5"]
+
+
 def diverging(monkeypatch, step: int) -> None:
     """Make the loss of one step not a number."""
     learn = Seq2SeqTrainer.training_step
@@ -395,7 +405,8 @@ def test_full_disk_is_told_and_the_last_good_checkpoint_kept(workspace, monkeypa
                 run("train_lora", settings())
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert kept() == ["checkpoint-5"]
+    folder = next(Path("checkpoints/train_lora").iterdir())
+    assert [path.name for path in checkpoints.complete(folder)] == ["checkpoint-5"]
     run("train_lora", settings())
 
 

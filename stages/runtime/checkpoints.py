@@ -111,11 +111,14 @@ def latest(folder: Path) -> Path | None:
 
 
 def kept(folder: Path) -> str:
-    """A sentence for whose training just failed: from where it can go on."""
-    newest = latest(folder)
-    if newest is None:
+    """A sentence for whose training just failed: from where it can go on.
+
+    Removes nothing: every process of a training asks, and another one may still be writing a checkpoint.
+    """
+    found = complete(folder)
+    if not found:
         return "No checkpoint had been written yet."
-    return f"The last good checkpoint, of step {step_of(newest)}, is kept in {folder}."
+    return f"The last good checkpoint, of step {step_of(found[-1])}, is kept in {folder}."
 
 
 def step_of(checkpoint: Path) -> int:
