@@ -160,6 +160,28 @@ def test_training_does_not_wait_and_only_the_newest_request_does(local, monkeypa
     assert not mirror.is_sending(paths[0])
 
 
+def test_a_request_as_the_sender_ends_is_sent_at_once(local, monkeypatch):
+    """A thread's function returns a moment before its future says so."""
+    MemoryFileSystem.store.clear()
+    paths = [checkpoint(local, step) for step in (5, 10)]
+    mirror = Mirror("memory://bucket", "train_lora/abc")
+    send_all, ended, go, sent = mirror._send_all, threading.Event(), threading.Event(), []
+
+    def slow_to_end():
+        send_all()
+        ended.set()
+        go.wait(10)
+
+    monkeypatch.setattr(mirror, "_send_all", slow_to_end)
+    monkeypatch.setattr(mirror, "_send", lambda wanted: sent.append([path.name for path in wanted]))
+    mirror.send([paths[0]])
+    assert ended.wait(10)
+    mirror.send([paths[1]])
+    go.set()
+    mirror.close()
+    assert sent == [["checkpoint-5"], ["checkpoint-10"]]
+
+
 def test_unreachable_place_is_told_at_the_start(other, monkeypatch):
     mirror = Mirror("memory://bucket", "train_lora/abc")
 

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from fsspec.core import url_to_fs
@@ -38,10 +38,10 @@ class Mirror:
         except (ImportError, ValueError) as error:
             raise UserError(f"params.yaml: runtime.checkpoint_mirror {url!r} cannot be used: {error}") from None
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="mirror")
+        self._lock = threading.Lock()  # guards what follows
         self._latest: list[Path] = []  # what was last asked to be there
-        self._sending: list[Path] = []
-        self._running: Future | None = None
-        self._lock = threading.Lock()
+        self._sending: list[Path] = []  # what is being sent; empty: nothing
+        self._is_running = False  # the sender has not yet found that nothing waits
 
     def fetch(self, folder: Path) -> None:
         """Bring every complete checkpoint that lies there and not in `folder`.
@@ -101,13 +101,14 @@ class Mirror:
         """
         with self._lock:
             self._latest = list(kept)
-            if self._running is None or self._running.done():
-                self._running = self._sender.submit(self._send_all)
+            if not self._is_running:
+                self._is_running = True
+                self._sender.submit(self._send_all)
 
     def is_sending(self, checkpoint: Path) -> bool:
         """Whether a checkpoint must stay, because it may be read just now."""
         with self._lock:
-            return self._running is not None and not self._running.done() and checkpoint in self._sending
+            return checkpoint in self._sending
 
     def _send_all(self) -> None:
         while True:
@@ -121,6 +122,8 @@ class Mirror:
                 )
             with self._lock:
                 if self._latest is wanted:
+                    # Under the lock: a request that comes from now on starts the sender anew.
+                    self._sending, self._is_running = [], False
                     return
 
     def _send(self, wanted: list[Path]) -> None:
