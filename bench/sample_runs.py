@@ -98,7 +98,7 @@ def train_and_transcribe(run: Run) -> dict:
     """Train in the current folder and decode the test set as trained, and with every clip padded to the window."""
     from stages.common import params
     from stages.records import paths
-    from stages.runtime import cost
+    from stages.runtime import cost, devices
     from stages.training import loop, strategies
 
     settings = params.load()
@@ -108,7 +108,7 @@ def train_and_transcribe(run: Run) -> dict:
     if run.recipe == "ours":
         loop.run(run.strategy, settings)
     else:
-        with cost.measured(stage):
+        with cost.measured(stage, devices.choose_device(settings.runtime.device)):
             train_stock(settings, strategy, choose, paths.MODELS[run.strategy])
     seconds = json.loads(Path("metrics/cost.json").read_text())[stage]["seconds"]
     return {"seconds": seconds} | transcribed(settings, paths.MODELS[run.strategy])

@@ -14,7 +14,7 @@ from stages.common.errors import told_plainly
 from stages.common.files import folder_sha256
 from stages.decoding import transcription
 from stages.records import paths, shards, transcripts
-from stages.runtime import checkpoints, cost, failures, lifeline
+from stages.runtime import checkpoints, cost, devices, failures, lifeline
 from stages.whisper import model
 
 ROOMS = ("decoding", "whisper", "records")  # of the code that decides what is transcribed, as in dvc.yaml
@@ -39,7 +39,7 @@ def transcribe_evaluation_sets(name: str, settings: params.Params) -> None:
     work = checkpoints.run_folder(stage, relevant, digests)
     with contextlib.ExitStack() as stack:
         stack.enter_context(checkpoints.held(work))
-        figures = stack.enter_context(cost.measured(stage))
+        figures = stack.enter_context(cost.measured(stage, devices.choose_device(settings.runtime.device)))
         journal = stack.enter_context(transcripts.Journal(work / "journal.jsonl"))
         known = len(journal.rows)
         stack.enter_context(failures.told(stage, more_memory(settings), lambda: kept(journal, work)))

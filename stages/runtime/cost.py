@@ -21,19 +21,24 @@ COST_FILE = Path("metrics/cost.json")
 
 
 @contextmanager
-def measured(stage: str) -> Iterator[dict[str, float]]:
-    """Time a block and record it, with its peak memory and whatever figures the block adds to the yielded dict."""
+def measured(stage: str, device: torch.device) -> Iterator[dict[str, float]]:
+    """Time a block and record it, with its peak memory and whatever figures the block adds to the yielded dict.
+
+    Parameters
+    ----------
+    device : that the block computes on: its name and its memory are recorded
+    """
     figures: dict[str, float] = {}
     start = time.perf_counter()
     yield figures
     figures["seconds"] = round(time.perf_counter() - start, 1)
-    figures["peak_memory_mb"] = _peak_memory_mb()
-    figures["machine"] = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine()
+    figures["peak_memory_mb"] = _peak_memory_mb(device)
+    figures["machine"] = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
     _record(stage, figures)
 
 
-def _peak_memory_mb() -> int:
-    if torch.cuda.is_available():
+def _peak_memory_mb(device: torch.device) -> int:
+    if device.type == "cuda":
         return torch.cuda.max_memory_allocated() // 2**20
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20

@@ -49,7 +49,8 @@ def run(strategy: str, settings: Params) -> None:
     stage = f"train_{strategy}"
     section = getattr(settings, stage)
     trackers.check(settings.runtime)
-    process = PartialState(cpu=devices.choose_device(settings.runtime.device).type == "cpu")
+    device = devices.choose_device(settings.runtime.device)
+    process = PartialState(cpu=device.type == "cpu")
     set_seed(settings.seed)
     dtypes.allow_tf32(settings.train.precision)
     relevant = [settings.seed, settings.language, settings.train.model_dump(), section.model_dump()]
@@ -60,7 +61,7 @@ def run(strategy: str, settings: Params) -> None:
     with contextlib.ExitStack() as stack:
         if process.is_main_process:
             stack.enter_context(checkpoints.held(folder))
-            figures = stack.enter_context(cost.measured(stage))
+            figures = stack.enter_context(cost.measured(stage, device))
         stack.enter_context(failures.told(stage, more_memory(settings), lambda: checkpoints.kept(folder)))
         mirror = open_mirror(settings, folder) if process.is_main_process else None
         train, minutes = settings.train, settings.runtime.checkpoint_minutes
