@@ -44,6 +44,7 @@ def transcribe_evaluation_sets(name: str, settings: params.Params) -> None:
         known = len(journal.rows)
         stack.enter_context(failures.told(stage, more_memory(settings), lambda: kept(journal, work)))
         decoder = transcription.prepare(model.load_checkpoint(paths.MODELS[name]), settings)
+        figures["precision"] = decoder.precision
         rows = [row for folder in folders for row in transcribed(decoder, folder, journal)]
         figures["clips"] = len(rows) - known  # those that the seconds were spent on
         transcripts.write_transcripts(paths.TRANSCRIPTS / f"{name}.jsonl", rows)

@@ -230,13 +230,29 @@ def test_cost_stands_beside_the_error_rate():
     costs = {
         "train_lora": {"machine": "H200", "trained_share": 0.0081, "training_seconds": 61.4, "clips_per_second": 99.0},
         "transcribe_lora": {"machine": "x86_64", "seconds": 5.2, "peak_memory_mb": 700},
-        "transcribe_base": {"machine": "x86_64", "seconds": 13.5, "peak_memory_mb": 900},
+        "transcribe_base": {"machine": "x86_64", "precision": "bf16", "seconds": 13.5, "peak_memory_mb": 900},
     }
     scores = {name: {"wer": 0.25} for name in ("base", "lora", "selective")}
     rows = [line.split() for line in score_tables.cost_table(scores, costs).splitlines()]
-    assert rows[1] == ["base", "x86_64", "25.00", "-", "-", "-", "-", "14", "900"]
-    assert rows[2] == ["lora", "H200", "25.00", "0.81", "61", "99.0", "-", "5", "700"]
-    assert rows[3] == ["selective", "-", "25.00", *["-"] * 6]
+    assert rows[1] == ["base", "x86_64", "bf16", "25.00", "-", "-", "-", "-", "14", "900"]
+    assert rows[2] == ["lora", "H200", "-", "25.00", "0.81", "61", "99.0", "-", "5", "700"]
+    assert rows[3] == ["selective", "-", "-", "25.00", *["-"] * 6]
+
+
+@pytest.mark.parametrize(
+    ("training", "decoding", "shown"),
+    [
+        ({"precision": "bf16"}, {"precision": "bf16"}, "bf16"),
+        ({"precision": "fp32"}, {"precision": "fp16"}, "fp32/fp16"),  # a T4
+        ({"seconds": 9.0}, {"precision": "fp16"}, "-/fp16"),  # trained before it was recorded
+        ({}, {"seconds": 9.0}, "-"),
+    ],
+)
+def test_precision_of_training_and_decoding(training, decoding, shown):
+    ((_, _, precision, *_),) = score_tables.cost_rows(
+        {"lora": {"wer": 0.25}}, {"train_lora": training, "transcribe_lora": decoding}
+    )
+    assert precision == shown
 
 
 def test_transcripts_round_trip(tmp_path):

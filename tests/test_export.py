@@ -294,13 +294,13 @@ def test_faster_whisper_loads_it_and_hears_the_same(tmp_path, settings, vocabula
         assert text.startswith(heard)
 
 
-def card(settings: parameters.Params, **changes) -> tuple[dict, str]:
-    """Front matter and text of a card."""
+def card(settings: parameters.Params, costs: dict | None = None, **changes) -> tuple[dict, str]:
+    """Front matter and text of a card; costs are the contents of cost.json."""
     checkpoint = model.load_checkpoint(paths.MODELS["lora"])
     found = [Comparison("transformers", "window", 20, 150, 10, 10, 0)]
     export = model_card.Export("lora", settings, checkpoint, found, None, None, None)
     metrics = model_card.Metrics(
-        *(json.loads(Path(f"metrics/{n}.json").read_text()) for n in ("wer", "slices", "corpus"))
+        *(json.loads(Path(f"metrics/{n}.json").read_text()) for n in ("wer", "slices", "corpus")), costs or {}
     )
     _, front, text = model_card.markdown(replace(export, **changes), metrics).split("---\n", 2)
     return yaml.safe_load(front), text
@@ -322,6 +322,14 @@ def test_card_says_what_it_is_and_how_good(workspace, settings):
     assert "saw each utterance and 0.5 s of silence" in text
     assert "| transformers | the window | 6.67 | 6.67 | 0 of 150 |" in text
     assert "{" not in text.replace('{"num_beams": 1}', "")  # nothing of the template is left
+    assert "precisions" not in text  # cost.json does not say
+
+
+def test_card_says_the_precision_that_auto_became(workspace, settings):
+    costs = {"train_lora": {"precision": "bf16"}, "transcribe_lora": {"precision": "fp16"}}
+    assert "## Trained with\n\nIts matrix products were computed" in card(settings, costs)[1]
+    assert "it was trained in bf16 and scored in fp16.\n\n| parameter" in card(settings, costs)[1]
+    assert "it was scored in fp16." in card(settings, {"transcribe_lora": {"precision": "fp16"}})[1]
 
 
 def test_card_of_a_base_on_the_hub(workspace, settings):

@@ -15,7 +15,7 @@ from stages.common import params
 from stages.common.errors import UserError
 from stages.common.files import folder_sha256
 from stages.records import shards, speaker_share
-from stages.runtime import checkpoints
+from stages.runtime import checkpoints, cost
 from stages.training import dataset, feature_cache, loop, loss, strategies, trainer_options
 from stages.training.batching import Draw
 from stages.training.trainer import Keeper, SpeechTrainer
@@ -272,6 +272,7 @@ def test_training_is_reproducible_and_leaves_no_checkpoints(workspace):
     first = run("train_selective", chosen)
     assert first == run("train_selective", chosen)
     assert list(Path("checkpoints/train_selective").iterdir()) == []
+    assert cost.known()["train_selective"]["precision"] == "fp32"
     curve = Path("metrics/train_selective.csv").read_text().splitlines()
     assert curve[0] == "step,epoch,train_loss,dev_loss,dev_wer"
     assert [line.split(",")[0] for line in curve[1:]] == ["5", "10"]

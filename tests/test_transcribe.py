@@ -17,6 +17,7 @@ from stages.common.errors import UserError
 from stages.decoding import transcription
 from stages.records.paths import TRANSCRIPTS
 from stages.records.transcripts import read_transcripts
+from stages.runtime import cost
 from tests.checkpoints import tiny_checkpoint
 from tests.test_training import write_split
 
@@ -129,6 +130,7 @@ def test_out_of_memory_names_what_to_lower(workspace, monkeypatch, error):
     with pytest.raises(UserError, match=r"transcribe.batch_seconds, now 20, to 10, say\. 7 transcripts are kept in"):
         interrupted_after(4, error, monkeypatch)
     run()
+    assert cost.known()["transcribe_base"]["precision"] in ("fp32", "bf16")  # what auto is on this machine
 
 
 def test_two_at_once_do_not_write_the_same_file(workspace, monkeypatch):

@@ -21,14 +21,14 @@ COST_FILE = Path("metrics/cost.json")
 
 
 @contextmanager
-def measured(stage: str, device: torch.device) -> Iterator[dict[str, float]]:
+def measured(stage: str, device: torch.device) -> Iterator[dict[str, float | str]]:
     """Time a block and record it, with its peak memory and whatever figures the block adds to the yielded dict.
 
     Parameters
     ----------
     device : that the block computes on: its name and its memory are recorded
     """
-    figures: dict[str, float] = {}
+    figures: dict[str, float | str] = {}
     start = time.perf_counter()
     yield figures
     figures["seconds"] = round(time.perf_counter() - start, 1)

@@ -6,7 +6,18 @@ from stages.scores.significance import FEWEST_SPEAKERS, LEVEL
 
 HEADINGS = ("set", "model", "WER %", "interval", "light %", "CER %", "sub", "del", "ins", "empty", "runaway", "words")
 PAIRED_HEADINGS = ("set", "compared", "WER points", "interval", "p", "matched-pairs p")
-COST_HEADINGS = ("model", "machine", "WER %", "learn %", "train s", "clips/s", "train MB", "decode s", "decode MB")
+COST_HEADINGS = (
+    "model",
+    "machine",
+    "precision",
+    "WER %",
+    "learn %",
+    "train s",
+    "clips/s",
+    "train MB",
+    "decode s",
+    "decode MB",
+)
 
 
 def score_table(content: dict) -> str:
@@ -133,8 +144,13 @@ def cost_rows(scores: dict[str, dict], costs: dict[str, dict]) -> list[tuple[str
             _figure(decoding, "peak_memory_mb", ".0f"),
         )
         machine = (training or decoding).get("machine", "-")
-        rows.append((name, machine, f"{100 * figures['wer']:.2f}", *cells))
+        rows.append((name, machine, _precision(training, decoding), f"{100 * figures['wer']:.2f}", *cells))
     return rows
+
+
+def _precision(training: dict, decoding: dict) -> str:
+    """What was computed in: of training, then of decoding where that is another."""
+    return "/".join(dict.fromkeys(found.get("precision", "-") for found in (training, decoding) if found)) or "-"
 
 
 def _figure(figures: dict, key: str, form: str) -> str:

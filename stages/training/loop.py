@@ -183,13 +183,14 @@ def save(stage: str, settings: Params, tuned, trainer: SpeechTrainer, weights: d
     write_curve(Path("metrics") / f"{stage}.csv", trainer.state.log_history)
 
 
-def cost_figures(tuned, trainer: SpeechTrainer) -> dict[str, float]:
+def cost_figures(tuned, trainer: SpeechTrainer) -> dict[str, float | str]:
     """What metrics/cost.json says of a training besides its duration and memory."""
     learning, total = strategies.parameter_counts(tuned)
     clips, seconds = trainer.state.epoch * len(trainer.train_dataset), trainer.progress.seconds
     return {
         "trained_parameters": learning,
         "trained_share": round(learning / total, 6),
+        "precision": "bf16" if trainer.args.bf16 else "fp16" if trainer.args.fp16 else "fp32",
         "processes": trainer.args.world_size,
         "training_seconds": round(seconds, 1),  # without evaluation on dev
         "clips_per_second": round(clips / max(seconds, 1e-3), 2),

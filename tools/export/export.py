@@ -25,6 +25,7 @@ from stages.common.errors import UserError, told_plainly
 from stages.common.files import read_json
 from stages.records import paths, shards
 from stages.records.paths import CORPUS_FILE, MODELS, SCORES_FILE, SLICES_FILE
+from stages.runtime import cost
 from stages.scores.scoreboard import HEADLINE_SET
 from stages.wer import normalisers
 from stages.whisper import model
@@ -96,7 +97,7 @@ def export(options: Options, settings: params.Params) -> None:
         Something is missing, does not fit together, answers otherwise than its source, or cannot be pushed.
     """
     check_inputs(options, settings)
-    metrics = model_card.Metrics(*map(read_json, (SCORES_FILE, SLICES_FILE, CORPUS_FILE)))
+    metrics = model_card.Metrics(*map(read_json, (SCORES_FILE, SLICES_FILE, CORPUS_FILE)), cost.known())
     with complete_or_absent(options.output) as folder:
         source = model.load_checkpoint(MODELS[options.name])
         comparisons = list(written(options, settings, source, folder))

@@ -41,11 +41,12 @@ class Export:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The contents of scores.json, slices.json and corpus.json."""
+    """The contents of scores.json, slices.json, corpus.json and cost.json."""
 
     content: dict
     slices: dict
     corpus: dict
+    costs: dict
 
 
 def markdown(export: Export, metrics: Metrics) -> str:
@@ -77,6 +78,7 @@ def markdown(export: Export, metrics: Metrics) -> str:
         checks=export.comparisons,
         percent=percent,
         parameters=_parameters(export),
+        precision=_precision(export.name, metrics.costs),
         corpus=_corpus(metrics.corpus),
         apart=SHARED if settings.preprocess.allow_shared_speakers else APART,
         beams=f"{beams} beam{'' if beams == 1 else 's'}",
@@ -158,6 +160,14 @@ def _parameters(export: Export) -> list[tuple[str, object]]:
             inner = value.items() if isinstance(value, dict) else [(None, value)]
             rows += [(f"{name}.{key}" + (f".{last}" if last else ""), found) for last, found in inner]
     return [(key, ", ".join(map(str, value)) if isinstance(value, list) else value) for key, value in rows]
+
+
+def _precision(name: str, costs: dict) -> str:
+    """In which precision a model was trained and scored, in a sentence; "" where cost.json does not say."""
+    stages = {"trained": f"train_{name}", "scored": f"transcribe_{name}"}
+    known = {done: costs.get(stage, {}).get("precision") for done, stage in stages.items()}
+    told = " and ".join(f"{done} in {precision}" for done, precision in known.items() if precision)
+    return f"Its matrix products were computed in these precisions: it was {told}." if told else ""
 
 
 def _corpus(corpus: dict) -> list[tuple[str, ...]]:
