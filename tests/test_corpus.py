@@ -159,6 +159,16 @@ def test_ids(data):
     assert all(len(row.id) < 90 and not set("./") & set(row.id) for row in reading.utterances)
 
 
+def test_a_row_that_is_refused_as_a_duplicate_does_not_overlap_the_one_that_is_kept(data):
+    write_audio(data / "train/a.wav", 9.0)
+    times = [("1", 0.0, 2.0), ("1", 0.0, 2.0), ("1", 0.0, 2.0), ("2", 3.0, 5.0), ("3", 3.0, 5.0)]
+    rows = [{"file_name": "a.wav", "text": "x", "id": id, "start": start, "end": end} for id, start, end in times]
+    write_table(data / "train", rows)
+    reading = read(data)
+    assert reasons(reading) == ["duplicate"] * 2
+    assert reading.spans[data / "train/a.wav"] == [(0.0, 2.0), (3.0, 5.0), (3.0, 5.0)]  # 2 and 3 are kept, and overlap
+
+
 def test_speaker_list_completes(data):
     for name in ("anna/1", "ben/1"):
         write_audio(data / f"train/{name}.wav")

@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,6 +121,21 @@ class Reading:
         end = math.inf if end is None else end
         if start < end:  # False for nan too
             self.spans[audio].append((start, end))
+
+    def vacate(self, utterances: Iterable[Utterance]) -> None:
+        """Take back what `add` marked for these: they are not spoken a second time."""
+        taken_back: dict[Path, Counter[tuple]] = defaultdict(Counter)
+        for row in utterances:
+            if row.start is not None:
+                taken_back[row.audio][row.start, math.inf if row.end is None else row.end] += 1
+        for audio, counts in taken_back.items():
+            left = []
+            for span in self.spans[audio]:
+                if counts[span]:
+                    counts[span] -= 1
+                else:
+                    left.append(span)
+            self.spans[audio] = left
 
     def refuse(self, id: str, file: str, line: int | None, reason: str, detail: str) -> None:
         self.refusals.append(Refusal(id, self.split, file, line, reason, detail))
