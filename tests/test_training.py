@@ -1,7 +1,9 @@
 """Batches, gradients and whole training runs, on a tiny model and clips of noise."""
 
+import contextlib
 import resource
 import shutil
+from concurrent import futures
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +84,28 @@ def clips(folder: Path, cache: Path, most_tokens: int = 128, augment: params.Aug
     labels = feature_cache.Labels(PROCESSOR, PROMPT, most_tokens)
     table = feature_cache.speech_table(folder, folder_sha256(folder), labels, 0.5, cache)
     return dataset.Clips(table, augment, seed=1)
+
+
+def test_a_run_does_not_remove_the_table_that_another_is_writing(workspace, tmp_path, monkeypatch):
+    folder, make, others = Path("processed_data/dev"), Dataset.from_generator, []
+
+    def table(spare_seconds: float) -> Dataset:
+        labels = feature_cache.Labels(PROCESSOR, PROMPT, 128)
+        return feature_cache.speech_table(folder, "digest", labels, spare_seconds, tmp_path / "cache")
+
+    def from_generator(*arguments, **options):
+        if not others:  # the first run: another one starts while it writes
+            others.append(pool.submit(table, 0.25))
+            with contextlib.suppress(futures.TimeoutError):
+                others[0].result(timeout=1)
+            assert Path(options["cache_dir"]).is_dir()
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(Dataset, "from_generator", from_generator)
+    with futures.ThreadPoolExecutor(1) as pool:
+        first, second = table(0.5), others[0].result()
+    assert first["length"][:] != second["length"][:]
+    assert [path.is_dir() for path in (tmp_path / "cache" / "dev").iterdir()] == [True]  # the first is of no more use
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def speech_table(
     code = "".join(Path(path).read_text(encoding="utf-8") for path in (__file__, features.__file__))
     fingerprint = hashlib.sha256((described + code).encode()).hexdigest()[:16]
     place = cache / folder.name / fingerprint
-    place.mkdir(parents=True, exist_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     # A fingerprint of our own: datasets would pickle all of gen_kwargs to hash it.
     options = {"cache_dir": str(place), "split": NamedSplit(folder.name), "fingerprint": fingerprint}
     source = {"folder": folder, "kept": kept, "extractor": extractor, "spare_seconds": spare_seconds}
@@ -78,8 +78,10 @@ def speech_table(
     source["is_forked"] = apart > 1  # one is this process
     if not sys.stderr.isatty():
         disable_progress_bars()  # in a file, every state of a bar would stay
-    with FileLock(place.with_suffix(".lock")):  # both strategies may start at once
+    # Of the split, not of this table: a run that wants another table must not remove this one while it is written.
+    with FileLock(cache / f"{folder.name}.lock"):
         _remove_others(place)
+        place.mkdir(parents=True, exist_ok=True)
         return Dataset.from_generator(_rows, gen_kwargs=source, num_proc=apart or None, **options)
 
 
@@ -94,7 +96,7 @@ def _check_durations(folder: Path, clips: list[Clip], window: Seconds) -> None:
 
 
 def _remove_others(place: Path) -> None:
-    """Remove the split's older tables; a run that still reads one keeps its mapping."""
+    """Remove the split's older tables; a run that still reads one keeps its mapping. Only under the split's lock."""
     for other in place.parent.iterdir():
         if other.is_dir() and other != place:
             shutil.rmtree(other)
