@@ -140,6 +140,23 @@ def test_killed_at_any_moment_it_ends_the_same(prepared, expected):
     assert any(caught for *_, caught in ends)  # at least one kill did hit a checkpoint being written
 
 
+def test_interrupted_training_ends_in_one_line(prepared, tmp_path):
+    """Ctrl-C reaches all processes of a terminal."""
+    workspace = shutil.copytree(prepared, tmp_path / "interrupted")
+    process = start(workspace)
+    await_training(process)
+    while not list(workspace.glob(f"checkpoints/train_lora/*/checkpoint-*/{checkpoints.COMPLETE}")):
+        assert process.poll() is None
+        time.sleep(0.001)
+    os.killpg(process.pid, signal.SIGINT)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in told
+    last = told.splitlines()[-1]
+    assert last.startswith("error: train_lora: interrupted. The last good checkpoint, of step")
+    assert last.endswith("Run the same command to resume.")
+
+
 def test_another_machine_goes_on_from_the_mirror(prepared, expected, tmp_path):
     """The first one is taken, with its disk; the checkpoints are on a real S3 server."""
     taken, other = (shutil.copytree(prepared, tmp_path / name) for name in ("taken", "other"))

@@ -5,12 +5,18 @@ import sys
 from collections.abc import Callable
 
 
+INTERRUPTED = 130  # exit status after Ctrl-C, as a shell reports it
+
+
 class UserError(Exception):
     """Bad input, parameters or environment. The message names the file, line or key, and what to do."""
 
 
 def told_plainly(main: Callable[..., None]) -> Callable[..., None]:
-    """Decorate a stage's `main`: a UserError ends the process with status 1 and its message alone on stderr."""
+    """Decorate a stage's `main`: a UserError ends the process with status 1 and its message alone on stderr.
+
+    Ctrl-C ends it with one line, too.
+    """
 
     @functools.wraps(main)
     def wrapper(*args, **kwargs) -> None:
@@ -18,6 +24,9 @@ def told_plainly(main: Callable[..., None]) -> Callable[..., None]:
             main(*args, **kwargs)
         except UserError as error:
             sys.exit(f"error: {error}")
+        except KeyboardInterrupt:
+            print("interrupted; run the same command to start again", file=sys.stderr)
+            sys.exit(INTERRUPTED)
 
     return wrapper
 

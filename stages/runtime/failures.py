@@ -19,7 +19,7 @@ MEMORY_MESSAGES = ("can't allocate memory", "not enough memory", "CUDA out of me
 
 @contextmanager
 def told(stage: str, more_memory: str, kept: Callable[[], str]) -> Iterator[None]:
-    """Turn running out of memory or disk into a UserError that names what to change, and what is kept.
+    """Turn Ctrl-C, or running out of memory or disk, into a UserError that names what to change, and what is kept.
 
     Parameters
     ----------
@@ -28,6 +28,8 @@ def told(stage: str, more_memory: str, kept: Callable[[], str]) -> Iterator[None
     """
     try:
         yield
+    except KeyboardInterrupt:
+        raise UserError(f"{stage}: interrupted. {kept()} Run the same command to resume.") from None
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise _out_of_memory(stage, more_memory, kept, error) from None
     except (OSError, RuntimeError, SafetensorError) as error:
