@@ -4,7 +4,6 @@ import functools
 import sys
 from collections.abc import Callable
 
-
 INTERRUPTED = 130  # exit status after Ctrl-C, as a shell reports it
 
 
