@@ -9,6 +9,7 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
@@ -71,6 +72,7 @@ def base_wer(found: list[Experiment]) -> float:
     return 100 * found[0].scores["base"]["wer"]
 
 
+@mpl.rc_context(figures.STYLE)
 def draw(points: list[Point], keys: list[str], base: float, log: bool) -> Figure:
     """WER against the first key; numbers at their place on the axis, words beside each other."""
     figure = Figure(figsize=figures.SIZE, layout="constrained")

@@ -14,6 +14,7 @@ from stages.common.errors import UserError, told_plainly
 from stages.records import paths
 from stages.runtime import hub
 from stages.whisper import model
+from stages.whisper.quiet import quiet_transformers
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 PIPELINE = Path("dvc.yaml")
@@ -21,6 +22,7 @@ PIPELINE = Path("dvc.yaml")
 
 @told_plainly
 def main() -> None:
+    quiet_transformers()
     fetch(params.load().base_model, paths.BASE_FOLDER)
 
 

@@ -11,10 +11,12 @@ from stages.common.errors import told_plainly
 from stages.records.paths import TUNED
 from stages.runtime import launch
 from stages.training import loop
+from stages.whisper.quiet import quiet_transformers
 
 
 @told_plainly
 def main() -> None:
+    quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("strategy", choices=TUNED)
     strategy = parser.parse_args().strategy

@@ -16,12 +16,14 @@ from stages.decoding import transcription
 from stages.records import paths, shards, transcripts
 from stages.runtime import checkpoints, cost, devices, failures, lifeline
 from stages.whisper import model
+from stages.whisper.quiet import quiet_transformers
 
 ROOMS = ("decoding", "whisper", "records")  # of the code that decides what is transcribed, as in dvc.yaml
 
 
 @told_plainly
 def main() -> None:
+    quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", choices=paths.MODELS)
     name = parser.parse_args().model

@@ -26,6 +26,13 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_XET"] = "1"
 
 
+def pytest_sessionstart() -> None:
+    """The stages' main functions do this; tests call what is below them."""
+    from stages.whisper.quiet import quiet_transformers
+
+    quiet_transformers()
+
+
 def pytest_collection_modifyitems(items) -> None:
     """Start the longest files first."""
     places = {name: place for place, name in enumerate(LONGEST)}

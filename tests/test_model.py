@@ -1,6 +1,9 @@
 """What is saved and loaded, the decoder's prompt, and the encoder at an utterance's own length."""
 
 import json
+import logging
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -12,6 +15,7 @@ from stages.common.errors import UserError
 from stages.training.strategies import add_lora
 from stages.whisper import model
 from tests.checkpoints import tiny_checkpoint, tiny_model
+from tests.test_params import ROOT
 from tests.test_strategies import LORA
 
 
@@ -158,3 +162,9 @@ def test_outdated_generation_config_is_named():
     whisper.generation_config.lang_to_id = None
     with pytest.raises(UserError, match=r"generation_config\.json does not name its language"):
         model.prompt_tokens(whisper, "en")
+
+
+def test_importing_changes_nothing_of_transformers():
+    ask = "from transformers.utils import logging as l; import stages.whisper.model; print(l.get_verbosity())"
+    done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == logging.WARNING

@@ -115,6 +115,19 @@ def test_other_training_speakers_are_scored_anew():
     assert {"seed", "train.data_share"} <= set(STAGES["evaluate"]["params"])
 
 
+SCRIPTS_WITH_MODELS = [
+    path
+    for path in [*(ROOT / "stages").glob("*.py"), *(ROOT / "tools").rglob("*.py")]
+    if "\ndef main(" in path.read_text() and ROOT / "stages/whisper/model.py" in all_imported(path)
+]
+
+
+@pytest.mark.parametrize("path", SCRIPTS_WITH_MODELS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_scripts_that_load_models_quiet_transformers(path):
+    """Importing a module does not: it may be imported by somebody who wants the warnings."""
+    assert "def main() -> None:\n    quiet_transformers()\n" in path.read_text()
+
+
 def test_names_and_outputs():
     names = "check_params fetch_base preprocess train_lora train_selective transcribe evaluate report"
     assert set(names.split()) == STAGES.keys()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import soundfile
@@ -117,6 +118,10 @@ def test_page_and_figures_are_the_same_every_time(page):
     report.main()
     assert {path: path.read_bytes() for path in before} == before
     assert {path.stem for path in before} == {"report", "wer", "wer_by_age", "learning", "errors", "insertions"}
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_as_they_were(page):
+    assert {key: mpl.rcParams[key] for key in figures.STYLE} == {key: mpl.rcParamsDefault[key] for key in figures.STYLE}
 
 
 def test_every_part_is_there(page):

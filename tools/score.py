@@ -13,11 +13,13 @@ from stages.records import paths, shards
 from stages.records.transcripts import Transcript
 from stages.scores import score_tables, scoreboard
 from stages.wer import normalisers
+from stages.whisper.quiet import quiet_transformers
 from tools import sources
 
 
 @told_plainly
 def main() -> None:
+    quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", metavar="CHECKPOINT")
     checkpoint = parser.parse_args().checkpoint

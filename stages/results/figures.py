@@ -23,7 +23,8 @@ COLOURS = {"base": "#767676", "lora": "#0072b2", "selective": "#d55e00"}
 INK = "#000001"
 POSITIONS = 10  # parts of an utterance
 
-mpl.rcParams |= {
+# Of these figures alone: matplotlib's own settings stay as they are.
+STYLE = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "",  # else the ids differ every time
     "text.color": INK,
@@ -46,13 +47,14 @@ def draw_all(content: dict, slices: dict, curves: dict[str, list[dict]], board: 
     curves : see `read_curves`
     board : of all models
     """
-    return {
-        "wer": _wer(content),
-        "wer_by_age": _wer_by_age(slices),
-        "learning": _learning(curves),
-        "errors": _errors(content),
-        "insertions": _insertions(board),
-    }
+    with mpl.rc_context(STYLE):
+        return {
+            "wer": _wer(content),
+            "wer_by_age": _wer_by_age(slices),
+            "learning": _learning(curves),
+            "errors": _errors(content),
+            "insertions": _insertions(board),
+        }
 
 
 def read_curves(paths: dict[str, Path]) -> dict[str, list[dict[str, float]]]:
@@ -87,7 +89,8 @@ def svg(figure: Figure) -> str:
 
 def _saved(figure: Figure, form: str, **options) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=form, **options)
+    with mpl.rc_context(STYLE):  # some of it, such as ticks, is drawn only now
+        figure.savefig(buffer, format=form, **options)
     return buffer.getvalue()
 
 

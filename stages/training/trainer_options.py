@@ -96,7 +96,7 @@ def training_arguments(
         use_cpu=device.type == "cpu",
         report_to=runtime.report_to or "none",
         run_name=folder.parent.name,  # the stage's, in a tracker
-        log_level_replica="error",  # as the first process: stages/whisper/model.py
+        log_level_replica="error",  # as the first process: stages/whisper/quiet.py
         disable_tqdm=True,  # stages/runtime/training_log.py has the progress bar
     )
     # The trainer would otherwise spread each batch over all GPUs with DataParallel, unasked.

@@ -13,14 +13,9 @@ import torch
 from peft import PeftModel
 from safetensors import SafetensorError, safe_open
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
-from transformers.utils import logging
 
 from stages.common.errors import UserError, said
 from stages.records.paths import BASE_FOLDER
-
-# What transformers warns of is either checked here and told as an error, or done by its own Whisper code.
-logging.set_verbosity_error()
-logging.disable_progress_bar()  # of reading a file; training and decoding keep theirs
 
 ADAPTER_FILE = "adapter_config.json"
 DECODING_FILE = "decoding.json"  # how a tuned model was trained, and so must be decoded; stock loaders ignore it

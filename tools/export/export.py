@@ -30,6 +30,7 @@ from stages.scores.scoreboard import HEADLINE_SET
 from stages.wer import normalisers
 from stages.whisper import model
 from stages.whisper.model import ADAPTER_FILE, Checkpoint
+from stages.whisper.quiet import quiet_transformers
 from tools.export import comparison, ctranslate2_model, hub_upload, model_card, provenance
 from tools.export.comparison import Comparison
 
@@ -55,6 +56,7 @@ class Options:
 
 @told_plainly
 def main() -> None:
+    quiet_transformers()
     parser = argparse.ArgumentParser(
         prog="python -m tools.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

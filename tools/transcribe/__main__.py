@@ -8,11 +8,13 @@ from pathlib import Path
 
 from stages.common import params
 from stages.common.errors import told_plainly
+from stages.whisper.quiet import quiet_transformers
 from tools.transcribe import captions, recordings
 
 
 @told_plainly
 def main() -> None:
+    quiet_transformers()
     parser = argparse.ArgumentParser(
         prog="python -m tools.transcribe", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
