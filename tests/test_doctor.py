@@ -3,8 +3,10 @@
 import os
 import shutil
 import subprocess
+import time
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +17,7 @@ from stages.runtime import trackers
 from stages.training import shared_memory, trainer_options
 from tests.corpora import write
 from tools.doctor import __main__ as doctor
-from tools.doctor import corpus, credentials, disk, environment, git
+from tools.doctor import corpus, credentials, disk, environment, git, remote
 
 ROOT = Path(__file__).parent.parent
 
@@ -181,3 +183,19 @@ def test_wrong_parameters_do_not_keep_the_rest_from_being_looked_at(workspace, m
     out = capsys.readouterr().out
     assert "PROBLEM params.yaml has 1 mistake(s)" in out
     assert "nothing in them looks like a secret" in out
+
+
+def test_time_for_many_missing_objects_is_not_their_square(monkeypatch):
+    store = SimpleNamespace(oid_to_path=str, fs=None)
+    repo = SimpleNamespace(
+        cloud=SimpleNamespace(get_remote_odb=lambda _: store),
+        index=SimpleNamespace(outs=[]),
+        cache=SimpleNamespace(local=SimpleNamespace(exists=lambda _: True)),
+    )
+    wanted = [remote.Wanted(str(number), "data", listed=False) for number in range(40_000)]
+    monkeypatch.setattr(remote, "_list", lambda _: {one.oid: {} for one in wanted[20_000:]})
+    monkeypatch.setattr(remote, "_wanted", lambda *_: wanted)
+    before = time.process_time()
+    told = [found.text for found in remote._objects(repo, "storage", "/remote", read=False)]
+    assert time.process_time() - before < 4  # each compared with all missing ones: 20 s
+    assert told == ["remote 'storage', /remote: answers, and holds 20000 objects", "remote: data is not there"]

@@ -1,5 +1,7 @@
 """Errors by utterance, intervals by speakers, paired comparisons; figures checked by hand or by simulation."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -122,6 +124,30 @@ def test_order_of_speakers_and_seed_change_nothing():
     order = np.random.default_rng(7).permutation(len(words))
     shuffled = SpeakerBootstrap(names[order]).interval(errors[order], words[order])
     assert shuffled == SpeakerBootstrap(names).interval(errors, words)
+
+
+def test_blocks_of_draws_change_nothing(monkeypatch):
+    names, errors, words = speech(np.random.default_rng(8), 40)
+    draws = np.random.default_rng(significance.SEED).multinomial(40, np.full(40, 1 / 40), significance.RESAMPLINGS)
+    of_speaker = [np.array([counts[names == name].sum() for name in np.unique(names)]) for counts in (errors, words)]
+    expected = (draws @ of_speaker[0]) / (draws @ of_speaker[1])
+    for block in (1, 1000, 10**9):
+        monkeypatch.setattr(significance, "BLOCK", block)
+        significance._draws.cache_clear()
+        assert np.array_equal(SpeakerBootstrap(names)._rates(errors, words), expected)
+
+
+def test_many_speakers_are_drawn_once_and_in_little_memory(monkeypatch):
+    drawn, generator = [], np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: drawn.append(seed) or generator(seed))
+    significance._draws.cache_clear()
+    tracemalloc.start()
+    for _ in range(3):
+        SpeakerBootstrap([str(number) for number in range(1000)]).interval(np.ones(1000, int), np.ones(1000, int))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert drawn == [significance.SEED]
+    assert peak < 40e6  # as 64-bit numbers, all draws take 80 MB
 
 
 def test_matched_pairs_by_hand():

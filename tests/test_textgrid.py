@@ -1,9 +1,12 @@
 """Praat TextGrids, as people and forced aligners write them."""
 
+import math
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.corpus.formats import registry
 from stages.corpus.formats import textgrid as format
@@ -110,6 +113,26 @@ def test_word_tiers(data, tiers, expected):
     assert [(row.speaker, row.text_raw, len(row.words)) for row in rows] == expected
     if expected[0][2]:
         assert rows[0].words == (Word(0, 0.5, "hello"), Word(0.6, 2, "you"))
+
+
+TIME = st.integers(0, 9).map(float) | st.just(math.nan)
+
+
+@given(st.lists(st.tuples(TIME, TIME)), st.lists(st.tuples(TIME, TIME)))
+def test_words_of_an_interval_are_those_whose_middle_is_in_it(intervals, times):
+    words = [Word(start, end, str(number)) for number, (start, end) in enumerate(times)]
+    entries = [(str(start), str(end), "x") for start, end in intervals]
+    turns = list(format._turns([("anna", entries)], {"anna": words}))
+    for (start, end), turn in zip(intervals, turns, strict=True):
+        assert turn.words == tuple(word for word in words if start <= (word.start + word.end) / 2 <= end)
+
+
+def test_time_for_many_intervals_and_words_is_not_their_product():
+    words = [Word(number, number + 0.5, "x") for number in range(20_000)]
+    entries = [(str(word.start), str(word.end), "x") for word in words]
+    before = time.process_time()
+    assert all(len(turn.words) == 1 for turn in format._turns([("anna", entries)], {"anna": words}))
+    assert time.process_time() - before < 5  # one after the other: half a minute
 
 
 def test_chosen_tiers(data):

@@ -5,6 +5,7 @@ speaker bootstrap (stages/scores/significance.py). The score under the literatur
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -133,7 +134,7 @@ def slices(board: Board, trained: set[str] | None = None) -> dict:
 def _set_figures(found: Answers, base: Answers | None, rules: dict[str, Normaliser]) -> dict:
     pairs = [(row.reference, row.hypothesis) for row in found.transcripts]
     counts = {key: error_counts.count_errors(*zip(*pairs, strict=True), rule) for key, rule in rules.items()}
-    everything = np.ones(len(pairs), bool)
+    everything = np.arange(len(pairs))
     block = rates(found, everything) | counts["whisper"].figures()
     light, literature = counts["light"].figures(), rates(found, literature_filter(base)) if base else {}
     block |= {"empty": _empty(found), "runaway": _runaway(found), "light": {key: light[key] for key in ("wer", "cer")}}
@@ -143,9 +144,14 @@ def _set_figures(found: Answers, base: Answers | None, rules: dict[str, Normalis
 
 
 def rates(found: Answers, chosen: np.ndarray) -> dict[str, float | int]:
-    """WER with its interval, and counts, of some utterances (a mask); no rate where there is no reference word."""
-    errors, words = found.errors.errors[chosen], found.errors.words[chosen]
-    speakers = [clip.speaker for clip, kept in zip(found.clips, chosen, strict=True) if kept]
+    """WER with its interval, and counts, of some utterances; no rate where there is no reference word.
+
+    Parameters
+    ----------
+    chosen : their places, ascending
+    """
+    errors, words = (counts[chosen] for counts in (found.errors.errors, found.errors.words))
+    speakers = [found.clips[place].speaker for place in chosen.tolist()]
     distinct = len(set(speakers))
     block: dict[str, float | int] = {}
     if words.sum():
@@ -157,9 +163,9 @@ def rates(found: Answers, chosen: np.ndarray) -> dict[str, float | int]:
 
 
 def literature_filter(base: Answers) -> np.ndarray:
-    """Which utterances the literature scores: not too short, and not too hard for the base. Mask, (utterances,)."""
+    """Places of the utterances that the literature scores: not too short, and not too hard for the base."""
     words = base.errors.words
-    return (words >= LITERATURE_WORDS) & (base.errors.errors <= LITERATURE_BASE_WER * words)
+    return np.flatnonzero((words >= LITERATURE_WORDS) & (base.errors.errors <= LITERATURE_BASE_WER * words))
 
 
 def _empty(found: Answers) -> int:
@@ -214,9 +220,11 @@ def _slices(found: Answers, trained: set[str] | None) -> dict:
 
 def _cut(found: Answers, group: Callable[[Clip], str]) -> dict[str, dict]:
     """Figures of each group of clips, in the order of their names as people count."""
-    groups = np.array([group(clip) for clip in found.clips])
-    names = sorted(set(groups.tolist()), key=lambda name: (name == UNKNOWN, _number(name), name))
-    return {name: rates(found, groups == name) for name in names}
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, clip in enumerate(found.clips):
+        places[group(clip)].append(place)
+    names = sorted(places, key=lambda name: (name == UNKNOWN, _number(name), name))
+    return {name: rates(found, np.array(places[name])) for name in names}
 
 
 def _number(name: str) -> float:

@@ -5,6 +5,7 @@ Utterances of one speaker resemble each other, so what is resampled is speakers 
 claim too much. The same seed and the same speakers give the same resamples, for every model and difference.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,6 +16,7 @@ RESAMPLINGS = 10_000
 LEVEL = 95.0  # per cent of the resamples lie in an interval
 FEWEST_SPEAKERS = 10  # with fewer, intervals are too narrow
 SEED = 0
+BLOCK = 1_000_000  # draws that are held as 64-bit numbers at once
 
 
 class Interval(NamedTuple):
@@ -42,8 +44,7 @@ class SpeakerBootstrap:
         speakers : of each utterance
         """
         names, self._speaker = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-        generator = np.random.default_rng(SEED)
-        self._draws = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), RESAMPLINGS)
+        self._draws = _draws(len(names))
 
     def interval(self, errors: np.ndarray, words: np.ndarray) -> Interval:
         """Where a corpus WER lies in LEVEL per cent of the resamples.
@@ -68,8 +69,29 @@ class SpeakerBootstrap:
 
     def _rates(self, errors: np.ndarray, words: np.ndarray) -> np.ndarray:
         """Corpus rate in every resample, shape (RESAMPLINGS,)."""
-        errors, words = (self._draws @ np.bincount(self._speaker, counts) for counts in (errors, words))
-        return errors / np.maximum(words, 1)  # a resample may hold no reference word
+        counts = np.stack([np.bincount(self._speaker, counts) for counts in (errors, words)], axis=1)
+        # Sums of whole numbers are exact in any order, so blocks change nothing.
+        sums = np.concatenate([self._draws[rows] @ counts for rows in _blocks(len(counts))])
+        return sums[:, 0] / np.maximum(sums[:, 1], 1)  # a resample may hold no reference word
+
+
+@functools.lru_cache(maxsize=64)
+def _draws(speakers: int) -> np.ndarray:
+    """How often each speaker is in each resample, shape (RESAMPLINGS, speakers): the same for all models and slices.
+
+    A speaker is drawn once on average, and never 256 times.
+    """
+    generator, chances = np.random.default_rng(SEED), np.full(speakers, 1 / speakers)
+    draws = np.empty((RESAMPLINGS, speakers), np.uint8)
+    for rows in _blocks(speakers):
+        draws[rows] = generator.multinomial(speakers, chances, len(draws[rows]))
+    return draws
+
+
+def _blocks(speakers: int) -> list[slice]:
+    """The resamples in parts of about BLOCK draws: all of them at once, as 64-bit numbers, may not fit in memory."""
+    size = max(1, BLOCK // speakers)
+    return [slice(start, start + size) for start in range(0, RESAMPLINGS, size)]
 
 
 def _middle(rates: np.ndarray) -> Interval:

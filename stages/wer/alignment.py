@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, zip_longest
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ class UtteranceErrors:
     insertions: np.ndarray
     inserted_at: np.ndarray  # of every inserted word, the share of the reference that comes before it; float64
 
-    @property
+    @cached_property
     def errors(self) -> np.ndarray:
         return self.substitutions + self.deletions + self.insertions
 

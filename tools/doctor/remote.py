@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -97,9 +98,10 @@ def _objects(repo: Repo, name: str, url: str, read: bool) -> Iterator[Finding]:
         yield Finding("problem", f"remote {name!r}, {url}: {said(error)}", _cure(error, name))
         return
     yield Finding("ok", f"remote {name!r}, {url}: answers, and holds {len(held)} objects")
-    missing = [one for one in wanted if store.oid_to_path(one.oid) not in held]
+    missing, there = [], []
+    for one in wanted:
+        (there if store.oid_to_path(one.oid) in held else missing).append(one)
     yield from _missing(repo, store, url, missing)
-    there = [one for one in wanted if one not in missing]
     corrupt = [one for one in tqdm(there, unit="object", disable=not read) if _is_corrupt(store, held, one.oid, read)]
     for one in corrupt:
         text = f"remote: object {one.oid} of {one.output} is corrupted"
@@ -141,9 +143,10 @@ def _list_of_folder(repo: Repo, store, oid: str, is_held: bool) -> list[dict]:
 
 
 def _missing(repo: Repo, store, url: str, missing: list[Wanted]) -> Iterator[Finding]:
-    outputs = dict.fromkeys(one.output for one in missing)
-    for output in outputs:
-        lost = [one for one in missing if one.output == output]
+    lost_of = defaultdict(list)
+    for one in missing:
+        lost_of[one.output].append(one)
+    for output, lost in lost_of.items():
         if any(one.listed for one in lost):
             lists = [out.hash_info.value for out in repo.index.outs if str(out) == output]
             text = f"remote: {len(lost)} objects of {output} are lost, and DVC does not notice"

@@ -61,12 +61,15 @@ def _targets(files: list[Path], ending: str, output: Path | None) -> list[Path |
             raise UserError(f"{file} is not a file")
     if output is None:
         return [None] * len(files)
-    targets = [output / (file.stem + ending) for file in files]
-    for place, target in enumerate(targets):
-        if target in targets[:place]:
-            other = files[targets.index(target)]
-            raise UserError(f"{other} and {files[place]} would both be written to {target}; transcribe them apart")
-    return targets
+    written_from: dict[Path, Path] = {}
+    for file in files:
+        target = output / (file.stem + ending)
+        if target in written_from:
+            raise UserError(
+                f"{written_from[target]} and {file} would both be written to {target}; transcribe them apart"
+            )
+        written_from[target] = file
+    return list(written_from)
 
 
 def _write(path: Path, content: str) -> None:

@@ -4,7 +4,9 @@ As the Montreal Forced Aligner writes them, "anna - words" (or just "words") hol
 and "anna - phones" is left out. Where a speaker has words and no tier of utterances, the words are one utterance.
 """
 
+import math
 import re
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,15 +94,33 @@ def _joined(words: list[Word]) -> tuple[Seconds, Seconds, str]:
 def _turns(tiers: list[tuple[str, list]], words: dict[str, list[Word]]) -> Iterator[Turn]:
     only_tier = len(tiers) == 1
     for name, entries in tiers:
-        known = words.get(name) or (words.get("", []) if only_tier else [])
+        inside = _Middles(words.get(name) or (words.get("", []) if only_tier else []))
         for entry in entries:
             try:
                 start, end = _times(entry)
             except Refused as refused:
                 yield Turn(name, entry[2], None, None, refused=refused)
                 continue
-            inside = tuple(word for word in known if start <= (word.start + word.end) / 2 <= end)
-            yield Turn(name, entry[2], start, end, words=inside)
+            yield Turn(name, entry[2], start, end, words=inside.between(start, end))
+
+
+class _Middles:
+    """The words of a tier by the middle of each, to find those of an interval without looking at all of them."""
+
+    def __init__(self, words: list[Word]):
+        middles = [(word.start + word.end) / 2 for word in words]
+        self._words = words
+        self._order = sorted(
+            (place for place, time in enumerate(middles) if not math.isnan(time)), key=middles.__getitem__
+        )
+        self._middles = [middles[place] for place in self._order]
+
+    def between(self, start: Seconds, end: Seconds) -> tuple[Word, ...]:
+        """In the order of the file."""
+        if not start <= end:  # also where one of them is no number
+            return ()
+        found = self._order[bisect_left(self._middles, start) : bisect_right(self._middles, end)]
+        return tuple(self._words[place] for place in sorted(found))
 
 
 def _times(entry: tuple) -> tuple[Seconds, Seconds]:
