@@ -2,8 +2,10 @@
 
 import tracemalloc
 
+import jiwer
 import numpy as np
 import pytest
+from transformers.models.whisper.english_normalizer import BasicTextNormalizer
 
 from stages.records import light_normaliser
 from stages.scores import significance
@@ -59,12 +61,19 @@ def test_errors_by_utterance():
     assert found.answered.tolist() == [5, 3, 0, 6, 3]
 
 
-def test_errors_by_utterance_add_up_to_the_corpus():
+@pytest.mark.parametrize("rule", [light_normaliser.light, BasicTextNormalizer()])
+def test_corpus_counts_are_those_of_jiwer(rule):
     generator = np.random.default_rng(3)
-    texts = [[" ".join(generator.choice(list("abcde"), generator.integers(0, 9))) for _ in range(200)] for _ in "rh"]
-    found, corpus = align(*texts, light_normaliser.light), error_counts.count_errors(*texts, light_normaliser.light)
-    sums = [int(part.sum()) for part in (found.words, found.substitutions, found.deletions, found.insertions)]
-    assert sums == [corpus.words, corpus.substitutions, corpus.deletions, corpus.insertions]
+    words = ["a", "b", "c", "D,", "e-f", "...", "\u00e9t\u00e9", "(um)", "\u5c0f\u732b", "g\u00a0h"]
+    texts = [[" ".join(generator.choice(words, generator.integers(0, 9))) for _ in range(200)] for _ in "rh"]
+    counts = error_counts.count_errors(*texts, rule)
+    jiwers = jiwer.process_words(*([rule(text) for text in side] for side in texts))
+    assert counts.words == jiwers.hits + jiwers.substitutions + jiwers.deletions
+    assert counts.wer == jiwers.wer
+    kinds = ("substitutions", "deletions", "insertions")
+    assert [getattr(counts, kind) for kind in kinds] == [getattr(jiwers, kind) for kind in kinds]
+    aligned = align(*texts, rule)
+    assert error_counts.count_errors(*texts, rule, aligned) == counts
 
 
 def speech(generator: np.random.Generator, speakers: int, utterances: int = 20):

@@ -132,9 +132,10 @@ def slices(board: Board, trained: set[str] | None = None) -> dict:
 
 
 def _set_figures(found: Answers, base: Answers | None, rules: dict[str, Normaliser]) -> dict:
-    pairs = [(row.reference, row.hypothesis) for row in found.transcripts]
-    counts = {key: error_counts.count_errors(*zip(*pairs, strict=True), rule) for key, rule in rules.items()}
-    everything = np.arange(len(pairs))
+    texts = [row.reference for row in found.transcripts], [row.hypothesis for row in found.transcripts]
+    known = {"whisper": found.errors}
+    counts = {key: error_counts.count_errors(*texts, rule, known.get(key)) for key, rule in rules.items()}
+    everything = np.arange(len(found.transcripts))
     block = rates(found, everything) | counts["whisper"].figures()
     light, literature = counts["light"].figures(), rates(found, literature_filter(base)) if base else {}
     block |= {"empty": _empty(found), "runaway": _runaway(found), "light": {key: light[key] for key in ("wer", "cer")}}

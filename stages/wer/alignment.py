@@ -1,4 +1,4 @@
-"""Word errors utterance by utterance: what intervals, comparisons and slices are made of."""
+"""Word errors utterance by utterance: what rates, intervals, comparisons and slices are made of."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class UtteranceErrors:
 
 
 def align(references: Sequence[str], hypotheses: Sequence[str], normalise: Normaliser) -> UtteranceErrors:
-    """Align each hypothesis with its reference (minimum edit distance, jiwer). Their sums are scoring.count_errors'."""
+    """Align each hypothesis with its reference (minimum edit distance, jiwer)."""
     references, hypotheses = ([normalise(text) for text in texts] for texts in (references, hypotheses))
     words, answered = (np.array([len(text.split()) for text in texts], np.int64) for texts in (references, hypotheses))
     counts = {kind: np.zeros(len(references), np.int64) for kind in KINDS.values()}

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 import jiwer
 
 from stages.common.errors import UserError
+from stages.wer.alignment import UtteranceErrors, align
 from stages.wer.normalisers import Normaliser
 
 DIGITS = 6  # of a rate in scores.json
@@ -40,28 +41,35 @@ class ErrorCounts:
         return {"wer": round(self.wer, DIGITS), "cer": round(self.cer, DIGITS)} | counts
 
 
-def count_errors(references: Sequence[str], hypotheses: Sequence[str], normalise: Normaliser) -> ErrorCounts:
-    """Align each hypothesis with its reference (minimum edit distance, jiwer) and sum the errors.
+def count_errors(
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    normalise: Normaliser,
+    aligned: UtteranceErrors | None = None,
+) -> ErrorCounts:
+    """Sum the word errors of all utterances, as `align` finds them, and count those in characters.
 
     Utterances whose reference is empty after normalisation stay: whatever was recognised there counts as insertions.
+
+    Parameters
+    ----------
+    aligned : these texts' errors under this normaliser, where they are known; None: the texts are aligned here
 
     Raises
     ------
     UserError
         No reference word is left, so there is nothing to divide by.
     """
-    references = [normalise(text) for text in references]
-    hypotheses = [normalise(text) for text in hypotheses]
-    if not any(references):
+    found = align(references, hypotheses, normalise) if aligned is None else aligned
+    if not found.words.any():
         raise UserError("no reference word is left after normalisation: a word error rate cannot be computed")
-    words = jiwer.process_words(references, hypotheses)
-    characters = jiwer.process_characters(references, hypotheses)
+    characters = jiwer.process_characters(*([normalise(text) for text in texts] for texts in (references, hypotheses)))
     return ErrorCounts(
         utterances=len(references),
-        words=words.hits + words.substitutions + words.deletions,
-        substitutions=words.substitutions,
-        deletions=words.deletions,
-        insertions=words.insertions,
+        words=int(found.words.sum()),
+        substitutions=int(found.substitutions.sum()),
+        deletions=int(found.deletions.sum()),
+        insertions=int(found.insertions.sum()),
         characters=characters.hits + characters.substitutions + characters.deletions,
         character_errors=characters.substitutions + characters.deletions + characters.insertions,
     )
