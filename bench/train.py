@@ -270,13 +270,13 @@ def ours(tuned, settings, learning_rate: float, device: str):
     from stages.common.files import folder_sha256
     from stages.records import paths
     from stages.training import loop
-    from stages.training.trainer import Keeper
+    from stages.training.trainer import CheckpointCallback
     from stages.whisper import dtypes
 
     dtypes.allow_tf32(settings.train.precision)
     digests = {name: folder_sha256(paths.split_folder(name)) for name in paths.TRAINING_SPLITS}
     folder = Path("checkpoints") / paths.BASE_FOLDER.name
-    trainer = loop.make_trainer(tuned, settings, learning_rate, Keeper(folder, 1e9, evaluations=0), digests)
+    trainer = loop.make_trainer(tuned, settings, learning_rate, CheckpointCallback(folder, 1e9, evaluations=0), digests)
     trainer.args.eval_strategy = trainer.args.save_strategy = "no"
     trainer.args.load_best_model_at_end = False
     trainer.callback_handler.callbacks = [

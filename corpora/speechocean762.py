@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from corpora.common import checks, output, source
-from stages.common.errors import UserError, told_plainly
+from stages.common.errors import UserError, exit_on_user_error
 from stages.common.text_table import aligned
 from stages.records.units import Seconds
 
@@ -111,7 +111,7 @@ class Contents:
     sizes: dict[str, int]  # of the recordings, in bytes
 
 
-@told_plainly
+@exit_on_user_error
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, nargs="?", help="speechocean762.tar.gz, or the folder it was unpacked in")

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
 from experiments.shown import DONE, Experiment, experiments, flat
-from stages.common.errors import UserError, told_plainly
+from stages.common.errors import UserError, exit_on_user_error
 from stages.results import figures
 
 FOLDER = Path("experiments/plots")
@@ -37,7 +37,7 @@ class Point:
     high: float
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", help="what the names of the experiments begin with, before a hyphen")

@@ -25,14 +25,14 @@ from dvc.utils.hydra import apply_overrides
 
 from experiments.shown import DONE, FAILED, RUNNING, Experiment, dvc, experiments, flat
 from stages.common import params
-from stages.common.errors import UserError, told_plainly
+from stages.common.errors import UserError, exit_on_user_error
 
 POLL_SECONDS = 10.0  # a poll costs a second or two of processor
 RESTART = 3  # polls without a worker, before it is started anew
 PATIENCE = 12  # and before the queue is given up
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", type=int, default=os.environ.get("JOBS", "1"), help="experiments side by side")

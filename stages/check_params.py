@@ -1,10 +1,10 @@
 """Check params.yaml and do nothing else: python -m stages.check_params"""
 
 from stages.common import params
-from stages.common.errors import told_plainly
+from stages.common.errors import exit_on_user_error
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     params.load()
 

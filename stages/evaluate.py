@@ -8,18 +8,18 @@ For any other checkpoint: python -m tools.score
 import json
 
 from stages.common import params
-from stages.common.errors import told_plainly
+from stages.common.errors import exit_on_user_error
 from stages.records import paths, seen_texts, shards, speaker_share
 from stages.runtime import cost
 from stages.scores import score_tables, scoreboard
 from stages.wer import normalisers
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     settings = params.load()
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
-    board = scoreboard.read_board(rules["whisper"])
+    board = scoreboard.read_results(rules["whisper"])
     content = scoreboard.figures(board, rules)
     print(score_tables.score_table(content))
     write(content, scoreboard.slices(board, trained_texts(settings)))

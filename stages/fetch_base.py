@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from stages.common import params
-from stages.common.errors import UserError, told_plainly
+from stages.common.errors import UserError, exit_on_user_error
 from stages.records import paths
 from stages.runtime import hub
 from stages.whisper import model
@@ -20,7 +20,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 PIPELINE = Path("dvc.yaml")
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     quiet_transformers()
     fetch(params.load().base_model, paths.BASE_FOLDER)

@@ -15,12 +15,12 @@ from operator import attrgetter
 from tqdm import tqdm
 
 from stages.common import params
-from stages.common.errors import UserError, told_plainly
+from stages.common.errors import UserError, exit_on_user_error
 from stages.corpus.formats import registry
 from stages.corpus.markup import cleaning
 from stages.corpus.rows import speakers
 from stages.corpus.rows.files import VIDEO_SUFFIXES
-from stages.corpus.rows.utterance import Reading
+from stages.corpus.rows.utterance import SplitContents
 from stages.cutting import accounts, corpus_card, cutting, leaks, segmentation, video, workers
 from stages.records import paths, shards
 from stages.records.paths import DATA, PROCESSED, TRAINING_SPLITS
@@ -35,7 +35,7 @@ TAKEN_OVER = (
 )
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     settings = params.load()
     options = settings.preprocess
@@ -66,10 +66,10 @@ def main() -> None:
     for split, rows in clips.items():
         shards.write_manifest(paths.split_folder(split), rows)
     corpus_card.write(clips, readings)
-    print(accounts.told(readings, clips, REJECTED))
+    print(accounts.describe(readings, clips, REJECTED))
 
 
-def check_readable(readings: dict[str, Reading]) -> None:
+def check_readable(readings: dict[str, SplitContents]) -> None:
     """Raises UserError where recordings need a package that is not there: better now than one refusal for each."""
     paths = {row.audio for reading in readings.values() for row in reading.utterances}
     videos = sorted(path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES)
@@ -79,7 +79,7 @@ def check_readable(readings: dict[str, Reading]) -> None:
         )
 
 
-def clean_transcripts(reading: Reading) -> None:
+def clean_transcripts(reading: SplitContents) -> None:
     """Set every utterance's text; refuse those with nothing left, and those whose text is not what is heard."""
     options = reading.options
     raw = [(row.text_raw, row.markup) for row in reading.utterances]
@@ -106,7 +106,7 @@ def clean_transcripts(reading: Reading) -> None:
     reading.utterances = kept
 
 
-def pack(reading: Reading, pool: workers.Pool, contents: leaks.Contents) -> list[Clip]:
+def pack(reading: SplitContents, pool: workers.Pool, contents: leaks.Contents) -> list[Clip]:
     """Write the clips of one split to its shards."""
     with ShardWriter(paths.split_folder(reading.split), reading.options.shard_megabytes) as writer:
         clips = []
@@ -118,7 +118,7 @@ def pack(reading: Reading, pool: workers.Pool, contents: leaks.Contents) -> list
         return clips
 
 
-def cut_clips(reading: Reading, pool: workers.Pool) -> Iterator[cutting.Cut]:
+def cut_clips(reading: SplitContents, pool: workers.Pool) -> Iterator[cutting.Cut]:
     """Each utterance with its clip, in order; what cannot be cut goes to the reading's refusals."""
     recordings = [
         cutting.Recording(path.absolute(), list(rows), reading.spans.get(path, []))
@@ -133,7 +133,7 @@ def cut_clips(reading: Reading, pool: workers.Pool) -> Iterator[cutting.Cut]:
             reading.refuse(cut.row.id, cut.row.file, cut.row.line, cut.reason, cut.detail)
 
 
-def write_rejected(readings: Iterable[Reading]) -> None:
+def write_rejected(readings: Iterable[SplitContents]) -> None:
     rows = [asdict(refusal) for reading in readings for refusal in reading.refusals]
     shards.write_lines(REJECTED, sorted(rows, key=lambda row: (row["split"], row["file"], row["line"] or 0, row["id"])))
 

@@ -8,7 +8,7 @@ card. Decodes and scores nothing.
 import yaml
 
 from stages.common import params
-from stages.common.errors import told_plainly
+from stages.common.errors import exit_on_user_error
 from stages.common.files import read_json
 from stages.records import paths
 from stages.results import figures, findings, origin, page, summary
@@ -18,12 +18,12 @@ from stages.scores import scoreboard
 from stages.wer import normalisers
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     settings = params.load()
     content, slices, corpus = map(read_json, (paths.SCORES_FILE, paths.SLICES_FILE, paths.CORPUS_FILE))
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
-    board = scoreboard.read_board(rules["whisper"])
+    board = scoreboard.read_results(rules["whisper"])
     paths.SUMMARY_FILE.write_text(summary.markdown(content, slices), encoding="utf-8")
     drawn = figures.draw_all(content, slices, figures.read_curves(paths.CURVES), board)
     figures.FOLDER.mkdir(parents=True, exist_ok=True)

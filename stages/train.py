@@ -7,21 +7,21 @@ a stock Transformers checkpoint (selective), and metrics/train_<strategy>.csv.
 import argparse
 
 from stages.common import params
-from stages.common.errors import told_plainly
+from stages.common.errors import exit_on_user_error
 from stages.records.paths import TUNED
 from stages.runtime import launch
 from stages.training import loop
 from stages.whisper.quiet import quiet_transformers
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("strategy", choices=TUNED)
     strategy = parser.parse_args().strategy
     settings = params.load()
-    if not launch.spread(["stages.train", strategy], settings.runtime):
+    if not launch.relaunch_with_accelerate(["stages.train", strategy], settings.runtime):
         loop.run(strategy, settings)
 
 

@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from stages.common import params
-from stages.common.errors import told_plainly
+from stages.common.errors import exit_on_user_error
 from stages.common.files import folder_sha256
 from stages.decoding import transcription
 from stages.records import paths, shards, transcripts
@@ -21,7 +21,7 @@ from stages.whisper.quiet import quiet_transformers
 ROOMS = ("decoding", "whisper", "records")  # of the code that decides what is transcribed, as in dvc.yaml
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -40,11 +40,13 @@ def transcribe_evaluation_sets(name: str, settings: params.Params) -> None:
     digests = [*map(folder_sha256, inputs), *checkpoints.code_digests(ROOMS)]
     work = checkpoints.run_folder(stage, relevant, digests)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(checkpoints.held(work))
+        stack.enter_context(checkpoints.exclusive_lock(work))
         figures = stack.enter_context(cost.measured(stage, devices.choose_device(settings.runtime.device)))
         journal = stack.enter_context(transcripts.Journal(work / "journal.jsonl"))
         known = len(journal.rows)
-        stack.enter_context(failures.told(stage, more_memory(settings), lambda: kept(journal, work)))
+        stack.enter_context(
+            failures.explain_out_of_resources(stage, more_memory(settings), lambda: kept(journal, work))
+        )
         decoder = transcription.prepare(model.load_checkpoint(paths.MODELS[name]), settings)
         figures["precision"] = decoder.precision
         rows = [row for folder in folders for row in transcribed(decoder, folder, journal)]

@@ -8,7 +8,7 @@ import soundfile
 
 from stages.common import params
 from stages.common.params import Preprocess
-from stages.corpus.rows.utterance import Reading, Utterance
+from stages.corpus.rows.utterance import SplitContents, Utterance
 from stages.cutting.audio import pcm
 from stages.records.shards import Clip, ShardWriter, duration_of, encode
 
@@ -70,9 +70,9 @@ def options(**changes) -> Preprocess:
     return params.load(PARAMS).preprocess.model_copy(update=changes)
 
 
-def reading(split: str = "train", **changes) -> Reading:
+def reading(split: str = "train", **changes) -> SplitContents:
     """What a reader adds to, empty."""
-    return Reading(split, options(**changes))
+    return SplitContents(split, options(**changes))
 
 
 CLIP = {"text_raw": "x", "speaker": "anna", "age": "6", "age_months": 72, "gender": None, "format": "table"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from stages.corpus.formats import chat, registry
-from stages.corpus.rows.utterance import Reading, Word
+from stages.corpus.rows.utterance import SplitContents, Word
 from tests.corpora import options, write, write_audio
 from tests.rubbish import damaged, read_rubbish
 
@@ -37,7 +37,7 @@ def data(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def read(data: Path, content: str | bytes = CHAT, name: str = "alex/s.cha", **changes) -> Reading:
+def read(data: Path, content: str | bytes = CHAT, name: str = "alex/s.cha", **changes) -> SplitContents:
     write(data / "train" / name, content)
     return registry.read_split(data, "train", options(**changes))
 

@@ -10,7 +10,7 @@ import pytest
 from stages.common.errors import UserError
 from stages.corpus.formats import registry
 from stages.corpus.rows import speakers
-from stages.corpus.rows.utterance import Reading, Refused
+from stages.corpus.rows.utterance import Refused, SplitContents
 from tests.corpora import options, reading, textgrid, utterance, write, write_audio, write_table
 
 
@@ -19,11 +19,11 @@ def data(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def read(data: Path, **changes) -> Reading:
+def read(data: Path, **changes) -> SplitContents:
     return registry.read_split(data, "train", options(**changes))
 
 
-def reasons(reading: Reading) -> list[str]:
+def reasons(reading: SplitContents) -> list[str]:
     return [refusal.reason for refusal in reading.refusals]
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stages import preprocess
 from stages.common.errors import UserError
 from stages.corpus.formats import registry
-from stages.corpus.rows.utterance import Reading, Utterance
+from stages.corpus.rows.utterance import SplitContents, Utterance
 from tests.corpora import RATE, noise, options, write, write_audio
 from tests.rubbish import damaged
 
@@ -25,21 +25,21 @@ def train(tmp_path) -> Path:
     return tmp_path / "data" / "train"
 
 
-def read(train: Path, **changes) -> Reading:
+def read(train: Path, **changes) -> SplitContents:
     return registry.read_split(train.parent, train.name, options(**changes))
 
 
-def by_id(reading: Reading) -> dict[str, Utterance]:
+def by_id(reading: SplitContents) -> dict[str, Utterance]:
     return {row.id: row for row in reading.utterances}
 
 
-def texts(reading: Reading) -> dict[str, str]:
+def texts(reading: SplitContents) -> dict[str, str]:
     """The cleaned text of each utterance that can be used."""
     preprocess.clean_transcripts(reading)
     return {row.id: row.text for row in reading.utterances}
 
 
-def reasons(reading: Reading) -> list[tuple[str, str]]:
+def reasons(reading: SplitContents) -> list[tuple[str, str]]:
     return [(refusal.file, refusal.reason) for refusal in reading.refusals]
 
 

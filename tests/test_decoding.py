@@ -81,8 +81,8 @@ def test_recording_longer_than_the_window_is_cut_at_pauses_and_decoded_whole(dec
     ]
 
 
-def answer_of(clip: np.ndarray) -> transcription.Answer:
-    return transcription.Answer(f"{len(clip)} {np.abs(clip).sum():.3f}", -1.0)
+def answer_of(clip: np.ndarray) -> transcription.Hypothesis:
+    return transcription.Hypothesis(f"{len(clip)} {np.abs(clip).sum():.3f}", -1.0)
 
 
 def test_what_is_not_audible_is_not_decoded(decoder):
@@ -90,9 +90,9 @@ def test_what_is_not_audible_is_not_decoded(decoder):
     known = [stretch.answer.log_probability for stretch in transcription.transcribe_recording(decoder, samples)]
     assert known[0] is not None
     assert known[2:] == [None] * len(known[2:])
-    assert transcription.transcribe_recording(decoder, np.zeros(16_000, np.float32))[0].answer == transcription.Answer(
-        "", None
-    )
+    assert transcription.transcribe_recording(decoder, np.zeros(16_000, np.float32))[
+        0
+    ].answer == transcription.Hypothesis("", None)
 
 
 def teacher_forced(decoder: transcription.Decoder, clip: np.ndarray, text: str, ended: bool) -> float:

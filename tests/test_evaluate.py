@@ -41,7 +41,7 @@ def clip(name: str, speaker: str = "s1", months: int | None = 75, seconds: float
     return Clip(id=name, text=text, text_raw="", **child, **recording, **place)
 
 
-def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboard.Board:
+def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboard.Results:
     """Of one set, each text a reference and what base, lora and selective answered."""
     clips = clips or [clip(str(number), f"s{number}", text=row[0]) for number, row in enumerate(texts)]
     return {
@@ -55,7 +55,7 @@ def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboar
     }
 
 
-def two_sets(name: str = "adult") -> scoreboard.Board:
+def two_sets(name: str = "adult") -> scoreboard.Results:
     clips = {"test": [clip("1")], name: [clip("2")]}
     return {"base": scoreboard.answers(transcripts(name), clips, light_normaliser.light)}
 
@@ -136,7 +136,7 @@ def test_slices():
 def test_time_for_many_speakers_is_not_speakers_times_utterances():
     clips = [clip(str(number), f"s{number % 5000}") for number in range(20_000)]
     counts = np.ones(20_000, np.int64)
-    found = scoreboard.Answers(clips, [], UtteranceErrors(counts, counts, counts, counts, counts, np.array([])))
+    found = scoreboard.SetResults(clips, [], UtteranceErrors(counts, counts, counts, counts, counts, np.array([])))
     before = time.process_time()
     assert len(scoreboard._cut(found, lambda clip: clip.speaker)) == 5000
     assert time.process_time() - before < 2  # a pass over all utterances for each: 6 s

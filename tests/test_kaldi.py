@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.corpus.formats import kaldi, registry
-from stages.corpus.rows.utterance import Reading
+from stages.corpus.rows.utterance import SplitContents
 from tests.corpora import options, write, write_audio
 
 
@@ -17,11 +17,11 @@ def data(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def read(data: Path, **changes) -> Reading:
+def read(data: Path, **changes) -> SplitContents:
     return registry.read_split(data, "train", options(**changes))
 
 
-def reasons(reading: Reading) -> list[str]:
+def reasons(reading: SplitContents) -> list[str]:
     return [refusal.reason for refusal in reading.refusals]
 
 

@@ -14,8 +14,8 @@ def runtime(**changes) -> params.Runtime:
 
 def test_one_device_needs_no_launcher(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
-    assert launch.spread(["stages.train", "lora"], runtime()) is False
-    assert launch.spread(["stages.train", "lora"], runtime(processes=1)) is False
+    assert launch.relaunch_with_accelerate(["stages.train", "lora"], runtime()) is False
+    assert launch.relaunch_with_accelerate(["stages.train", "lora"], runtime(processes=1)) is False
 
 
 def test_every_gpu_of_the_machine_is_used_unless_told_otherwise(monkeypatch):

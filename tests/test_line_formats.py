@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stages.common.errors import UserError
 from stages.corpus.formats import audacity, registry, subtitles
-from stages.corpus.rows.utterance import Reading, Word
+from stages.corpus.rows.utterance import SplitContents, Word
 from tests.corpora import PARAMS, options, reading, write, write_audio, write_table
 
 SAMPLES = PARAMS.parent.parent / "shared" / "corpora" / "annotation-samples"
@@ -52,24 +52,24 @@ def data(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def read(data: Path, name: str, content: str | bytes, **changes) -> Reading:
+def read(data: Path, name: str, content: str | bytes, **changes) -> SplitContents:
     write(data / "train/anna" / name, content)
     return registry.read_split(data, "train", options(**changes))
 
 
-def rows(reading: Reading) -> list[tuple]:
+def rows(reading: SplitContents) -> list[tuple]:
     return [(row.speaker, row.text_raw, row.start, row.end) for row in reading.utterances]
 
 
-def texts(reading: Reading) -> list[str]:
+def texts(reading: SplitContents) -> list[str]:
     return [row.text_raw for row in reading.utterances]
 
 
-def refusals(reading: Reading) -> list[tuple]:
+def refusals(reading: SplitContents) -> list[tuple]:
     return [(refusal.reason, refusal.line) for refusal in reading.refusals]
 
 
-def odd(reading: Reading) -> dict[str, list[str]]:
+def odd(reading: SplitContents) -> dict[str, list[str]]:
     return {message: found for message, found in reading.warnings.items() if not message.startswith("unknown speakers")}
 
 
@@ -288,7 +288,7 @@ def test_hostile_subtitles_take_no_time(tmp_path, piece):
 # STM
 
 
-def stm(data: Path, content: str, **changes) -> Reading:
+def stm(data: Path, content: str, **changes) -> SplitContents:
     return read(data, "a.stm", content, **changes)
 
 
@@ -463,7 +463,7 @@ def table(data: Path, *utterances: dict) -> None:
     )
 
 
-def spoken(reading: Reading) -> list[str]:
+def spoken(reading: SplitContents) -> list[str]:
     return [" ".join(word.text for word in row.words) for row in reading.utterances]
 
 

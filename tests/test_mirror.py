@@ -107,7 +107,7 @@ def test_an_interrupted_upload_does_not_count_and_is_made_good(url, local, other
     mirror.send([path])
     mirror.close()
     told = capsys.readouterr().out
-    assert "checkpoint not mirrored (connection reset); training goes on" in told
+    assert "checkpoint not mirrored (connection reset); training continues" in told
     assert told.count("\n") == 1
     monkeypatch.undo()
     Mirror(url, "train_lora/abc").fetch(other)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from stages.cutting.timeline import Neighbours
+from stages.cutting.timeline import SpeechTimeline
 
 
 @pytest.mark.parametrize(
@@ -25,13 +25,13 @@ from stages.cutting.timeline import Neighbours
     ],
 )
 def test_context_keeps_out_of_neighbours(others, expected):
-    neighbours = Neighbours([*others, (4.0, 5.0)])
-    assert neighbours.widened(4.0, 5.0, 0.1, 10.0) == pytest.approx(expected)
+    neighbours = SpeechTimeline([*others, (4.0, 5.0)])
+    assert neighbours.with_context(4.0, 5.0, 0.1, 10.0) == pytest.approx(expected)
 
 
 def test_context_keeps_inside_the_file():
-    assert Neighbours([(0.05, 1.0)]).widened(0.05, 1.0, 0.1, 1.02) == (0.0, 1.02)
-    assert Neighbours([(-0.02, 1.4)]).widened(0.0, 1.0, 0.1, 1.0) == (0.0, 1.0)  # fitted into the file before
+    assert SpeechTimeline([(0.05, 1.0)]).with_context(0.05, 1.0, 0.1, 1.02) == (0.0, 1.02)
+    assert SpeechTimeline([(-0.02, 1.4)]).with_context(0.0, 1.0, 0.1, 1.0) == (0.0, 1.0)  # fitted into the file before
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,11 @@ def test_context_keeps_inside_the_file():
     ],
 )
 def test_overlap(others, share):
-    assert Neighbours([*others, (4.0, 5.0)]).overlap(4.0, 5.0) == pytest.approx(share)
+    assert SpeechTimeline([*others, (4.0, 5.0)]).overlap(4.0, 5.0) == pytest.approx(share)
 
 
 @pytest.mark.parametrize(
     ("others", "expected"), [([], False), ([(2.2, 2.8)], True), ([(1.5, 2.1)], True), ([(3.5, 5.0), (0.0, 1.9)], False)]
 )
 def test_somebody_speaks_between(others, expected):
-    assert Neighbours([(1.0, 2.0), (3.0, 4.0), *others]).speak_between(2.0, 3.0) == expected
+    assert SpeechTimeline([(1.0, 2.0), (3.0, 4.0), *others]).speak_between(2.0, 3.0) == expected

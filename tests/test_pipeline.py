@@ -322,7 +322,7 @@ def test_going_back_trains_nothing_again(repository):
         ("runtime.device=tpu", "runtime.device: expected 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
     ],
 )
-def test_mistyped_override_is_told_plainly(repository, override, message):
+def test_mistyped_override_is_exit_on_user_error(repository, override, message):
     told = call(repository, "dvc", "exp", "run", "-S", override, expect=255)
     assert message in told
     assert "Traceback" not in told

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from stages.corpus.formats import registry
-from stages.corpus.rows.utterance import Reading
+from stages.corpus.rows.utterance import SplitContents
 from tests.corpora import options, write_audio
 
 SAMPLES = Path(__file__).parent.parent.parent / "shared" / "corpora" / "annotation-samples"
 pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"needs the files of {SAMPLES.name} beside the project")
 
 
-def read(folder: Path, files: dict[str, str], **changes) -> Reading:
+def read(folder: Path, files: dict[str, str], **changes) -> SplitContents:
     """A split of copies: {name of the copy: file of the samples}."""
     for name, source in files.items():
         (folder / "data/train" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -21,11 +21,11 @@ def read(folder: Path, files: dict[str, str], **changes) -> Reading:
     return registry.read_split(folder / "data", "train", options(**changes))
 
 
-def texts(found: Reading) -> list[str]:
+def texts(found: SplitContents) -> list[str]:
     return [row.text_raw for row in found.utterances]
 
 
-def reasons(found: Reading) -> list[str]:
+def reasons(found: SplitContents) -> list[str]:
     return [row.reason for row in found.refusals]
 
 

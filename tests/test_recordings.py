@@ -10,7 +10,7 @@ import pytest
 from stages.common import params as parameters
 from stages.common.errors import UserError
 from stages.decoding import transcription
-from stages.decoding.transcription import Answer, Stretch
+from stages.decoding.transcription import Hypothesis, Segment
 from stages.training import strategies
 from stages.whisper import model
 from tests.checkpoints import tiny_checkpoint
@@ -22,9 +22,9 @@ from tools.transcribe import __main__ as transcribe
 from tools.transcribe import captions, recordings
 
 STRETCHES = [
-    Stretch(0.0, 2.5, Answer("The <b>dog</b> & I", -0.1)),
-    Stretch(2.5, 4.0, Answer("", None)),
-    Stretch(3599.9996, 3661.25, Answer("d\u00e9j\u00e0 vu", -0.2)),
+    Segment(0.0, 2.5, Hypothesis("The <b>dog</b> & I", -0.1)),
+    Segment(2.5, 4.0, Hypothesis("", None)),
+    Segment(3599.9996, 3661.25, Hypothesis("d\u00e9j\u00e0 vu", -0.2)),
 ]
 
 

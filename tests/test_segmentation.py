@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.corpus.rows.utterance import Reading, Utterance, Word
+from stages.corpus.rows.utterance import SplitContents, Utterance, Word
 from stages.cutting import segmentation
 from tests.corpora import reading, utterance
 
@@ -20,7 +20,7 @@ def spoken(text: str, start: float | None, end: float | None, **changes) -> Utte
     return utterance(audio=AUDIO, text=text, text_raw=text, start=start, end=end, **changes)
 
 
-def split(row: Utterance, longest: float, **options) -> Reading:
+def split(row: Utterance, longest: float, **options) -> SplitContents:
     found = reading(max_seconds=longest, **options)
     found.add(row)
     segmentation.split_long(found)
@@ -104,7 +104,7 @@ def merge(*rows: Utterance, others=(), gap: float = 0.5, longest: float = 10) ->
     for row in rows:
         found.add(row)
     for span in others:
-        found.occupy(AUDIO, *span)
+        found.mark_speech(AUDIO, *span)
     segmentation.merge_neighbours(found)
     return [(row.text, row.start, row.end) for row in found.utterances]
 

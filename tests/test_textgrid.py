@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stages.corpus.formats import registry
 from stages.corpus.formats import textgrid as format
-from stages.corpus.rows.utterance import Reading, Word
+from stages.corpus.rows.utterance import SplitContents, Word
 from tests.corpora import options, textgrid, write, write_audio
 from tests.rubbish import damaged, read_rubbish
 
@@ -43,12 +43,12 @@ def data(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def read(data: Path, content: str | bytes, **changes) -> Reading:
+def read(data: Path, content: str | bytes, **changes) -> SplitContents:
     write(data / "train/anna/a.TextGrid", content)
     return registry.read_split(data, "train", options(**changes))
 
 
-def reasons(reading: Reading) -> list[str]:
+def reasons(reading: SplitContents) -> list[str]:
     return [refusal.reason for refusal in reading.refusals]
 
 

@@ -20,7 +20,7 @@ from stages.records import shards, speaker_share
 from stages.runtime import checkpoints, cost
 from stages.training import dataset, feature_cache, loop, loss, strategies, trainer_options
 from stages.training.batching import Draw
-from stages.training.trainer import Keeper, SpeechTrainer
+from stages.training.trainer import CheckpointCallback, SpeechTrainer
 from stages.whisper import features, model
 from tests.checkpoints import SAMPLE, tiny_checkpoint, tiny_model
 from tests.corpora import write_clip
@@ -239,8 +239,8 @@ class GradientNorms(TrainerCallback):
 def trainer_of(chosen: params.Params, folder: Path, tuned=None) -> SpeechTrainer:
     tuned = tuned or loop.prepared_base(chosen)
     digests = {name: folder_sha256(Path("processed_data") / name) for name in ("train", "dev")}
-    keeper = Keeper(folder, 10.0, chosen.train.evaluations_per_epoch)
-    return loop.make_trainer(tuned, chosen, 1e-3, keeper, digests)
+    checkpoint_callback = CheckpointCallback(folder, 10.0, chosen.train.evaluations_per_epoch)
+    return loop.make_trainer(tuned, chosen, 1e-3, checkpoint_callback, digests)
 
 
 def first_step(folder: Path, device_seconds: float, adapter: bool) -> tuple[float, float]:
@@ -268,7 +268,7 @@ def test_loss_is_that_of_the_stock_model(workspace, batch):
     stock, own = model.load_whisper(Path("models/base")), model.load_whisper(Path("models/base"))
     model.encode_at_own_length(stock)
     model.encode_at_own_length(own)
-    loss.learn_by_token(own)
+    loss.use_token_mean_loss(own)
     expected = stock(**batch).loss
     torch.testing.assert_close(own(**batch).loss, expected)
     tokens = (batch["labels"] != -100).sum()
@@ -311,9 +311,13 @@ def test_training_is_reproducible_and_leaves_no_checkpoints(workspace):
 
 def test_folder_is_kept_for_one_run(workspace):
     folder = checkpoints.run_folder("train_lora", [1], [])
-    with checkpoints.held(folder), pytest.raises(UserError, match="is already running"), checkpoints.held(folder):
+    with (
+        checkpoints.exclusive_lock(folder),
+        pytest.raises(UserError, match="is already running"),
+        checkpoints.exclusive_lock(folder),
+    ):
         pass
-    with checkpoints.held(folder):  # free again
+    with checkpoints.exclusive_lock(folder):  # free again
         pass
 
 
@@ -330,11 +334,11 @@ def test_only_committed_checkpoints_count_and_others_are_removed(tmp_path):
 
 def test_saying_what_is_kept_removes_nothing(tmp_path):
     """Every process of a training says it when it fails; another may still be writing a checkpoint."""
-    assert checkpoints.kept(tmp_path) == "No checkpoint had been written yet."
+    assert checkpoints.describe_latest(tmp_path) == "No checkpoint had been written yet."
     for step in (5, 10):
         (tmp_path / f"checkpoint-{step}").mkdir()
     checkpoints.commit(tmp_path / "checkpoint-5")
-    assert checkpoints.kept(tmp_path) == f"The last good checkpoint, of step 5, is kept in {tmp_path}."
+    assert checkpoints.describe_latest(tmp_path) == f"The last good checkpoint, of step 5, is kept in {tmp_path}."
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-10", "checkpoint-5"]
 
 

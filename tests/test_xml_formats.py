@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from stages.corpus.formats import elan, registry, transcriber
-from stages.corpus.rows.utterance import Reading, Word
+from stages.corpus.rows.utterance import SplitContents, Word
 from tests.corpora import options, write, write_audio
 from tests.rubbish import damaged, read_rubbish
 
@@ -90,12 +90,12 @@ def data(tmp_path) -> Path:
     return tmp_path / "data"
 
 
-def read(data: Path, name: str, content: str | bytes, **changes) -> Reading:
+def read(data: Path, name: str, content: str | bytes, **changes) -> SplitContents:
     write(data / "train" / name, content)
     return registry.read_split(data, "train", options(**changes))
 
 
-def reasons(found: Reading) -> list[str]:
+def reasons(found: SplitContents) -> list[str]:
     return [row.reason for row in found.refusals]
 
 

@@ -7,7 +7,7 @@ pipeline's own models; writes nothing.
 import argparse
 
 from stages.common import params
-from stages.common.errors import told_plainly
+from stages.common.errors import exit_on_user_error
 from stages.decoding import transcription
 from stages.records import paths, shards
 from stages.records.transcripts import Transcript
@@ -17,7 +17,7 @@ from stages.whisper.quiet import quiet_transformers
 from tools import sources
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

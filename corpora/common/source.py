@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
-from stages.common.errors import UserError, said
+from stages.common.errors import UserError, first_lines
 
 BROKEN_ARCHIVE = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
 BLOCK_BYTES = 1 << 20
@@ -90,7 +90,9 @@ def _read_archive(
                     yield name, _content(archive, member, source)
             _read_to_end(archive)
     except BROKEN_ARCHIVE as error:
-        raise UserError(f"{source} is no tar archive, or truncated or corrupt ({said(error)}); get it again") from None
+        raise UserError(
+            f"{source} is no tar archive, or truncated or corrupt ({first_lines(error)}); get it again"
+        ) from None
     if not roots:
         raise _no_corpus(source, top_folders)
 

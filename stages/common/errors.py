@@ -11,7 +11,7 @@ class UserError(Exception):
     """Bad input, parameters or environment. The message names the file, line or key, and what to do."""
 
 
-def told_plainly(main: Callable[..., None]) -> Callable[..., None]:
+def exit_on_user_error(main: Callable[..., None]) -> Callable[..., None]:
     """Decorate a stage's `main`: a UserError ends the process with status 1 and its message alone on stderr.
 
     Ctrl-C ends it with one line, too.
@@ -30,7 +30,7 @@ def told_plainly(main: Callable[..., None]) -> Callable[..., None]:
     return wrapper
 
 
-def said(error: Exception, lines: int = 1) -> str:
+def first_lines(error: Exception, lines: int = 1) -> str:
     """What a library's error says, in one line: its first lines that are not empty, or its type if there are none."""
     found = [line.strip() for line in str(error).splitlines() if line.strip()]
     return " ".join(found[:lines]) or type(error).__name__

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stages.common.errors import UserError
 from stages.common.text_table import aligned
-from stages.corpus.rows.utterance import Reading
+from stages.corpus.rows.utterance import SplitContents
 from stages.records.shards import Clip
 
 HEADER = ("split", "utterances", "minutes", "speakers", "refused", "left out", "audio without transcript")
@@ -18,7 +18,7 @@ EXPECTED = frozenset(
 )
 
 
-def check_refused(reading: Reading, kept: int, rejected: Path) -> None:
+def check_refused(reading: SplitContents, kept: int, rejected: Path) -> None:
     """Raises UserError where over max_refused of a split's utterances is broken, or nothing is left of it."""
     share = reading.options.max_refused
     broken = [row for row in reading.refusals if row.reason not in EXPECTED]
@@ -32,7 +32,7 @@ def check_refused(reading: Reading, kept: int, rejected: Path) -> None:
     )
 
 
-def told(readings: dict[str, Reading], clips: dict[str, list[Clip]], rejected: Path) -> str:
+def describe(readings: dict[str, SplitContents], clips: dict[str, list[Clip]], rejected: Path) -> str:
     """An aligned table of the splits, with notes."""
     rows, notes = [HEADER], []
     for split, reading in readings.items():
@@ -44,7 +44,7 @@ def told(readings: dict[str, Reading], clips: dict[str, list[Clip]], rejected: P
     return "\n".join([aligned(rows, names=1), *notes])
 
 
-def _notes(reading: Reading, clips: list[Clip], rejected: Path) -> list[str]:
+def _notes(reading: SplitContents, clips: list[Clip], rejected: Path) -> list[str]:
     notes = []
     if reading.refusals:
         notes.append(f"refused: {_counted(row.reason for row in reading.refusals)} (see {rejected})")
@@ -59,7 +59,7 @@ def _notes(reading: Reading, clips: list[Clip], rejected: Path) -> list[str]:
     return notes
 
 
-def _marks(reading: Reading) -> str:
+def _marks(reading: SplitContents) -> str:
     """The most frequent unknown marks, with what to do about them; "" without any."""
     if not reading.unknown_markup:
         return ""

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from stages.corpus.rows.utterance import Reading
+from stages.corpus.rows.utterance import SplitContents
 from stages.records import seen_texts
 from stages.records.paths import TRAINING_SPLITS
 from stages.records.shards import Clip
@@ -17,7 +17,7 @@ UNKNOWN = "unknown"
 ADULT = 18  # years; older speakers are one row of the card
 
 
-def write(clips: dict[str, list[Clip]], readings: dict[str, Reading]) -> None:
+def write(clips: dict[str, list[Clip]], readings: dict[str, SplitContents]) -> None:
     """Write both files. Only numbers, and no name of a person, tier or file: the card is kept in git.
 
     seen_texts, of every evaluation set, are its utterances with a text of the train split: of all of it, whatever
@@ -32,7 +32,7 @@ def write(clips: dict[str, list[Clip]], readings: dict[str, Reading]) -> None:
     _draw(clips)
 
 
-def _of_split(clips: list[Clip], reading: Reading) -> dict:
+def _of_split(clips: list[Clip], reading: SplitContents) -> dict:
     return _amount(clips) | {
         "refused": dict(Counter(row.reason for row in reading.refusals)),
         "left_out": sum(reading.left_out.values()),

@@ -14,7 +14,7 @@ import xxhash
 from stages.common.params import Preprocess
 from stages.corpus.rows.utterance import Refused, Utterance
 from stages.cutting import audio
-from stages.cutting.timeline import Neighbours
+from stages.cutting.timeline import SpeechTimeline
 from stages.records import shards
 from stages.records.units import Seconds
 
@@ -65,7 +65,7 @@ def cut_recording(recording: Recording, options: Preprocess, for_training: bool)
     `for_training`: the window's length and the filters hold. Evaluation sets are not filtered, and keep what is longer
     than the window: without them every model would be flattered.
     """
-    neighbours = Neighbours(recording.spans)
+    neighbours = SpeechTimeline(recording.spans)
     by_channel = sorted(recording.rows, key=lambda row: row.channel or 0)  # None: preprocess.channel says
     for channel, rows in groupby(by_channel, lambda row: row.channel):
         rows = list(rows)
@@ -93,7 +93,7 @@ def _cut(
     row: Utterance,
     decoded: audio.Recording,
     whole: str,
-    neighbours: Neighbours,
+    neighbours: SpeechTimeline,
     options: Preprocess,
     for_training: bool,
 ) -> Cut:
@@ -106,7 +106,9 @@ def _cut(
     audio.check_audible(heard)  # without the context, which may be loud
     samples = heard
     if row.start is not None:
-        samples = audio.cut(decoded.samples, *neighbours.widened(start, end, options.context_seconds, decoded.seconds))
+        samples = audio.cut(
+            decoded.samples, *neighbours.with_context(start, end, options.context_seconds, decoded.seconds)
+        )
         overlap = neighbours.overlap(start, end)
         if overlap > 0:
             flags.append("overlap")

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from stages.common.params import Preprocess
 from stages.corpus.markup import cleaning
-from stages.corpus.rows.utterance import Reading, Utterance, Word
-from stages.cutting.timeline import Neighbours
+from stages.corpus.rows.utterance import SplitContents, Utterance, Word
+from stages.cutting.timeline import SpeechTimeline
 from stages.records.units import Seconds
 
 SHORTEST_PIECE: Seconds = 1.0  # where there is a choice
 
 
-def split_long(reading: Reading) -> None:
+def split_long(reading: SplitContents) -> None:
     """Split cleaned utterances of more than max_seconds at the largest gaps between their words.
 
     Those without word times, or with word times of other words, stay as they are: audio is never cut under its text.
@@ -102,19 +102,19 @@ def _bare(token: str) -> str:
     return re.sub(r"[\W_]+", "", token.lower())
 
 
-def _replace_span(reading: Reading, row: Utterance, pieces: list[Utterance]) -> None:
+def _replace_span(reading: SplitContents, row: Utterance, pieces: list[Utterance]) -> None:
     spans = reading.spans[row.audio]
     spans.remove((row.start, float("inf") if row.end is None else row.end))
     spans += [(piece.start, piece.end) for piece in pieces]
 
 
-def merge_neighbours(reading: Reading) -> None:
+def merge_neighbours(reading: SplitContents) -> None:
     """Join utterances of a speaker within merge_gap_seconds of each other, up to max_seconds, if nobody speaks between.
 
     One-word turns are too short for Whisper to have any context; published recipes join them to 15 or 30 s.
     """
     options = reading.options
-    neighbours = {audio: Neighbours(spans) for audio, spans in reading.spans.items()}
+    neighbours = {audio: SpeechTimeline(spans) for audio, spans in reading.spans.items()}
     merged: list[Utterance] = []
     last_of: dict[tuple, int] = {}  # the speaker's last utterance in a recording
     for row in sorted(reading.utterances, key=lambda row: (row.source, row.start or 0.0)):

@@ -6,7 +6,7 @@ from itertools import accumulate
 from stages.records.units import Seconds
 
 
-class Neighbours:
+class SpeechTimeline:
     """The annotated stretches of one recording: to keep the context of one out of the others, and to see overlaps."""
 
     def __init__(self, spans: list[tuple[Seconds, Seconds]]):
@@ -26,7 +26,9 @@ class Neighbours:
         ]
         self._doubled_before = list(accumulate(lengths, initial=0.0))
 
-    def widened(self, start: Seconds, end: Seconds, context: Seconds, duration: Seconds) -> tuple[Seconds, Seconds]:
+    def with_context(
+        self, start: Seconds, end: Seconds, context: Seconds, duration: Seconds
+    ) -> tuple[Seconds, Seconds]:
         """Add up to `context` on both sides, but nothing of a neighbour, even an overlapping one, or beyond the file.
 
         What lies inside the stretch itself, such as a tier of its words, is no neighbour.

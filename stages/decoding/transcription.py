@@ -53,7 +53,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Hypothesis:
     """What a model heard."""
 
     text: str  # as the model wrote it, special tokens removed
@@ -61,12 +61,12 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class Segment:
     """What a model heard in a part of a recording."""
 
     start: Seconds
     end: Seconds
-    answer: Answer
+    answer: Hypothesis
 
 
 def prepare(checkpoint: Checkpoint, settings: Params) -> Decoder:
@@ -114,7 +114,7 @@ def transcribe_split(
             progress.update()
 
 
-def _transcript(split: str, clip: Clip, answer: Answer) -> Transcript:
+def _transcript(split: str, clip: Clip, answer: Hypothesis) -> Transcript:
     heard = {"hypothesis": answer.text, "log_probability": answer.log_probability}
     ratio = round(compression_ratio(answer.text), DIGITS)
     return Transcript(split=split, id=clip.id, reference=clip.text, compression_ratio=ratio, **heard)
@@ -135,7 +135,7 @@ def _batches(decoder: Decoder, durations: Sequence[Seconds]) -> Iterator[list[in
     return batching.batches(durations, decoder.settings.batch_seconds, at_least)
 
 
-def transcribe(decoder: Decoder, clips: list[np.ndarray]) -> list[Answer]:
+def transcribe(decoder: Decoder, clips: list[np.ndarray]) -> list[Hypothesis]:
     """Transcribe clips that fit together in memory, none longer than the window.
 
     Parameters
@@ -145,7 +145,7 @@ def transcribe(decoder: Decoder, clips: list[np.ndarray]) -> list[Answer]:
     return _answers(decoder, _inputs(decoder, clips))
 
 
-def transcribe_recording(decoder: Decoder, samples: np.ndarray) -> list[Stretch]:
+def transcribe_recording(decoder: Decoder, samples: np.ndarray) -> list[Segment]:
     """Transcribe a recording of any length; one that is longer than the window is cut at pauses.
 
     Parameters
@@ -157,22 +157,22 @@ def transcribe_recording(decoder: Decoder, samples: np.ndarray) -> list[Stretch]
         spans = pauses.cut(samples, STRETCH_SHARE * decoder.window)
     # For what is not audible, Whisper invents words.
     audible = [index for index, (start, end) in enumerate(spans) if np.abs(samples[start:end]).max() >= SILENCE]
-    answers = [Answer("", None)] * len(spans)
+    answers = [Hypothesis("", None)] * len(spans)
     for batch in _batches(decoder, [(spans[index][1] - spans[index][0]) / SAMPLE_RATE for index in audible]):
         chosen = [audible[place] for place in batch]
         heard = transcribe(decoder, [samples[slice(*spans[index])] for index in chosen])
         for index, answer in zip(chosen, heard, strict=True):
             answers[index] = answer
     seconds = [(start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in spans]
-    return [Stretch(*span, answer) for span, answer in zip(seconds, answers, strict=True)]
+    return [Segment(*span, answer) for span, answer in zip(seconds, answers, strict=True)]
 
 
-def _joined(stretches: list[Stretch]) -> Answer:
+def _joined(stretches: list[Segment]) -> Hypothesis:
     answers = [stretch.answer for stretch in stretches if stretch.answer.log_probability is not None]
     if not answers:
-        return Answer("", None)
+        return Hypothesis("", None)
     mean = sum(answer.log_probability for answer in answers) / len(answers)
-    return Answer(" ".join(answer.text for answer in answers if answer.text), round(mean, DIGITS))
+    return Hypothesis(" ".join(answer.text for answer in answers if answer.text), round(mean, DIGITS))
 
 
 def _inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:
@@ -183,7 +183,7 @@ def _inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:
     return Inputs(features.batch(spectrograms, extractor, checkpoint.audio_context), limits)
 
 
-def _answers(decoder: Decoder, inputs: Inputs) -> list[Answer]:
+def _answers(decoder: Decoder, inputs: Inputs) -> list[Hypothesis]:
     torch.manual_seed(decoder.settings.seed)  # for each batch anew, so that those before do not matter
     generate = _beams if decoder.settings.num_beams > 1 else _greedy
     with torch.inference_mode(), dtypes.autocast(decoder.device, decoder.precision):
@@ -191,7 +191,7 @@ def _answers(decoder: Decoder, inputs: Inputs) -> list[Answer]:
     # Each clip's own limit, so that its text does not depend on which clips it was batched with.
     tokens = [row[:limit] for row, limit in zip(tokens, inputs.limits, strict=True)]
     texts = decoder.checkpoint.processor.batch_decode(tokens, skip_special_tokens=True)
-    return [Answer(text.strip(), round(p, DIGITS)) for text, p in zip(texts, log_probabilities, strict=True)]
+    return [Hypothesis(text.strip(), round(p, DIGITS)) for text, p in zip(texts, log_probabilities, strict=True)]
 
 
 def token_limit(seconds: Seconds, decoder: Decoder) -> int:

@@ -12,7 +12,7 @@ from stages.records import paths, shards
 from stages.records.shards import Clip
 from stages.records.units import SAMPLE_RATE, Seconds
 from stages.scores import scoreboard
-from stages.scores.scoreboard import HEADLINE_SET, Answers, Board
+from stages.scores.scoreboard import HEADLINE_SET, Results, SetResults
 from stages.wer import alignment
 from stages.wer.alignment import Word
 from stages.wer.normalisers import Normaliser
@@ -21,7 +21,7 @@ LONGEST: Seconds = 60.0  # of a recording that is put into the page
 
 
 @dataclass(frozen=True)
-class Heard:
+class ModelOutput:
     """What one model made of an utterance."""
 
     model: str
@@ -39,7 +39,7 @@ class Example:
     age: str
     reference: str
     spoken: int  # words in the reference
-    heard: list[Heard]
+    heard: list[ModelOutput]
     sound: str | None  # data: URL of an MP3; None: not wanted
     cut: bool  # only the beginning of the sound is there
 
@@ -55,7 +55,7 @@ def most_improved(before: np.ndarray, after: np.ndarray, count: int) -> list[int
     return worst(np.maximum(before - after, 0), count)
 
 
-def examples(board: Board, chosen: list[int], normalise: Normaliser, sound: bool) -> Iterator[Example]:
+def examples(board: Results, chosen: list[int], normalise: Normaliser, sound: bool) -> Iterator[Example]:
     """Utterances of the headline set by their places in it.
 
     Parameters
@@ -78,10 +78,10 @@ def examples(board: Board, chosen: list[int], normalise: Normaliser, sound: bool
         )
 
 
-def _heard(name: str, answers: Answers, index: int, normalise: Normaliser) -> Heard:
+def _heard(name: str, answers: SetResults, index: int, normalise: Normaliser) -> ModelOutput:
     row = answers.transcripts[index]
     words = alignment.words(row.reference, row.hypothesis, normalise)
-    return Heard(name, int(answers.errors.errors[index]), words, row.hypothesis, row.log_probability)
+    return ModelOutput(name, int(answers.errors.errors[index]), words, row.hypothesis, row.log_probability)
 
 
 def _mp3(samples: np.ndarray) -> str:

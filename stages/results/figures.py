@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from stages.common.errors import UserError
 from stages.scores import scoreboard
-from stages.scores.scoreboard import HEADLINE_SET, Board
+from stages.scores.scoreboard import HEADLINE_SET, Results
 
 FOLDER = Path("metrics/figures")
 SIZE = (5.4, 3.2)  # inches: legible on a phone without zooming
@@ -38,7 +38,7 @@ STYLE = {
 }
 
 
-def draw_all(content: dict, slices: dict, curves: dict[str, list[dict]], board: Board) -> dict[str, Figure]:
+def draw_all(content: dict, slices: dict, curves: dict[str, list[dict]], board: Results) -> dict[str, Figure]:
     """Every figure by its name.
 
     Parameters
@@ -162,7 +162,7 @@ def _errors(content: dict) -> Figure:
     return figure
 
 
-def _insertions(board: Board) -> Figure:
+def _insertions(board: Results) -> Figure:
     figure, axes = _axes(f"insertions in 1000 spoken words, {HEADLINE_SET}", "where in the utterance")
     labels = [f"{100 * part // POSITIONS}" for part in range(POSITIONS)]
     for name, sets in board.items():

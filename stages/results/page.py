@@ -9,7 +9,7 @@ from stages.common import params
 from stages.results import examples, findings
 from stages.runtime import cost
 from stages.scores import score_tables, scoreboard
-from stages.scores.scoreboard import HEADLINE_SET, Board
+from stages.scores.scoreboard import HEADLINE_SET, Results
 from stages.wer import normalisers
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
@@ -59,7 +59,7 @@ def corpus_row(split: str, card: dict) -> tuple[str, ...]:
     return (split, str(card["clips"]), f"{card['hours']:.2f}", *map(str, counts))
 
 
-def shown_examples(board: Board, content: dict, settings: params.Report, normalise: normalisers.Normaliser) -> dict:
+def shown_examples(board: Results, content: dict, settings: params.Report, normalise: normalisers.Normaliser) -> dict:
     """The utterances where the best model fails most, and where it gained most over the base."""
     errors = {name: sets[HEADLINE_SET].errors.errors for name, sets in board.items()}
     name = findings.best(content)

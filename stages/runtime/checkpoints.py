@@ -54,7 +54,7 @@ def code_digests(rooms: Iterable[str]) -> list[str]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def exclusive_lock(folder: Path) -> Iterator[None]:
     """Keep other runs out of a run's folder; a killed holder holds no longer.
 
     Raises
@@ -110,7 +110,7 @@ def latest(folder: Path) -> Path | None:
     return kept[-1] if kept else None
 
 
-def kept(folder: Path) -> str:
+def describe_latest(folder: Path) -> str:
     """A sentence for whose training just failed: from where it can go on.
 
     Removes nothing: every process of a training asks, and another one may still be writing a checkpoint.

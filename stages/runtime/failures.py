@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from safetensors import SafetensorError
 
-from stages.common.errors import UserError, said
+from stages.common.errors import UserError, first_lines
 from stages.runtime import checkpoints
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -18,7 +18,7 @@ MEMORY_MESSAGES = ("can't allocate memory", "not enough memory", "CUDA out of me
 
 
 @contextmanager
-def told(stage: str, more_memory: str, kept: Callable[[], str]) -> Iterator[None]:
+def explain_out_of_resources(stage: str, more_memory: str, kept: Callable[[], str]) -> Iterator[None]:
     """Turn Ctrl-C, or running out of memory or disk, into a UserError that names what to change, and what is kept.
 
     Parameters
@@ -35,7 +35,7 @@ def told(stage: str, more_memory: str, kept: Callable[[], str]) -> Iterator[None
     except (OSError, RuntimeError, SafetensorError) as error:
         if getattr(error, "errno", None) in DISK_ERRORS or _says(error, DISK_MESSAGES):
             raise UserError(
-                f"{stage}: the disk is full ({said(error)}); make room on the disk of {checkpoints.root()} and "
+                f"{stage}: the disk is full ({first_lines(error)}); make room on the disk of {checkpoints.root()} and "
                 f"of this folder, then run again. {kept()}"
             ) from None
         if _says(error, MEMORY_MESSAGES):
@@ -44,7 +44,7 @@ def told(stage: str, more_memory: str, kept: Callable[[], str]) -> Iterator[None
 
 
 def _out_of_memory(stage: str, more_memory: str, kept: Callable[[], str], error: Exception) -> UserError:
-    return UserError(f"{stage}: out of memory ({said(error)}). {more_memory} {kept()}")
+    return UserError(f"{stage}: out of memory ({first_lines(error)}). {more_memory} {kept()}")
 
 
 def _says(error: Exception, messages: tuple[str, ...]) -> bool:

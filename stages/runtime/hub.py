@@ -16,7 +16,7 @@ from huggingface_hub.errors import (  # HTTPError: of whichever HTTP library thi
     RevisionNotFoundError,
 )
 
-from stages.common.errors import UserError, said
+from stages.common.errors import UserError, first_lines
 from stages.common.files import sha256
 
 WANTED = ("*.json", "*.txt", "model.safetensors", "model-*-of-*.safetensors", "adapter_model.safetensors")
@@ -39,7 +39,7 @@ def download(name: str, revision: str | None, target: Path) -> str:
     UserError
         No such model or commit, no access, no network, or a damaged file; says which, and what to do.
     """
-    with _told(name, revision):
+    with _translate_errors(name, revision):
         listing = HfApi().model_info(name, revision=revision, files_metadata=True)
         snapshot_download(name, revision=listing.sha, allow_patterns=list(WANTED), local_dir=target)
     shutil.rmtree(target / ".cache", ignore_errors=True)  # the client's notes, with times in them
@@ -54,7 +54,7 @@ def cached(name: str, revision: str | None) -> Path:
     -------
     The folder, which is called as the commit.
     """
-    with _told(name, revision):
+    with _translate_errors(name, revision):
         try:
             listing = HfApi().model_info(name, revision=revision, files_metadata=True)
         except HTTPError as error:
@@ -68,7 +68,7 @@ def cached(name: str, revision: str | None) -> Path:
 
 
 @contextmanager
-def _told(name: str, revision: str | None) -> Iterator[None]:
+def _translate_errors(name: str, revision: str | None) -> Iterator[None]:
     """Turn what the client says into a UserError."""
     try:
         yield
@@ -82,7 +82,7 @@ def _told(name: str, revision: str | None) -> Iterator[None]:
         raise UserError(f"model {name!r} has no commit {revision!r} on the hub") from None
     except (HTTPError, LocalEntryNotFoundError, OSError) as error:
         raise UserError(
-            f"cannot fetch {name!r} from the model hub ({said(error)}); check the network, or run 'dvc pull "
+            f"cannot fetch {name!r} from the model hub ({first_lines(error)}); check the network, or run 'dvc pull "
             "models/base' if somebody has pushed it, or set base_model to a local folder"
         ) from None
 

@@ -21,7 +21,7 @@ from stages.runtime import devices, lifeline
 STAGE_PROCESS = "STAGE_PROCESS"  # environment variable: tells a started process which one to end with
 
 
-def spread(command: Sequence[str], runtime: Runtime) -> bool:
+def relaunch_with_accelerate(command: Sequence[str], runtime: Runtime) -> bool:
     """Run `python -m command` in as many processes as are wanted, and wait for them.
 
     Returns
@@ -68,9 +68,16 @@ def _launcher(runtime: Runtime) -> list[str]:
     if processes == 1:
         return []
     # --multi_gpu is what accelerate calls its torchrun; the processes choose their own device.
-    said = ["--num_machines", "1", "--main_process_port", "0", "--mixed_precision", "no", "--dynamo_backend", "no"]
+    fixed_options = "--num_machines 1 --main_process_port 0 --mixed_precision no --dynamo_backend no".split()
     threads = max(1, len(os.sched_getaffinity(0)) // processes) if hasattr(os, "sched_getaffinity") else 1
-    return ["--multi_gpu", "--num_processes", str(processes), *said, "--num_cpu_threads_per_process", str(threads)]
+    return [
+        "--multi_gpu",
+        "--num_processes",
+        str(processes),
+        *fixed_options,
+        "--num_cpu_threads_per_process",
+        str(threads),
+    ]
 
 
 def _config(path: str) -> dict:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from fsspec.core import url_to_fs
 
-from stages.common.errors import UserError, said
+from stages.common.errors import UserError, first_lines
 from stages.runtime import checkpoints
 
 # S3 clients by default try for minutes; the next checkpoint comes anyway.
@@ -59,8 +59,8 @@ class Mirror:
             raise
         except Exception as error:  # each kind of storage has its own, which have nothing in common
             raise UserError(
-                f"runtime.checkpoint_mirror: {self.url} cannot be read ({said(error)}); check the network and the "
-                "credentials, or set it to null"
+                f"runtime.checkpoint_mirror: {self.url} cannot be read ({first_lines(error)}); check the network and "
+                "the credentials, or set it to null"
             ) from None
 
     def _fetch(self, name: str, folder: Path) -> None:
@@ -117,9 +117,8 @@ class Mirror:
             try:
                 self._send(wanted)
             except Exception as error:  # whatever the storage raises
-                print(
-                    f"{self.url}: checkpoint not mirrored ({said(error)}); training goes on, the next one tries again"
-                )
+                problem = f"checkpoint not mirrored ({first_lines(error)})"
+                print(f"{self.url}: {problem}; training continues, the next one tries again")
             with self._lock:
                 if self._latest is wanted:
                     # Under the lock: a request that comes from now on starts the sender anew.
@@ -159,4 +158,4 @@ class Mirror:
             for name in self._all():
                 self._remove(name)
         except Exception as error:
-            print(f"{self.url}: checkpoints not removed ({said(error)}); they are of no more use")
+            print(f"{self.url}: checkpoints not removed ({first_lines(error)}); they are of no more use")

@@ -39,7 +39,7 @@ SEEN, UNSEEN = "seen", "unseen"  # the slices by text: was it trained on?
 
 
 @dataclass(frozen=True)
-class Answers:
+class SetResults:
     """What one model answered on one evaluation set, aligned under Whisper's normaliser."""
 
     clips: list[Clip]
@@ -47,7 +47,7 @@ class Answers:
     errors: UtteranceErrors
 
 
-Board = dict[str, dict[str, Answers]]  # model -> evaluation set
+Results = dict[str, dict[str, SetResults]]  # model -> evaluation set
 
 
 def read_clips() -> dict[str, list[Clip]]:
@@ -55,14 +55,14 @@ def read_clips() -> dict[str, list[Clip]]:
     return {folder.name: shards.read_manifest(folder) for folder in shards.evaluation_sets()}
 
 
-def read_board(normalise: Normaliser) -> Board:
+def read_results(normalise: Normaliser) -> Results:
     """What the pipeline's models answered on every evaluation set."""
     clips = read_clips()
     files = {name: paths.TRANSCRIPTS / f"{name}.jsonl" for name in MODELS}
     return {name: answers(transcripts.read_transcripts(path), clips, normalise) for name, path in files.items()}
 
 
-def answers(rows: Iterable[Transcript], clips: dict[str, list[Clip]], normalise: Normaliser) -> dict[str, Answers]:
+def answers(rows: Iterable[Transcript], clips: dict[str, list[Clip]], normalise: Normaliser) -> dict[str, SetResults]:
     """Put one model's transcripts beside the clips of each evaluation set, the headline set first.
 
     Parameters
@@ -81,11 +81,11 @@ def answers(rows: Iterable[Transcript], clips: dict[str, list[Clip]], normalise:
     for name in sorted(clips, key=lambda name: (name != HEADLINE_SET, name)):
         found = [by_id[name, clip.id] for clip in clips[name]]
         texts = ([getattr(row, field) for row in found] for field in ("reference", "hypothesis"))
-        board[name] = Answers(clips[name], found, align(*texts, normalise))
+        board[name] = SetResults(clips[name], found, align(*texts, normalise))
     return board
 
 
-def figures(board: Board, rules: dict[str, Normaliser]) -> dict:
+def figures(board: Results, rules: dict[str, Normaliser]) -> dict:
     """The contents of scores.json: every model's block, the headline set's figures at its top; then the comparisons."""
     content: dict = {}
     for name, sets in board.items():
@@ -121,7 +121,7 @@ def headline(content: dict) -> dict:
     return short
 
 
-def slices(board: Board, trained: set[str] | None = None) -> dict:
+def slices(board: Results, trained: set[str] | None = None) -> dict:
     """The contents of slices.json: model -> evaluation set -> what it is cut by -> slice -> figures.
 
     Parameters
@@ -131,7 +131,7 @@ def slices(board: Board, trained: set[str] | None = None) -> dict:
     return {name: {key: _slices(found, trained) for key, found in sets.items()} for name, sets in board.items()}
 
 
-def _set_figures(found: Answers, base: Answers | None, rules: dict[str, Normaliser]) -> dict:
+def _set_figures(found: SetResults, base: SetResults | None, rules: dict[str, Normaliser]) -> dict:
     texts = [row.reference for row in found.transcripts], [row.hypothesis for row in found.transcripts]
     known = {"whisper": found.errors}
     counts = {key: error_counts.count_errors(*texts, rule, known.get(key)) for key, rule in rules.items()}
@@ -144,7 +144,7 @@ def _set_figures(found: Answers, base: Answers | None, rules: dict[str, Normalis
     return block
 
 
-def rates(found: Answers, chosen: np.ndarray) -> dict[str, float | int]:
+def rates(found: SetResults, chosen: np.ndarray) -> dict[str, float | int]:
     """WER with its interval, and counts, of some utterances; no rate where there is no reference word.
 
     Parameters
@@ -163,25 +163,25 @@ def rates(found: Answers, chosen: np.ndarray) -> dict[str, float | int]:
     return block | {"speakers": distinct, "utterances": len(words), "words": int(words.sum())}
 
 
-def literature_filter(base: Answers) -> np.ndarray:
+def literature_filter(base: SetResults) -> np.ndarray:
     """Places of the utterances that the literature scores: not too short, and not too hard for the base."""
     words = base.errors.words
     return np.flatnonzero((words >= LITERATURE_WORDS) & (base.errors.errors <= LITERATURE_BASE_WER * words))
 
 
-def _empty(found: Answers) -> int:
+def _empty(found: SetResults) -> int:
     """Utterances with words where the model heard none."""
     return int(np.count_nonzero((found.errors.words > 0) & (found.errors.answered == 0)))
 
 
-def _runaway(found: Answers) -> int:
+def _runaway(found: SetResults) -> int:
     """Utterances where the model said far more than was said, or repeated itself."""
     longer = found.errors.answered > RUNAWAY_RATIO * np.maximum(found.errors.words, 1)
     repeating = [row.compression_ratio > RUNAWAY_COMPRESSION for row in found.transcripts]
     return int(np.count_nonzero(longer | np.array(repeating)))
 
 
-def _comparisons(board: Board, name: str) -> dict[str, dict[str, float]]:
+def _comparisons(board: Results, name: str) -> dict[str, dict[str, float]]:
     """Every model against every earlier one on one evaluation set: "lora_minus_base" and so on."""
     compared = {}
     for first, second in combinations(board, 2):
@@ -204,7 +204,7 @@ def _rounded(found: Difference) -> dict[str, float]:
     return {key: round(value, DIGITS) for key, value in values.items()}
 
 
-def _slices(found: Answers, trained: set[str] | None) -> dict:
+def _slices(found: SetResults, trained: set[str] | None) -> dict:
     ages = _cut(found, age_group)
     known = [block["wer"] for group, block in ages.items() if group != UNKNOWN and "wer" in block]
     macro = {"age_macro_wer": round(float(np.mean(known)), DIGITS)} if known else {}
@@ -219,7 +219,7 @@ def _slices(found: Answers, trained: set[str] | None) -> dict:
     return cut
 
 
-def _cut(found: Answers, group: Callable[[Clip], str]) -> dict[str, dict]:
+def _cut(found: SetResults, group: Callable[[Clip], str]) -> dict[str, dict]:
     """Figures of each group of clips, in the order of their names as people count."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, clip in enumerate(found.clips):

@@ -6,6 +6,7 @@ several processes train together, each runs this, and the first one writes.
 
 import contextlib
 import csv
+import functools
 import os
 import shutil
 from collections.abc import Callable
@@ -29,7 +30,7 @@ from stages.records import paths
 from stages.runtime import checkpoints, cost, devices, failures, trackers
 from stages.runtime.mirror import Mirror
 from stages.training import dataset, feature_cache, loss, shared_memory, strategies, trainer_options
-from stages.training.trainer import Keeper, SpeechTrainer
+from stages.training.trainer import CheckpointCallback, SpeechTrainer
 from stages.wer import error_counts, normalisers
 from stages.whisper import dtypes, model
 
@@ -60,14 +61,17 @@ def run(strategy: str, settings: Params) -> None:
     trackers.set_up(settings.runtime, folder)
     with contextlib.ExitStack() as stack:
         if process.is_main_process:
-            stack.enter_context(checkpoints.held(folder))
+            stack.enter_context(checkpoints.exclusive_lock(folder))
             figures = stack.enter_context(cost.measured(stage, device))
-        stack.enter_context(failures.told(stage, more_memory(settings), lambda: checkpoints.kept(folder)))
+        described = functools.partial(checkpoints.describe_latest, folder)
+        stack.enter_context(failures.explain_out_of_resources(stage, more_memory(settings), described))
         mirror = open_mirror(settings, folder) if process.is_main_process else None
         train, minutes = settings.train, settings.runtime.checkpoint_minutes
-        keeper = Keeper(folder, minutes, train.evaluations_per_epoch, train.average_share, mirror)
+        checkpoint_callback = CheckpointCallback(
+            folder, minutes, train.evaluations_per_epoch, train.average_share, mirror
+        )
         tuned = strategies.make_trainable(prepared_base(settings), strategy, settings)
-        trainer = make_trainer(tuned, settings, section.learning_rate, keeper, digests)
+        trainer = make_trainer(tuned, settings, section.learning_rate, checkpoint_callback, digests)
         if trainer.is_fsdp_enabled and train.average_share:
             raise UserError("params.yaml: train.average_share must be 0 under FSDP, which splits the weights up")
         announce(stage, tuned, trainer, settings.runtime)
@@ -97,7 +101,7 @@ def prepared_base(settings: Params) -> WhisperForConditionalGeneration:
     model.set_language(base, settings.language)
     if settings.train.audio_context == "utterance":
         model.encode_at_own_length(base)
-    loss.learn_by_token(base)
+    loss.use_token_mean_loss(base)
     return base
 
 
@@ -110,7 +114,9 @@ def open_mirror(settings: Params, folder: Path) -> Mirror | None:
     return mirror
 
 
-def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, digests: dict[str, str]):
+def make_trainer(
+    tuned, settings: Params, learning_rate: float, checkpoint_callback: CheckpointCallback, digests: dict[str, str]
+):
     """Set up the trainer: data, batches by seconds, early stopping and best checkpoint by dev WER.
 
     Parameters
@@ -138,7 +144,7 @@ def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, 
     return SpeechTrainer(
         model=tuned,
         args=trainer_options.training_arguments(
-            settings, learning_rate, batches, clips["dev"], positions, keeper.folder
+            settings, learning_rate, batches, clips["dev"], positions, checkpoint_callback.folder
         ),
         data_collator=dataset.Collator(processor, train.audio_context, len(prompt)),
         train_dataset=clips["train"],
@@ -146,7 +152,7 @@ def make_trainer(tuned, settings: Params, learning_rate: float, keeper: Keeper, 
         compute_metrics=word_error_rate(processor, settings.language),
         callbacks=[EarlyStoppingCallback(early_stopping_patience=train.patience)],
         batches=batches,
-        keeper=keeper,
+        checkpoint_callback=checkpoint_callback,
     )
 
 

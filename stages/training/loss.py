@@ -10,7 +10,7 @@ from transformers.modeling_outputs import Seq2SeqLMOutput
 IGNORED = -100  # label that adds nothing to the loss (PyTorch's cross entropy)
 
 
-def learn_by_token(model: WhisperForConditionalGeneration) -> None:
+def use_token_mean_loss(model: WhisperForConditionalGeneration) -> None:
     """Make forward(labels=...) return the loss alone, computed where there is a label; in place.
 
     Whisper's own forward projects padding and prompt onto the vocabulary as well, which for short utterances is more

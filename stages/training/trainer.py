@@ -45,14 +45,14 @@ class Progress:
 class SpeechTrainer(Seq2SeqTrainer):
     """Trains on `batches` of `train_dataset`; makes its dev set's loss and WER part of `state.log_history`."""
 
-    def __init__(self, *, batches: Batches, keeper: "Keeper", **kwargs):
+    def __init__(self, *, batches: Batches, checkpoint_callback: "CheckpointCallback", **kwargs):
         super().__init__(**kwargs)
         self.batches = batches
         spoken = map(len, self.eval_dataset.table["tokens"])
         self.tokens_a_clip = sum(spoken) / len(self.eval_dataset) - self.data_collator.prompt_length  # in dev
-        self.progress, self.average = keeper.progress, keeper.average
-        keeper.trainer = self
-        self.add_callback(keeper)
+        self.progress, self.average = checkpoint_callback.progress, checkpoint_callback.average
+        checkpoint_callback.trainer = self
+        self.add_callback(checkpoint_callback)
         self.training_log = TrainingLog(Path(self.args.output_dir).parent.name)
         self.remove_callback(PrinterCallback)  # prints Python dicts
         self.add_callback(self.training_log)
@@ -124,11 +124,11 @@ class SpeechTrainer(Seq2SeqTrainer):
             raise UserError(
                 f"{stage}: after step {self.state.global_step} the loss or the weights are no longer numbers: training "
                 f"diverged. Lower {stage}.learning_rate or train.max_grad_norm, raise train.warmup_share, or set "
-                f"train.precision to fp32. {checkpoints.kept(folder)}"
+                f"train.precision to fp32. {checkpoints.describe_latest(folder)}"
             )
 
 
-class Keeper(TrainerCallback):
+class CheckpointCallback(TrainerCallback):
     """Asks for evaluations, and for a checkpoint at each and every so many minutes; keeps the newest and the best one.
 
     Parameters

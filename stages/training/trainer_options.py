@@ -119,7 +119,7 @@ def _optimizer_options(train: Train, learning_rate: float, last_step: int) -> di
 def _evaluation_options(last_step: int) -> dict[str, object]:
     """When the dev set is evaluated and a checkpoint written, and which checkpoint is the best."""
     return {
-        # Keeper asks for each evaluation, with its log entry and checkpoint; here only the last step has one.
+        # CheckpointCallback asks for each evaluation, log entry and checkpoint; here only the last step has them.
         "eval_strategy": "steps",
         "save_strategy": "steps",
         "logging_strategy": "no",

@@ -14,7 +14,7 @@ from peft import PeftModel
 from safetensors import SafetensorError, safe_open
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
-from stages.common.errors import UserError, said
+from stages.common.errors import UserError, first_lines
 from stages.records.paths import BASE_FOLDER
 
 ADAPTER_FILE = "adapter_config.json"
@@ -80,7 +80,7 @@ def load_whisper(folder: Path) -> WhisperForConditionalGeneration:
             folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, output_loading_info=True
         )
     except (RuntimeError, ValueError, OSError, KeyError) as error:
-        raise UserError(f"{folder} cannot be loaded as a Whisper checkpoint: {said(error, lines=3)}") from None
+        raise UserError(f"{folder} cannot be loaded as a Whisper checkpoint: {first_lines(error, lines=3)}") from None
     odd = sorted([*report["missing_keys"], *report["unexpected_keys"]])
     if odd:
         raise UserError(f"{folder}: weights and config.json do not match: {', '.join(odd[:5])} ({len(odd)} in all)")
@@ -92,7 +92,9 @@ def load_processor(folder: Path) -> WhisperProcessor:
     try:
         return WhisperProcessor.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{folder}: feature extractor or tokenizer cannot be loaded: {said(error, lines=3)}") from None
+        raise UserError(
+            f"{folder}: feature extractor or tokenizer cannot be loaded: {first_lines(error, lines=3)}"
+        ) from None
 
 
 def load_checkpoint(folder: Path, base_folder: Path = BASE_FOLDER) -> Checkpoint:
@@ -116,7 +118,9 @@ def _load_adapter(folder: Path, base_folder: Path) -> PeftModel:
         with without_peft_warning():
             model = PeftModel.from_pretrained(base, folder, use_safetensors=True, local_files_only=True)
     except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
-        raise UserError(f"{folder} does not fit the base model in {base_folder}: {said(error, lines=3)}") from None
+        raise UserError(
+            f"{folder} does not fit the base model in {base_folder}: {first_lines(error, lines=3)}"
+        ) from None
     with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
         stored = len(list(file.keys()))
     expected = sum("lora_" in name for name, _ in model.named_parameters())

@@ -11,13 +11,13 @@ import sys
 from collections.abc import Iterator
 
 from stages.common import params
-from stages.common.errors import UserError, told_plainly
+from stages.common.errors import UserError, exit_on_user_error
 from tools.doctor import Finding, corpus, credentials, disk, environment, git, mirror, remote
 
 MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -15,9 +15,9 @@ def findings() -> Iterator[Finding]:
     """What would keep dvc, or a commit, from working."""
     if not shutil.which("git"):
         yield Finding("problem", "git is not installed", "install it: dvc needs it")
-    elif not _told("rev-parse", "--git-dir"):
+    elif not _run_git("rev-parse", "--git-dir"):
         yield Finding("problem", "this folder is no git repository", "git clone it, or git init; dvc needs it")
-    elif unknown := [key for key, name in IDENTITY.items() if not (os.environ.get(name) or _told("config", key))]:
+    elif unknown := [key for key, name in IDENTITY.items() if not (os.environ.get(name) or _run_git("config", key))]:
         text = (
             f"git does not know your {' and '.join(unknown)}: git commit refuses to work, and dvc exp run now and then"
         )
@@ -27,10 +27,10 @@ def findings() -> Iterator[Finding]:
 
 def tracked() -> list[str]:
     """The files that git tracks; none where there is no repository."""
-    return list(filter(None, _told("ls-files", "-z").split("\0")))
+    return list(filter(None, _run_git("ls-files", "-z").split("\0")))
 
 
-def _told(*command: str) -> str:
+def _run_git(*command: str) -> str:
     """What git answers; nothing where it cannot."""
     try:
         done = subprocess.run(["git", *command], capture_output=True, check=False)

@@ -17,7 +17,7 @@ from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.repo import Repo
 from tqdm import tqdm
 
-from stages.common.errors import said
+from stages.common.errors import first_lines
 from tools.doctor import Finding
 
 AUTHORS = "s3://asr-finetuning-data-2025/"
@@ -95,7 +95,7 @@ def _objects(repo: Repo, name: str, url: str, read: bool) -> Iterator[Finding]:
         yield Finding("problem", f"remote {name!r} cannot be used: {error}", "see dvc remote list, and .dvc/config")
         return
     except Exception as error:  # every remote's library has errors of its own; whichever it is, it is the finding
-        yield Finding("problem", f"remote {name!r}, {url}: {said(error)}", _cure(error, name))
+        yield Finding("problem", f"remote {name!r}, {url}: {first_lines(error)}", _cure(error, name))
         return
     yield Finding("ok", f"remote {name!r}, {url}: answers, and holds {len(held)} objects")
     missing, there = [], []

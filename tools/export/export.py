@@ -21,7 +21,7 @@ from peft import PeftModel
 from transformers import WhisperForConditionalGeneration
 
 from stages.common import params
-from stages.common.errors import UserError, told_plainly
+from stages.common.errors import UserError, exit_on_user_error
 from stages.common.files import read_json
 from stages.records import paths, shards
 from stages.records.paths import CORPUS_FILE, MODELS, SCORES_FILE, SLICES_FILE
@@ -54,7 +54,7 @@ class Options:
     license: str | None = None
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     quiet_transformers()
     parser = argparse.ArgumentParser(

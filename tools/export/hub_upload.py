@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalTokenNotFoundError
 
-from stages.common.errors import UserError, said
+from stages.common.errors import UserError, first_lines
 from tools.sources import HUB_ID
 
 # Of an earlier export, which may have had other shards, or a conversion that this one has not.
@@ -26,7 +26,7 @@ def check_access(name: str) -> None:
     """
     if not HUB_ID.fullmatch(name):
         raise UserError(f"--push-to-hub {name}: a model of the hub is called YOU/NAME, such as kids-lab/whisper-lora")
-    with _told(name):
+    with _translate_errors(name):
         HfApi().whoami()
 
 
@@ -43,7 +43,7 @@ def push(export: Path, name: str, private: bool) -> str:
         No network, no permission, or the repository is there and as visible as was not asked for.
     """
     api = HfApi()
-    with _told(name):
+    with _translate_errors(name):
         api.create_repo(name, private=private, exist_ok=True)
         is_private = bool(api.model_info(name).private)
         if is_private != private:  # it was there before: then create_repo changes nothing
@@ -68,23 +68,23 @@ def _arrange(export: Path, target: Path) -> None:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def _translate_errors(name: str) -> Iterator[None]:
     """Turn what the client says into a UserError."""
     try:
         yield
     except LocalTokenNotFoundError:
         raise UserError(NOT_LOGGED_IN) from None
     except HFValidationError as error:
-        raise UserError(f"--push-to-hub {name}: {said(error)}") from None
+        raise UserError(f"--push-to-hub {name}: {first_lines(error)}") from None
     except HfHubHTTPError as error:
         status = error.response.status_code
         if status == 401:
             raise UserError(NOT_LOGGED_IN) from None
         if status == 403:
             raise UserError(f"this login may not write to {name}; take a token that may, or your own name") from None
-        raise UserError(f"the model hub did not take {name} (HTTP {status}: {said(error)})") from None
+        raise UserError(f"the model hub did not take {name} (HTTP {status}: {first_lines(error)})") from None
     except HTTPError as error:
-        raise UserError(f"cannot reach the model hub ({said(error)}); check the network") from None
+        raise UserError(f"cannot reach the model hub ({first_lines(error)}); check the network") from None
     except ValueError as error:  # the client raises nothing closer for a card that the hub does not take
         if "metadata in README.md" not in str(error):
             raise

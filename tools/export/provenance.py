@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dvc.exceptions import DvcException, NotDvcRepoError
 from dvc.repo import Repo
 
-from stages.common.errors import UserError, said
+from stages.common.errors import UserError, first_lines
 
 CODE = "stages/"  # an edit there changes no number that was measured before it
 
@@ -28,7 +28,7 @@ def check(stages: Sequence[str]) -> None:
         try:
             status = repo.status(targets=list(stages))
         except DvcException as error:  # such as another dvc at work
-            raise UserError(f"dvc status: {said(error)}") from None
+            raise UserError(f"dvc status: {first_lines(error)}") from None
     changed = [f"{path} ({stage})" for stage, path in _changed(status)]
     if changed:
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""

@@ -7,12 +7,12 @@ import argparse
 from pathlib import Path
 
 from stages.common import params
-from stages.common.errors import told_plainly
+from stages.common.errors import exit_on_user_error
 from stages.whisper.quiet import quiet_transformers
 from tools.transcribe import captions, recordings
 
 
-@told_plainly
+@exit_on_user_error
 def main() -> None:
     quiet_transformers()
     parser = argparse.ArgumentParser(

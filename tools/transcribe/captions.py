@@ -4,17 +4,17 @@ import html
 import json
 from collections.abc import Callable, Sequence
 
-from stages.decoding.transcription import Stretch
+from stages.decoding.transcription import Segment
 from stages.records.transcripts import compression_ratio
 from stages.records.units import Seconds
 
 
-def text(name: str, stretches: Sequence[Stretch]) -> str:
+def text(name: str, stretches: Sequence[Segment]) -> str:
     """A line a stretch."""
     return "".join(f"{stretch.answer.text}\n" for stretch in _spoken(stretches))
 
 
-def srt(name: str, stretches: Sequence[Stretch]) -> str:
+def srt(name: str, stretches: Sequence[Segment]) -> str:
     """SubRip; a cue a stretch."""
     cues = enumerate(_spoken(stretches), start=1)
     return "".join(
@@ -22,7 +22,7 @@ def srt(name: str, stretches: Sequence[Stretch]) -> str:
     )
 
 
-def vtt(name: str, stretches: Sequence[Stretch]) -> str:
+def vtt(name: str, stretches: Sequence[Segment]) -> str:
     """WebVTT; a cue a stretch, with what would be markup escaped."""
     cues = (
         f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{html.escape(cue.answer.text, quote=False)}\n\n"
@@ -31,7 +31,7 @@ def vtt(name: str, stretches: Sequence[Stretch]) -> str:
     return "WEBVTT\n\n" + "".join(cues)
 
 
-def as_json(name: str, stretches: Sequence[Stretch]) -> str:
+def as_json(name: str, stretches: Sequence[Segment]) -> str:
     """A JSON object on one line: the file, its text, and every stretch with what tells doubtful ones."""
     rows = [
         {
@@ -47,7 +47,7 @@ def as_json(name: str, stretches: Sequence[Stretch]) -> str:
     return json.dumps(whole, ensure_ascii=False) + "\n"
 
 
-FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Stretch]], str]]] = {  # with the ending of their files
+FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Segment]], str]]] = {  # with the ending of their files
     "text": (".txt", text),
     "srt": (".srt", srt),
     "vtt": (".vtt", vtt),
@@ -55,7 +55,7 @@ FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Stretch]], str]]] = {  # w
 }
 
 
-def _spoken(stretches: Sequence[Stretch]) -> list[Stretch]:
+def _spoken(stretches: Sequence[Segment]) -> list[Segment]:
     return [stretch for stretch in stretches if stretch.answer.text]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.session import Session, Turn
-from stages.corpus.rows.utterance import Reading, Refused
+from stages.corpus.rows.utterance import Refused, SplitContents
 
 SUFFIXES = (".txt",)
 TIME = r"-?[0-9]+(?:[.,][0-9]+)?"
@@ -34,7 +34,7 @@ def is_label_track(path: Path) -> bool:
     return 0 < len(written) <= 2 * sum(bool(LABEL.fullmatch(line)) for line in written)
 
 
-def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
+def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     """The one session of a label track."""
     turns = []
     left_out: Counter[str] = Counter()

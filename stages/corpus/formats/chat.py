@@ -20,7 +20,7 @@ import pylangacq
 
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.session import Session, Turn
-from stages.corpus.rows.utterance import Reading, Refused, Word
+from stages.corpus.rows.utterance import Refused, SplitContents, Word
 
 SUFFIXES = (".cha",)
 CONTINUED = re.compile(r"\n[ \t]+")
@@ -41,7 +41,7 @@ class Person:
     sex: str = ""
 
 
-def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
+def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     """The one session of a CHAT file.
 
     Raises

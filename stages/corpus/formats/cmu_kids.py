@@ -15,7 +15,7 @@ from pathlib import Path
 from stages.corpus.formats.text_files import whole_recording, words_in
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.utterance import Reading, Refused
+from stages.corpus.rows.utterance import Refused, SplitContents
 
 NAME = re.compile(r"([fm][a-z]{3})([0-9][a-z0-9]{2})[12]", re.IGNORECASE)
 ROW = re.compile(r"([fm][a-z]{3}[0-9][a-z0-9]{2}[12])\s+(.*)", re.IGNORECASE)
@@ -23,7 +23,7 @@ SPEAKER = re.compile(r"([fm][a-z]{3})\s+\S+\s+([0-9]{1,2}|NA)/([0-9]{1,2}|NA)\b"
 GENDERS = {"f": "female", "m": "male"}
 
 
-def read_all(files: Files, reading: Reading) -> set[Path]:
+def read_all(files: Files, reading: SplitContents) -> set[Path]:
     """Add what of the corpus there is in a split; returns the files that have been read or are its tables."""
     recordings = {path.stem.lower(): path for path in files.recordings if _is_one(path)}
     if not recordings:
@@ -63,7 +63,7 @@ def _without_id(text: str, id: str) -> str:
     return named[2] if named and named[1].lower() == id else text
 
 
-def _table(path: Path | None, files: Files, reading: Reading) -> dict[str, tuple[Path, str, int]]:
+def _table(path: Path | None, files: Files, reading: SplitContents) -> dict[str, tuple[Path, str, int]]:
     """The transcripts of transcrp.tbl: the file, the text and its line, by utterance."""
     if path is None:
         return {}
@@ -72,7 +72,7 @@ def _table(path: Path | None, files: Files, reading: Reading) -> dict[str, tuple
     return {row[1].lower(): (path, row[2], number) for number, row in rows if row}
 
 
-def _ages(path: Path | None, files: Files, reading: Reading) -> dict[str, str]:
+def _ages(path: Path | None, files: Files, reading: SplitContents) -> dict[str, str]:
     """The age in years of each speaker, or else the grade; "" where both are NA."""
     if path is None:
         return {}

@@ -15,14 +15,14 @@ from pathlib import PurePosixPath
 
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.utterance import Reading, Utterance, Word
+from stages.corpus.rows.utterance import SplitContents, Utterance, Word
 
 SUFFIX = ".ctm"
 ALTERNATIVES = ("<ALT_BEGIN>", "<ALT>", "<ALT_END>")
 NO_WORDS = ("@", "<eps>")  # of an alternative without words; of a decoder
 
 
-def read(files: Files, reading: Reading) -> None:
+def read(files: Files, reading: SplitContents) -> None:
     """Give the utterances that have no word times those of the split's CTM files."""
     words: dict[str, list[Word]] = defaultdict(list)
     places: dict[str, str] = {}  # where the first word of each recording or utterance stands
@@ -47,7 +47,7 @@ def read(files: Files, reading: Reading) -> None:
     reading.utterances = [row if row.words else _with_words(row, words, of_one) for row in reading.utterances]
 
 
-def _words(text: str, place: str, reading: Reading) -> Iterator[tuple[str, Word, int]]:
+def _words(text: str, place: str, reading: SplitContents) -> Iterator[tuple[str, Word, int]]:
     """(recording or utterance, word, line) for every line of a CTM file."""
     passed_over = False
     for number, line in enumerate(text.split("\n"), start=1):

@@ -21,7 +21,7 @@ from stages.corpus.rows import xml
 from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.files import VIDEO_SUFFIXES
 from stages.corpus.rows.session import Session, Turn
-from stages.corpus.rows.utterance import Reading, Refused, Word
+from stages.corpus.rows.utterance import Refused, SplitContents, Word
 from stages.records.units import Seconds
 
 SUFFIXES = (".eaf",)
@@ -39,7 +39,7 @@ class Tier:
     rows: list[tuple[str, str]]  # annotation id, text
 
 
-def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
+def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     """The one session of an ELAN document.
 
     Raises

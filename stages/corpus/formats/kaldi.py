@@ -19,7 +19,7 @@ from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.speakers import age_of, gender_of
-from stages.corpus.rows.utterance import Reading, Refused, Utterance
+from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.records.units import Seconds
 
 # Options that only set the form of the output and are followed by a value.
@@ -38,7 +38,7 @@ def folders(files: Files) -> list[Path]:
     return [path.parent for path in files.paths if path.name == "wav.scp" and path.with_name("text") in present]
 
 
-def read(folder: Path, files: Files, reading: Reading) -> None:
+def read(folder: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterances of one Kaldi directory."""
     tables = {
         name: _table(folder / name, files, reading)
@@ -60,7 +60,7 @@ def read(folder: Path, files: Files, reading: Reading) -> None:
             _occupy(id, tables, folder, files, reading)
 
 
-def _lines(path: Path, files: Files, reading: Reading) -> list[tuple[int, str, str]]:
+def _lines(path: Path, files: Files, reading: SplitContents) -> list[tuple[int, str, str]]:
     """(line number, first word, the rest) of each line of a Kaldi table; [] where there is no such file."""
     if not path.is_file():
         return []
@@ -71,7 +71,7 @@ def _lines(path: Path, files: Files, reading: Reading) -> list[tuple[int, str, s
     return rows
 
 
-def _table(path: Path, files: Files, reading: Reading) -> dict[str, str]:
+def _table(path: Path, files: Files, reading: SplitContents) -> dict[str, str]:
     table: dict[str, str] = {}
     for line, id, rest in _lines(path, files, reading):
         if table.setdefault(id, rest) != rest:
@@ -87,7 +87,7 @@ def _utterance(
     audio_of: Callable[[str], tuple[Path, int | None]],
     folder: Path,
     files: Files,
-    reading: Reading,
+    reading: SplitContents,
 ) -> Utterance:
     file = files.shown(folder / "text")
     place = f"{file}:{line}"
@@ -155,12 +155,12 @@ def _stated_seconds(recording: str, tables: dict) -> Seconds | None:
     return seconds if math.isfinite(seconds) else None
 
 
-def _occupy(id: str, tables: dict, folder: Path, files: Files, reading: Reading) -> None:
+def _occupy(id: str, tables: dict, folder: Path, files: Files, reading: SplitContents) -> None:
     """Somebody speaks in this segment, though nobody wrote down what."""
     with contextlib.suppress(Refused):  # it has no text: there is no utterance to refuse
         recording, start, end, _ = _segment(id, tables)
         if start is not None:
-            reading.occupy(_audio(recording, tables["wav.scp"], folder, files)[0], start, end)
+            reading.mark_speech(_audio(recording, tables["wav.scp"], folder, files)[0], start, end)
 
 
 def file_of(entry: str) -> tuple[str, int | None]:

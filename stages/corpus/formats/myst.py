@@ -11,12 +11,12 @@ from pathlib import Path
 
 from stages.corpus.formats.text_files import whole_recording, words_in
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.utterance import Reading, Refused
+from stages.corpus.rows.utterance import Refused, SplitContents
 
 NAME = re.compile(r"myst_([0-9]{6})_.+", re.IGNORECASE)
 
 
-def read_all(files: Files, reading: Reading) -> set[Path]:
+def read_all(files: Files, reading: SplitContents) -> set[Path]:
     """Add what of the corpus there is in a split; returns the files that have been read."""
     taken = set()
     for path in files.with_suffix(".trn"):

@@ -17,7 +17,7 @@ from pathlib import Path
 from stages.corpus.formats.text_files import whole_recording, words_in
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.utterance import Reading, Refused
+from stages.corpus.rows.utterance import Refused, SplitContents
 
 NAME = re.compile(r"ks[0-9a-z]{3,6}", re.IGNORECASE)
 PROMPT = re.compile(r"(\S{2})\s+\"?(.*?)\"?")
@@ -27,7 +27,7 @@ NOT_SAID = "3"
 FLAGS = {"2": ("verified-maybe",), "4": ("verified-puff",)}
 
 
-def read_all(files: Files, reading: Reading) -> set[Path]:
+def read_all(files: Files, reading: SplitContents) -> set[Path]:
     """Add what of the corpus there is in a split; returns the files that are its documents."""
     recordings = [path for path in files.recordings if _kind(path)]
     if not recordings:
@@ -62,7 +62,7 @@ def _is_document(path: Path) -> bool:
     return any(part in DOCUMENTS for part in _parts(path)[:-1])
 
 
-def _prompts(documents: set[Path], files: Files, reading: Reading) -> dict[str, tuple[Path, int, str]]:
+def _prompts(documents: set[Path], files: Files, reading: SplitContents) -> dict[str, tuple[Path, int, str]]:
     """The file, the line and the text of each prompt."""
     found = {}
     for path in sorted(path for path in documents if path.name.lower() == "all.map"):
@@ -72,7 +72,7 @@ def _prompts(documents: set[Path], files: Files, reading: Reading) -> dict[str, 
     return found
 
 
-def _verified(documents: set[Path], files: Files, reading: Reading) -> dict[str, str]:
+def _verified(documents: set[Path], files: Files, reading: SplitContents) -> dict[str, str]:
     """The code of each verified utterance."""
     found = {}
     for path in sorted(path for path in documents if path.name.lower().endswith("-verified.txt")):
@@ -89,7 +89,7 @@ def _who(audio: Path) -> dict:
     return {"id": audio.stem, "age": text, "format": "ogi-kids", "markup": "ogi"}
 
 
-def _add_scripted(audio: Path, prompts: dict, verified: dict[str, str], files: Files, reading: Reading) -> None:
+def _add_scripted(audio: Path, prompts: dict, verified: dict[str, str], files: Files, reading: SplitContents) -> None:
     reading.annotated.add(audio)
     code = verified.get(audio.stem.lower(), "")
     if code == NOT_SAID:
@@ -103,7 +103,7 @@ def _add_scripted(audio: Path, prompts: dict, verified: dict[str, str], files: F
     reading.add(whole_recording(audio, path, text, f"ogi-{audio.parent.name.lower()}", files, reading, **more))
 
 
-def _add_spontaneous(audio: Path, spoken: dict[str, Path], files: Files, reading: Reading) -> None:
+def _add_spontaneous(audio: Path, spoken: dict[str, Path], files: Files, reading: SplitContents) -> None:
     if path := spoken.get(audio.stem.lower()):  # else it is counted as untranscribed
         text = words_in(path, files, reading)
         speaker = f"ogi-{audio.parent.name.lower()}"

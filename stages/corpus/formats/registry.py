@@ -28,7 +28,7 @@ from stages.corpus.formats import (
 )
 from stages.corpus.rows import session, speakers
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.utterance import Reading, Refused, Utterance
+from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 
 # Annotated sessions, those that say more first. Each module has SUFFIXES and sessions(path, place, reading).
 SESSIONS = (chat, elan, textgrid, transcriber, stm, subtitles, audacity)
@@ -61,7 +61,7 @@ def splits(data: Path) -> list[str]:
     return sorted(names, key=lambda name: (order.get(name, 3), name))
 
 
-def read(data: Path, options: Preprocess) -> dict[str, Reading]:
+def read(data: Path, options: Preprocess) -> dict[str, SplitContents]:
     """Read the annotations of every split; no recording is opened yet.
 
     Raises
@@ -84,13 +84,13 @@ def read(data: Path, options: Preprocess) -> dict[str, Reading]:
     return readings
 
 
-def read_split(data: Path, split: str, options: Preprocess) -> Reading:
+def read_split(data: Path, split: str, options: Preprocess) -> SplitContents:
     """Read every annotation in data/<split>, sorted by recording and time.
 
     A recording that a Kaldi directory or a table names is theirs. Among files that only share its name, the one that
     says more goes first (the order of SESSIONS, then .trn before .txt); the others are passed over, with a warning.
     """
-    files, reading = Files(data / split, data), Reading(split, options)
+    files, reading = Files(data / split, data), SplitContents(split, options)
     for path in files.outside:
         reading.refuse(files.named(path), files.shown(path), None, "outside-data", "a link that leads out of data/")
     for folder in kaldi.folders(files):
@@ -119,7 +119,7 @@ def _is_session(format: ModuleType, path: Path) -> bool:
     return format is not audacity or audacity.is_label_track(path)  # its files are called .txt, like many others
 
 
-def _read_sessions(format: ModuleType, path: Path, files: Files, reading: Reading) -> None:
+def _read_sessions(format: ModuleType, path: Path, files: Files, reading: SplitContents) -> None:
     """Read one annotation file with the module of its format."""
     if not _first_for(path, files, reading):
         return
@@ -136,7 +136,7 @@ def _read_sessions(format: ModuleType, path: Path, files: Files, reading: Readin
             reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
 
 
-def _first_for(path: Path, files: Files, reading: Reading) -> bool:
+def _first_for(path: Path, files: Files, reading: SplitContents) -> bool:
     """Whether the recording of the same name is still without annotation; else a warning says what is passed over."""
     if reading.annotated.isdisjoint(files.recordings_beside(path)):
         return True
@@ -150,7 +150,7 @@ def _place_in_corpus(utterance: Utterance) -> tuple:
     return utterance.source, *times, utterance.id, utterance.text_raw, utterance.speaker, utterance.file, line
 
 
-def _with_safe_ids(reading: Reading) -> Iterator[Utterance]:
+def _with_safe_ids(reading: SplitContents) -> Iterator[Utterance]:
     """Give every utterance an id that is unique in the split and fit for a shard; refuse rows that repeat another.
 
     A row that repeats another is spoken once: it must not count as somebody who speaks over the one that is kept.

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.session import Session, Turn
-from stages.corpus.rows.utterance import Reading, Refused
+from stages.corpus.rows.utterance import Refused, SplitContents
 
 SUFFIXES = (".stm",)
 # With a comma, empty, or the two that stand alone; <breath> at the start of a text is no label.
@@ -26,7 +26,7 @@ CHANNELS = {"1": 1, "a": 1, "2": 2, "b": 2}
 GENDERS = ("f", "m", "female", "male")
 
 
-def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
+def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     """A session for each recording of an STM file, in the order of their names.
 
     Raises

@@ -25,7 +25,7 @@ from pathlib import Path
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import nfc
 from stages.corpus.rows.session import Session, Turn
-from stages.corpus.rows.utterance import Reading, Refused, Word
+from stages.corpus.rows.utterance import Refused, SplitContents, Word
 from stages.records.units import Seconds
 
 SUFFIXES = (".vtt", ".srt")
@@ -56,7 +56,7 @@ class Cue:
     rows: list[str]  # without styling, but with voices and inline times
 
 
-def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
+def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     """The one session of a subtitle file.
 
     Raises
@@ -76,7 +76,7 @@ def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
     return [Session((), turns, format, left_out=+left_out)]
 
 
-def _cues(lines: list[str], vtt: bool, place: str, reading: Reading) -> Iterator[Cue]:
+def _cues(lines: list[str], vtt: bool, place: str, reading: SplitContents) -> Iterator[Cue]:
     """From each line of times to the next.
 
     An empty line ends a WebVTT cue. In SubRip it may stand within one, and more text follows; not if that looks like
@@ -172,7 +172,7 @@ def _parts(cues: list[Cue]) -> Iterator[list[tuple[str, str]]]:
         name = speakers[-1]
 
 
-def _turns(cue: Cue, parts: list[tuple[str, str]], place: str, reading: Reading) -> Iterator[Turn]:
+def _turns(cue: Cue, parts: list[tuple[str, str]], place: str, reading: SplitContents) -> Iterator[Turn]:
     found = TIMING.fullmatch(cue.timing)
     for name, said in parts:
         rows = said.split("\n")

@@ -17,7 +17,7 @@ from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.encodings import read_rows
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.speakers import SPEAKER_COLUMNS, age_of, cell, gender_of
-from stages.corpus.rows.utterance import Reading, Refused, Utterance
+from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.records.units import Seconds
 
 SUFFIXES = (".jsonl", ".csv", ".tsv")
@@ -55,7 +55,7 @@ ASIDE = frozenset("invalidated other reported unvalidated_sentences validated_se
 EVERYTHING = "validated"
 
 
-def tables(files: Files, reading: Reading) -> list[Path]:
+def tables(files: Files, reading: SplitContents) -> list[Path]:
     """The tables of a split, without those whose name says that they are another split's."""
     found = [path for path in files.with_suffix(*SUFFIXES) if path.name.lower() not in SPEAKER_LISTS]
     stems = {(path.parent, path.stem.lower()) for path in found}
@@ -71,7 +71,7 @@ def tables(files: Files, reading: Reading) -> list[Path]:
     return kept
 
 
-def read(path: Path, files: Files, reading: Reading) -> None:
+def read(path: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterances of one table; what is no table of utterances is passed over, and said.
 
     Raises
@@ -111,7 +111,7 @@ def _own_name(field: str, own: Columns) -> str:
     return nfc(getattr(own, field) or "").strip().lower()
 
 
-def _pass_over(path: Path, place: str, present: set[str], missing: list[str], reading: Reading) -> None:
+def _pass_over(path: Path, place: str, present: set[str], missing: list[str], reading: SplitContents) -> None:
     """Say why a table is not read."""
     columns = ", ".join(sorted(present))
     if path.stem.lower() == METADATA:
@@ -127,7 +127,7 @@ def _pass_over(path: Path, place: str, present: set[str], missing: list[str], re
         reading.warn("a table that names no recordings, passed over", place)
 
 
-def _of_another_split(row: dict, reading: Reading) -> bool:
+def _of_another_split(row: dict, reading: SplitContents) -> bool:
     """Whether the row says that it belongs elsewhere: such tables come whole with every part of their corpus."""
     named = (cell(row, [column]).lower() for column in SPLIT)
     theirs = next((SPLITS[name] for name in named if name in SPLITS), reading.split)
@@ -137,7 +137,7 @@ def _of_another_split(row: dict, reading: Reading) -> bool:
     return True
 
 
-def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, reading: Reading) -> Utterance:
+def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, reading: SplitContents) -> Utterance:
     name = cell(row, columns["file_name"])
     if not name:
         raise Refused("no-file-name", "the row names no recording")
@@ -205,7 +205,7 @@ def _times(row: dict, columns: dict) -> tuple[Seconds | None, Seconds | None]:
     return start or 0.0, end
 
 
-def _stated_seconds(row: dict, place: str, reading: Reading) -> Seconds | None:
+def _stated_seconds(row: dict, place: str, reading: SplitContents) -> Seconds | None:
     """How long the recording is said to be. What cannot be read is no reason to refuse the row."""
     try:
         seconds = _seconds(row, DURATION)

@@ -9,7 +9,7 @@ from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import PAPERS, Files, nfc
 from stages.corpus.rows.speakers import gender_of
-from stages.corpus.rows.utterance import Reading, Refused, Utterance
+from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 
 SUFFIXES = (".trn", ".txt", ".lab")
 
@@ -20,7 +20,7 @@ def transcripts(files: Files) -> list[Path]:
     return [path for path in found if path.stem.lower() not in PAPERS]
 
 
-def read(path: Path, files: Files, reading: Reading) -> None:
+def read(path: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterance of one transcript."""
     known = path.parent != files.folder
     if not known:
@@ -34,7 +34,7 @@ def read(path: Path, files: Files, reading: Reading) -> None:
         reading.refuse(files.named(path), files.shown(path), None, refused.reason, refused.detail)
 
 
-def words_in(path: Path, files: Files, reading: Reading) -> str:
+def words_in(path: Path, files: Files, reading: SplitContents) -> str:
     """The text of a transcript. Raises Refused (not-text) where it is none."""
     text = read_text(path, files.shown(path), reading)
     if "\0" in text:
@@ -43,7 +43,7 @@ def words_in(path: Path, files: Files, reading: Reading) -> str:
 
 
 def whole_recording(
-    audio: Path, path: Path, text: str, speaker: str, files: Files, reading: Reading, *, format: str, **more
+    audio: Path, path: Path, text: str, speaker: str, files: Files, reading: SplitContents, *, format: str, **more
 ) -> Utterance:
     """The utterance of a recording that is transcribed as a whole in the file `path`; `more` are further fields."""
     age, gender, line = more.pop("age", ""), more.pop("gender", ""), more.pop("line", None)

@@ -17,7 +17,7 @@ from praatio.utilities.textgrid_io import parseTextgridStr
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import nfc
 from stages.corpus.rows.session import Session, Turn
-from stages.corpus.rows.utterance import START_SLACK, Reading, Refused, Word
+from stages.corpus.rows.utterance import START_SLACK, Refused, SplitContents, Word
 from stages.records.units import Seconds
 
 SUFFIXES = (".textgrid",)
@@ -31,7 +31,7 @@ SIZE = re.compile(
 NEGATIVE = re.compile(r"^\s*(?:x(?:min|max)|number|time) = (-[0-9]+(?:\.[0-9]+)?)\s*$", re.MULTILINE)
 
 
-def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
+def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     """The one session of a TextGrid, of the tiers whose names match preprocess.tiers as a whole.
 
     Raises

@@ -14,13 +14,13 @@ from xml.etree.ElementTree import Element
 from stages.corpus.rows import xml
 from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.session import Session, Turn
-from stages.corpus.rows.utterance import Reading, Refused
+from stages.corpus.rows.utterance import Refused, SplitContents
 
 SUFFIXES = (".trs",)
 INSTANTANEOUS = ("", "instantaneous")  # an event's other extents only enclose words: [begin] ... [end]
 
 
-def sessions(path: Path, place: str, reading: Reading) -> list[Session]:
+def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     """The one session of a Transcriber file.
 
     Raises

@@ -2,7 +2,7 @@
 
 import re
 
-from stages.corpus.rows.utterance import Reading
+from stages.corpus.rows.utterance import SplitContents
 
 UNKNOWN = frozenset(("", "na", "n/a", "nan", "none", "null", "unknown", "-", "?"))
 OLDEST = 120  # years; above it, a number is no age
@@ -19,7 +19,7 @@ BAND = re.compile(NUMBER + r"\s*(?:-|\u2013|to)\s*" + NUMBER + r"\s*(?:y|yrs?|ye
 GRADE = re.compile(r"grade\s*([0-9]{1,2})|([0-9]{1,2})(?:st|nd|rd|th)\s*grade|(?:grade\s*)?(pre-?k|k|kindergarten)")
 
 
-def age_in_months(text: str, place: str, reading: Reading) -> int | None:
+def age_in_months(text: str, place: str, reading: SplitContents) -> int | None:
     """Whole months; the middle of a band or a school year. None if unknown or, with a warning, unreadable.
 
     6 and 6.5 are years; 75 months, 4;07.07 (years;months.days), 5-7, teens, grade 3, 3rd grade, K and pre-K are

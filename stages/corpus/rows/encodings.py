@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stages.common.errors import UserError
 from stages.corpus.rows.files import LFS_POINTER, nfc
-from stages.corpus.rows.utterance import Reading, Refused
+from stages.corpus.rows.utterance import Refused, SplitContents
 
 
 def read_bytes(path: Path, place: str) -> bytes:
@@ -28,7 +28,7 @@ def read_bytes(path: Path, place: str) -> bytes:
     return data
 
 
-def read_text(path: Path, place: str, reading: Reading) -> str:
+def read_text(path: Path, place: str, reading: SplitContents) -> str:
     """The text of a file, whatever it was saved as: NFC, no byte-order mark, newlines as \\n, no non-breaking spaces.
 
     `place` is the path as messages show it.
@@ -54,7 +54,7 @@ def _decode(data: bytes) -> str | None:
         return None
 
 
-def read_rows(path: Path, place: str, reading: Reading) -> Iterator[tuple[int, dict]]:
+def read_rows(path: Path, place: str, reading: SplitContents) -> Iterator[tuple[int, dict]]:
     """Rows of a .jsonl, .csv or .tsv file as (line number, {column in lower case: value}).
 
     A row that cannot be read is refused, and reading goes on.

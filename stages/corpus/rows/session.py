@@ -13,7 +13,7 @@ from pathlib import Path
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.speakers import gender_of
-from stages.corpus.rows.utterance import Reading, Refused, Utterance, Word
+from stages.corpus.rows.utterance import Refused, SplitContents, Utterance, Word
 from stages.records.units import Seconds
 
 # Names of tiers and speakers that say what somebody is, not who: another recording's CHI is another child.
@@ -58,7 +58,7 @@ class Session:
     own_stem: bool = True  # False: the file's name says nothing about the recording, only `media` does
 
 
-def take(session: Session, path: Path, files: Files, reading: Reading) -> None:
+def take(session: Session, path: Path, files: Files, reading: SplitContents) -> None:
     """Add the children's turns of a session that stands in the annotation file `path` to the reading.
 
     Raises
@@ -86,13 +86,13 @@ def take(session: Session, path: Path, files: Files, reading: Reading) -> None:
             reading.refuse(id, files.shown(path), turn.line, refused.reason, refused.detail)
 
 
-def _occupy(turn: Turn, audio: Path, reading: Reading) -> None:
+def _occupy(turn: Turn, audio: Path, reading: SplitContents) -> None:
     if turn.start is not None:
-        reading.occupy(audio, turn.start, turn.end)
+        reading.mark_speech(audio, turn.start, turn.end)
 
 
 def _utterance(
-    id: str, turn: Turn, session: Session, path: Path, audio: Path, files: Files, reading: Reading
+    id: str, turn: Turn, session: Session, path: Path, audio: Path, files: Files, reading: SplitContents
 ) -> Utterance:
     if turn.refused:
         raise turn.refused

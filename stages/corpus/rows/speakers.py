@@ -10,7 +10,7 @@ from stages.common.errors import UserError
 from stages.corpus.rows.ages import UNKNOWN, age_in_months
 from stages.corpus.rows.encodings import read_rows
 from stages.corpus.rows.files import Files, nfc
-from stages.corpus.rows.utterance import Reading, Utterance
+from stages.corpus.rows.utterance import SplitContents, Utterance
 
 GENDERS = {"female": "f", "woman": "f", "girl": "f", "male": "m", "man": "m", "boy": "m"}
 
@@ -48,7 +48,7 @@ def gender_of(text: str) -> str | None:
     return None if text in UNKNOWN else GENDERS.get(text, text)
 
 
-def complete(reading: Reading, files: Files) -> None:
+def complete(reading: SplitContents, files: Files) -> None:
     """Fill in ages and genders from speakers.csv or speakers.tsv in the split's folder, where the rest is silent."""
     ages, genders = {}, {}
     for path in files.paths:
@@ -76,7 +76,7 @@ def _completed(utterance: Utterance, ages: dict, genders: dict) -> Utterance:
     return replace(utterance, age=age, age_months=months, gender=gender)
 
 
-def leave_out_adults(reading: Reading) -> None:
+def leave_out_adults(reading: SplitContents) -> None:
     """Leave out whom the params do not count as children: by name, and by age where it is known."""
     oldest = reading.options.child_max_age
     everyone = reading.split in reading.options.everyone_in
@@ -111,16 +111,18 @@ def drawn_for_dev(speakers: Iterable[str], fraction: float, seed: int) -> set[st
     return set(ranked[: min(wanted, len(ranked) - 1)])
 
 
-def with_dev(readings: dict[str, Reading], fraction: float, seed: int) -> dict[str, Reading]:
+def with_dev(readings: dict[str, SplitContents], fraction: float, seed: int) -> dict[str, SplitContents]:
     """The same splits, with some of the training speakers moved to a development set."""
     train = readings["train"]
     chosen = drawn_for_dev((row.speaker for row in train.utterances), fraction, seed)
-    dev = Reading("dev", train.options, [row for row in train.utterances if row.speaker in chosen], spans=train.spans)
+    dev = SplitContents(
+        "dev", train.options, [row for row in train.utterances if row.speaker in chosen], spans=train.spans
+    )
     train.utterances = [row for row in train.utterances if row.speaker not in chosen]
     return {"train": train, "dev": dev, **readings}
 
 
-def check_apart(readings: dict[str, Reading], allowed: bool) -> None:
+def check_apart(readings: dict[str, SplitContents], allowed: bool) -> None:
     """Refuse a corpus in which a speaker whom the models learn from is also tested on.
 
     Raises

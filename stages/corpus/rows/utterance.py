@@ -83,7 +83,7 @@ def check_times(start: Seconds, end: Seconds | None) -> None:
 
 
 @dataclass
-class Reading:
+class SplitContents:
     """All that was found in one split. The readers add to it; nothing is dropped without a trace here."""
 
     split: str
@@ -113,10 +113,10 @@ class Reading:
         self.annotated.add(utterance.audio)
         if utterance.start is not None:
             check_times(utterance.start, utterance.end)
-            self.occupy(utterance.audio, utterance.start, utterance.end)
+            self.mark_speech(utterance.audio, utterance.start, utterance.end)
         self.utterances.append(utterance)
 
-    def occupy(self, audio: Path, start: Seconds, end: Seconds | None) -> None:
+    def mark_speech(self, audio: Path, start: Seconds, end: Seconds | None) -> None:
         """Somebody speaks here."""
         end = math.inf if end is None else end
         if start < end:  # False for nan too
