@@ -227,7 +227,7 @@ def test_clips_of_the_check_are_spread_and_fit_in_the_window():
     [
         (lambda: shutil.rmtree("models/lora"), [], "models/lora is missing; make it with: dvc repro train_lora"),
         (lambda: Path("metrics/scores.json").unlink(), [], "metrics/scores.json is missing"),
-        (lambda: None, ["--output", "models"], "models exists and is no export"),
+        (lambda: None, ["--output", "models"], "models exists and is not an export"),
         (lambda: None, ["--output", "no/such/place"], "there is no folder no/such"),
         (lambda: None, ["--clips", "0"], "at least one clip"),
         (lambda: None, ["--push-to-hub", "mine"], "is called YOU/NAME"),

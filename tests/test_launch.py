@@ -32,7 +32,7 @@ def test_every_gpu_of_the_machine_is_used_unless_told_otherwise(monkeypatch):
     [
         (None, "is missing; make it with accelerate config"),
         ("a: [", "is not valid YAML"),
-        ("- 1", "is no accelerate configuration"),
+        ("- 1", "is not an accelerate configuration"),
         ("distributed_type: MULTI_CPU", "runtime.processes"),  # accelerate would hang
     ],
 )

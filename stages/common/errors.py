@@ -1,4 +1,4 @@
-"""Mistakes that the user can mend, told in one line instead of a stack trace."""
+"""Errors that the user can correct, reported in one line instead of a traceback."""
 
 import functools
 import sys

@@ -1,4 +1,4 @@
-"""Where a training run keeps its checkpoints, so that one that was killed goes on and a changed one starts anew.
+"""Where a training run keeps its checkpoints. A killed run resumes from them; a run with other inputs starts anew.
 
 DVC deletes a stage's outputs before running it, so checkpoints lie outside them, in checkpoints/<stage>/<fingerprint>,
 ignored by git and DVC. DVC_ROOT is the same for `dvc repro`, `dvc exp run --temp` and the queue.
@@ -73,7 +73,7 @@ def exclusive_lock(folder: Path) -> Iterator[None]:
 
 
 def commit(checkpoint: Path) -> None:
-    """Declare a written checkpoint complete: from now on, a killed run may go on from it."""
+    """Declare a written checkpoint complete: from now on, a killed run may resume from it."""
     sizes = {
         path.relative_to(checkpoint).as_posix(): path.stat().st_size
         for path in sorted(checkpoint.rglob("*"))
@@ -111,7 +111,7 @@ def latest(folder: Path) -> Path | None:
 
 
 def describe_latest(folder: Path) -> str:
-    """A sentence for whose training just failed: from where it can go on.
+    """A sentence for an error message: from which checkpoint training can resume.
 
     Removes nothing: every process of a training asks, and another one may still be writing a checkpoint.
     """

@@ -1,4 +1,4 @@
-"""What ends long work besides the user: memory and disk that run out, told with what to do about it."""
+"""What ends long work early: Ctrl-C, and memory or disk that run out. Each becomes an error that says what to do."""
 
 import errno
 from collections.abc import Callable, Iterator

@@ -31,7 +31,7 @@ def relaunch_with_accelerate(command: Sequence[str], runtime: Runtime) -> bool:
     Raises
     ------
     UserError
-        The configuration file is missing, or a process failed (it has said why).
+        The configuration file is missing, or a process failed (it has printed the reason).
     """
     if "LOCAL_RANK" in os.environ:  # set by the launcher, ours or the user's own
         if STAGE_PROCESS in os.environ:
@@ -45,7 +45,7 @@ def relaunch_with_accelerate(command: Sequence[str], runtime: Runtime) -> bool:
     whole = [sys.executable, "-m", "accelerate.commands.launch", *launcher, "-m", *command]
     done = subprocess.run(whole, env=environment)
     if done.returncode:
-        raise UserError("a training process failed; what it said is above")
+        raise UserError("a training process failed; its error is above")
     return True
 
 
@@ -86,7 +86,7 @@ def _config(path: str) -> dict:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path} is no accelerate configuration; make it with accelerate config --config_file")
+        raise UserError(f"{path} is not an accelerate configuration; make it with accelerate config --config_file")
     return content
 
 

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 
-import psutil  # tells whether a process that is no child of ours is still there, on every system
+import psutil  # tells on every system whether a process that is not our child still exists
 
 SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish"}  # some stay between dvc and the command they were asked to run
 POLL_SECONDS = 1.0

@@ -1,4 +1,4 @@
-"""A second place for a run's checkpoints, at any URL that fsspec knows, so that another machine can go on from them.
+"""A second place for a run's checkpoints, at any URL that fsspec knows, so that another machine can resume from them.
 
 Sending happens beside the training and never ends it: what fails is said, and the next checkpoint tries again.
 """

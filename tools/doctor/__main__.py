@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def findings(no_remote: bool, read_remote: bool) -> Iterator[Finding]:
-    """All of them, in the order in which they are worth mending."""
+    """All findings, in the order in which they should be corrected."""
     yield from environment.findings()
     try:
         settings = params.load()

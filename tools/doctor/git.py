@@ -16,7 +16,7 @@ def findings() -> Iterator[Finding]:
     if not shutil.which("git"):
         yield Finding("problem", "git is not installed", "install it: dvc needs it")
     elif not _run_git("rev-parse", "--git-dir"):
-        yield Finding("problem", "this folder is no git repository", "git clone it, or git init; dvc needs it")
+        yield Finding("problem", "this folder is not a git repository", "git clone it, or git init; dvc needs it")
     elif unknown := [key for key, name in IDENTITY.items() if not (os.environ.get(name) or _run_git("config", key))]:
         text = (
             f"git does not know your {' and '.join(unknown)}: git commit refuses to work, and dvc exp run now and then"

@@ -60,7 +60,7 @@ def findings(read: bool) -> Iterator[Finding]:
     try:
         repo = Repo()
     except NotDvcRepoError:
-        yield Finding("problem", "this folder is no DVC repository", "run from a clone of the project")
+        yield Finding("problem", "this folder is not a DVC repository", "run from a clone of the project")
         return
     with repo:
         name = repo.config["core"].get("remote")

@@ -19,7 +19,7 @@ COPIED = ("tokenizer.json", "preprocessor_config.json")  # faster-whisper reads 
 
 
 def check_installed() -> None:
-    """UserError where CTranslate2 is not there; it is no requirement of the pipeline."""
+    """Raise UserError where CTranslate2 is not installed; the pipeline does not need it."""
     if importlib.util.find_spec("ctranslate2") is None:
         raise UserError("CTranslate2 is not installed: pip install -r requirements-extra.txt, or drop --ctranslate2")
 

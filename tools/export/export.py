@@ -125,7 +125,7 @@ def check_inputs(options: Options, settings: params.Params) -> None:
     if not options.output.parent.exists() and options.output.parent != EXPORTS:
         raise UserError(f"--output {options.output}: there is no folder {options.output.parent}")
     if options.output.exists() and not is_export(options.output):
-        raise UserError(f"--output {options.output} exists and is no export; choose another, or remove it")
+        raise UserError(f"--output {options.output} exists and is not an export; choose another, or remove it")
     check_parameters(folder, options.name, settings)
     provenance.check([f"train_{options.name}", f"transcribe@{options.name}", "evaluate"])
     if options.quantization:

@@ -1,4 +1,4 @@
-"""Exports on the Hugging Face hub: pushed as one commit, private unless told otherwise."""
+"""Exports on the Hugging Face hub: pushed as one commit, private by default."""
 
 import tempfile
 from collections.abc import Iterator

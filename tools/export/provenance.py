@@ -11,7 +11,7 @@ CODE = "stages/"  # an edit there changes no number that was measured before it
 
 
 def check(stages: Sequence[str]) -> None:
-    """Refuse to go on where parameters, data, models or scores of these stages are not those of their last run.
+    """Raise an error where parameters, data, models or scores of these stages are not those of their last run.
 
     Code that changed since is let pass, and so are files that are not here. Outside a DVC repository nothing is known.
 
