@@ -160,11 +160,10 @@ def test_dvc_shows_the_headline_on_one_screen(repository):
     for model, block in headline.items():
         assert {key for key, value in block.items() if type(value) is float} == {"wer", "wer_low", "wer_high", "cer"}
         assert block["adult"]["wer"] == scores[model]["adult"]["wer"]
-    for command in (("diff", "--all", "HEAD~1"), ("show",)):
-        lines = call(repository, "dvc", "metrics", *command).splitlines()
-        assert len(lines) < 30
-        assert all(len(line) <= 120 for line in lines)
-        assert "lora.wer" in "".join(lines).replace("'", "") or "metrics/wer.json" in "".join(lines)
+    lines = call(repository, "dvc", "metrics", "diff", "--all", "HEAD~1").splitlines()
+    assert len(lines) < 30
+    assert all(len(line) <= 120 for line in lines)
+    assert any("lora.wer" in line for line in lines)
 
 
 def test_second_run_does_nothing(repository):
