@@ -5,7 +5,7 @@ BIN := .venv/bin
 # LOCKED=1 installs the exact versions of requirements.lock.
 REQUIREMENTS := $(if $(LOCKED),requirements.lock,requirements.txt)
 
-.PHONY: repro test lint lock
+.PHONY: repro test lint lock experiments
 repro: .venv/$(REQUIREMENTS) ## set up and run the pipeline
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
@@ -15,6 +15,10 @@ test: .venv/requirements-dev.txt ## set up and run the tests
 lint: .venv/requirements-dev.txt ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+experiments: .venv/requirements.txt ## WER of all experiments; KEYS='train_lora.rank|seed' adds columns
+	PATH="$(CURDIR)/$(BIN):$$PATH" dvc exp show --drop '.*' \
+	  --keep 'Experiment|(base|lora|selective)(.adult)?.wer$$$(if $(KEYS),|$(KEYS))'
 
 lock: .venv/requirements.txt ## write requirements.lock anew, with the PyTorch that is installed
 	$(BIN)/python -m pip install --quiet uv
