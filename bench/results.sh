@@ -10,7 +10,7 @@ dvc repro
 for seed in 2 3; do
   echo "benchmark-seed-$seed seed=$seed"
 done | python -m experiments.run
-dvc exp show --md --drop '.*' --keep 'Experiment|^seed|(base|lora|selective).wer$|adult.wer$' |
+dvc exp show --md --drop '.*' --keep 'Experiment|^seed|(base|lora|selective)(.adult)?.wer$' |
   awk '!/\[/ || /\[benchmark-/' # not those of other recipes
 
 experiments/data_size.sh
