@@ -171,6 +171,62 @@ def test_second_run_does_nothing(repository):
     assert call(repository, "git", "status", "--porcelain") == ""
 
 
+TRAINING = {"train_lora", "train_selective"}
+DECODING = {"transcribe@base", "transcribe@lora", "transcribe@selective"}
+
+
+def changed_stages(folder: Path) -> set[str]:
+    """The stages that `dvc repro` would run, those apart that only depend on their results."""
+    return set(json.loads(call(folder, "dvc", "status", "--json")))
+
+
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("stages/common/errors.py", set()),
+        ("stages/runtime/cost.py", set()),
+        ("stages/results/page.html.j2", {"report"}),
+        ("stages/scores/score_tables.py", {"evaluate", "report"}),
+        ("stages/decoding/pauses.py", DECODING),
+        ("stages/training/loss.py", TRAINING),
+        ("stages/whisper/features.py", {"fetch_base", *TRAINING, *DECODING}),
+        ("stages/wer/alignment.py", {"evaluate", "report", *TRAINING}),  # training counts errors on dev
+        ("stages/corpus/formats/elan.py", {"preprocess"}),
+        ("tools/doctor/git.py", set()),
+    ],
+)
+def test_edit_reruns_what_it_can_affect(repository, file, expected):
+    path = repository / file
+    before = path.read_text()
+    path.write_text(before + "\n")
+    assert changed_stages(repository) == expected
+    path.write_text(before)
+
+
+def preprocessed_again(folder: Path) -> set[str]:
+    """The stages that changed data changes once it is cut into clips."""
+    call(folder, "dvc", "repro", "check_params", "preprocess")
+    stages = changed_stages(folder)
+    call(folder, "git", "reset", "-q", "--hard")  # dvc.lock is staged by dvc
+    call(folder, "dvc", "checkout", "-q", "--force")
+    return stages
+
+
+def test_changed_test_set_trains_nothing_again(repository):
+    rows = (repository / "data" / "test" / "metadata.jsonl").read_text().splitlines(keepends=True)
+    (repository / "data" / "test" / "metadata.jsonl").write_text("".join(rows[1:]))
+    assert preprocessed_again(repository) == {*DECODING, "evaluate", "report"}
+
+
+def test_changed_training_filter_decodes_nothing_again(repository):
+    parameters = (repository / "params.yaml").read_text()
+    assert "min_words: 1 " in parameters
+    (repository / "params.yaml").write_text(parameters.replace("min_words: 1 ", "min_words: 7 "))
+    stages = preprocessed_again(repository)
+    assert stages >= TRAINING
+    assert not stages & DECODING
+
+
 def test_models_load_with_no_code_of_this_project(repository):
     script = (
         "from peft import PeftModel; from transformers import WhisperForConditionalGeneration as W, pipeline;"
@@ -225,62 +281,6 @@ def test_override_reruns_only_what_depends_on_it(repository):
         assert f"Running stage '{stage}'" in told, stage
     adapter = json.loads((repository / "models" / "lora" / "adapter_config.json").read_text())
     assert adapter["r"] == 8
-
-
-TRAINING = {"train_lora", "train_selective"}
-DECODING = {"transcribe@base", "transcribe@lora", "transcribe@selective"}
-
-
-def changed_stages(folder: Path) -> set[str]:
-    """The stages that `dvc repro` would run, those apart that only depend on their results."""
-    return set(json.loads(call(folder, "dvc", "status", "--json")))
-
-
-@pytest.mark.parametrize(
-    ("file", "expected"),
-    [
-        ("stages/common/errors.py", set()),
-        ("stages/runtime/cost.py", set()),
-        ("stages/results/page.html.j2", {"report"}),
-        ("stages/scores/score_tables.py", {"evaluate", "report"}),
-        ("stages/decoding/pauses.py", DECODING),
-        ("stages/training/loss.py", TRAINING),
-        ("stages/whisper/features.py", {"fetch_base", *TRAINING, *DECODING}),
-        ("stages/wer/alignment.py", {"evaluate", "report", *TRAINING}),  # training counts errors on dev
-        ("stages/corpus/formats/elan.py", {"preprocess"}),
-        ("tools/doctor/git.py", set()),
-    ],
-)
-def test_edit_reruns_what_it_can_affect(repository, file, expected):
-    path = repository / file
-    before = path.read_text()
-    path.write_text(before + "\n")
-    assert changed_stages(repository) == expected
-    path.write_text(before)
-
-
-def preprocessed_again(folder: Path) -> set[str]:
-    """The stages that changed data changes once it is cut into clips."""
-    call(folder, "dvc", "repro", "check_params", "preprocess")
-    stages = changed_stages(folder)
-    call(folder, "git", "checkout", "-q", ".")
-    call(folder, "dvc", "checkout", "-q", "--force")
-    return stages
-
-
-def test_changed_test_set_trains_nothing_again(repository):
-    rows = (repository / "data" / "test" / "metadata.jsonl").read_text().splitlines(keepends=True)
-    (repository / "data" / "test" / "metadata.jsonl").write_text("".join(rows[1:]))
-    assert preprocessed_again(repository) == {*DECODING, "evaluate", "report"}
-
-
-def test_changed_training_filter_decodes_nothing_again(repository):
-    parameters = (repository / "params.yaml").read_text()
-    assert "min_words: 1 " in parameters
-    (repository / "params.yaml").write_text(parameters.replace("min_words: 1 ", "min_words: 4 "))
-    stages = preprocessed_again(repository)
-    assert stages >= TRAINING
-    assert not stages & DECODING
 
 
 @pytest.mark.parametrize(
