@@ -34,7 +34,7 @@ def test_every_stage_runs_to_its_end(repository):
     told = call(repository, "dvc", "repro")
     for stage in ("fetch_base", "preprocess", "train_lora", "train_selective", "transcribe@selective", "report"):
         assert f"Running stage '{stage}'" in told
-    scores = json.loads((repository / "metrics" / "wer.json").read_text())
+    scores = json.loads((repository / "metrics" / "scores.json").read_text())
     assert scores.keys() == {"base", "lora", "selective", "paired"}
     for name in ("lora", "selective"):
         with open(repository / "metrics" / f"train_{name}.csv", newline="") as file:
