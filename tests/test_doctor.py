@@ -79,7 +79,7 @@ def test_this_project_holds_no_secret(monkeypatch):
 def test_outside_git(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert "no git repository" in told(git.findings())
+    assert "not a git repository" in told(git.findings())
     assert "problem" not in told(credentials.findings())
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "git is not installed" in told(git.findings())

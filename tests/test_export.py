@@ -65,7 +65,7 @@ def write_metrics(folder: Path) -> None:
         name: {"clips": count, "hours": hours, "speakers": 2}
         for name, count, hours in (("dev", 3, 0.01), ("test", 12, 1.0), ("train", 99, 2.5))
     }
-    files = {"wer": scoreboard.figures(models, RULES), "slices": scoreboard.slices(models), "corpus": corpus}
+    files = {"scores": scoreboard.figures(models, RULES), "slices": scoreboard.slices(models), "corpus": corpus}
     folder.mkdir()
     for name, content in files.items():
         (folder / f"{name}.json").write_text(json.dumps(content))
@@ -300,7 +300,7 @@ def card(settings: parameters.Params, costs: dict | None = None, **changes) -> t
     found = [Comparison("transformers", "window", 20, 150, 10, 10, 0)]
     export = model_card.Export("lora", settings, checkpoint, found, None, None, None)
     metrics = model_card.Metrics(
-        *(json.loads(Path(f"metrics/{n}.json").read_text()) for n in ("wer", "slices", "corpus")), costs or {}
+        *(json.loads(Path(f"metrics/{n}.json").read_text()) for n in ("scores", "slices", "corpus")), costs or {}
     )
     _, front, text = model_card.markdown(replace(export, **changes), metrics).split("---\n", 2)
     return yaml.safe_load(front), text

@@ -103,7 +103,7 @@ def test_resumed_training_keeps_the_numbers_of_its_steps(workspace, capsys, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(training_log.TrainingLog, "on_step_end", stop)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(UserError, match="interrupted"):
             run("train_lora", settings())
     assert kept() == ["checkpoint-5"]
     capsys.readouterr()

@@ -112,7 +112,7 @@ def test_killed_it_goes_on_and_ends_the_same(workspace, expected):
 
 
 def test_only_what_is_missing_is_decoded(workspace, expected, monkeypatch):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(UserError, match="interrupted"):
         interrupted_after(3, KeyboardInterrupt(), monkeypatch)
     decoded = []
     answers = transcription._answers
@@ -149,7 +149,7 @@ def test_two_at_once_do_not_write_the_same_file(workspace, monkeypatch):
 
 
 def test_changed_parameters_begin_anew(workspace, monkeypatch):
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(UserError, match="interrupted"):
         interrupted_after(3, KeyboardInterrupt(), monkeypatch)
     text = Path("params.yaml").read_text()
     try:
