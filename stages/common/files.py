@@ -29,11 +29,20 @@ def folder_sha256(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def read_json(path: Path) -> dict:
-    """A metrics file; UserError where it is missing or damaged."""
+def read_json(
+    path: Path,
+    if_missing: str = "make it with dvc repro, or fetch it with dvc pull",
+    if_damaged: str = "restore it with git, or run dvc repro",
+) -> dict:
+    """The contents of a JSON file; UserError where it is missing or damaged.
+
+    Parameters
+    ----------
+    if_missing, if_damaged : what to do then; the defaults are for a metrics file
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; make it with dvc repro, or fetch it with dvc pull") from None
+        raise UserError(f"{path} is missing; {if_missing}") from None
     except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); restore it with git, or run dvc repro") from None
+        raise UserError(f"{path} is not valid JSON ({error}); {if_damaged}") from None

@@ -1,12 +1,11 @@
 """The normalisers under which transcripts are compared."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
-from stages.common.errors import UserError
+from stages.common import files
 from stages.records.light_normaliser import light
 
 Normaliser = Callable[[str], str]
@@ -27,11 +26,9 @@ def load(checkpoint: Path, language: str) -> dict[str, Normaliser]:
     """
     if language != "en":
         return {"whisper": BasicTextNormalizer(), "light": light}
-    path = checkpoint / SPELLING_FILE
-    try:
-        spelling = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; copy it from the original checkpoint on the hub") from None
-    except ValueError as error:
-        raise UserError(f"{path} is not valid JSON ({error}); fetch or pull it again") from None
+    spelling = files.read_json(
+        checkpoint / SPELLING_FILE,
+        if_missing="copy it from the original checkpoint on the hub",
+        if_damaged="fetch or pull it again",
+    )
     return {"whisper": EnglishTextNormalizer(spelling), "light": light}

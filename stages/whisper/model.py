@@ -14,6 +14,7 @@ from peft import PeftModel
 from safetensors import SafetensorError, safe_open
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
+from stages.common import files
 from stages.common.errors import UserError, first_lines
 from stages.records.paths import BASE_FOLDER
 
@@ -55,14 +56,11 @@ def check_files(folder: Path) -> None:
 
 def read_json(folder: Path, name: str, required: bool = True) -> dict:
     """A file of a checkpoint; UserError where it is damaged or, if required, missing."""
-    try:
-        return json.loads((folder / name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if required:
-            raise UserError(f"{folder} is not a checkpoint: {name} is missing") from None
-        return {}
-    except ValueError as error:
-        raise UserError(f"{folder / name} is not valid JSON ({error}); fetch or pull it again") from None
+    if (folder / name).is_file():
+        return files.read_json(folder / name, if_damaged="fetch or pull it again")
+    if required:
+        raise UserError(f"{folder} is not a checkpoint: {name} is missing")
+    return {}
 
 
 def load_whisper(folder: Path) -> WhisperForConditionalGeneration:
