@@ -144,9 +144,7 @@ def tuned_model(config: WhisperConfig, strategy: str, device: str) -> torch.nn.M
         for parameter in whisper.parameters():
             parameter.data.zero_()
     model.encode_at_own_length(whisper)
-    if strategy == "lora":
-        return strategies.add_lora(whisper, settings.train_lora).train()
-    return strategies.unfreeze_layers(whisper, settings.train_selective).train()
+    return strategies.make_trainable(whisper, strategy, settings).train()
 
 
 def kept_bytes(tuned: torch.nn.Module, clips: int) -> int:

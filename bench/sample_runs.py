@@ -99,22 +99,20 @@ def train_and_transcribe(run: Run) -> dict:
     from stages.common import params
     from stages.records import paths
     from stages.runtime import cost, devices
-    from stages.training import loop, strategies
+    from stages.training import loop
 
     settings = params.load()
     stage = f"train_{run.strategy}"
-    strategy = getattr(settings, stage)
-    choose = {"lora": strategies.add_lora, "selective": strategies.unfreeze_layers}[run.strategy]
     if run.recipe == "ours":
         loop.run(run.strategy, settings)
     else:
         with cost.measured(stage, devices.choose_device(settings.runtime.device)):
-            train_stock(settings, strategy, choose, paths.MODELS[run.strategy])
+            train_stock(settings, run.strategy)
     seconds = json.loads(Path("metrics/cost.json").read_text())[stage]["seconds"]
     return {"seconds": seconds} | transcribed(settings, paths.MODELS[run.strategy])
 
 
-def train_stock(settings, strategy, choose, folder: Path) -> None:
+def train_stock(settings, strategy: str) -> None:
     """The stock recipe with the same epochs, rates and selection on dev; as many clips a batch as ours has."""
     import math
 
@@ -123,7 +121,7 @@ def train_stock(settings, strategy, choose, folder: Path) -> None:
     from bench import stock
     from stages.records import paths
     from stages.records.shards import read_manifest
-    from stages.training import loop
+    from stages.training import loop, strategies
     from stages.whisper import model
 
     set_seed(settings.seed)
@@ -131,7 +129,7 @@ def train_stock(settings, strategy, choose, folder: Path) -> None:
     seconds = sum(row.duration + settings.train.spare_seconds for row in read_manifest(paths.split_folder("train")))
     batch_size = round(settings.train.batch_seconds * len(tables["train"]) / seconds)
     steps = math.ceil(len(tables["train"]) / batch_size)
-    tuned = choose(base, strategy)
+    tuned = strategies.make_trainable(base, strategy, settings)
     longest = 2 * max(map(len, tables["dev"]["labels"]))
     trainer = stock.trainer(
         tuned,
@@ -145,7 +143,7 @@ def train_stock(settings, strategy, choose, folder: Path) -> None:
         num_train_epochs=settings.train.epochs,
         per_device_train_batch_size=batch_size,
         per_device_eval_batch_size=32,
-        learning_rate=strategy.learning_rate,
+        learning_rate=getattr(settings, f"train_{strategy}").learning_rate,
         warmup_steps=round(settings.train.warmup_share * steps * settings.train.epochs),
         weight_decay=settings.train.weight_decay,
         max_grad_norm=settings.train.max_grad_norm,
@@ -160,7 +158,7 @@ def train_stock(settings, strategy, choose, folder: Path) -> None:
         use_cpu=True,
     )
     trainer.train()
-    model.save_tuned(tuned, folder, "window", 0.0)
+    model.save_tuned(tuned, paths.MODELS[strategy], "window", 0.0)
     shutil.rmtree("stock")
 
 

@@ -35,10 +35,10 @@ from tqdm import tqdm
 from transformers import TrainerCallback
 
 from stages.common.text_table import aligned
+from stages.records.paths import TUNED
 from stages.records.units import FRAMES_PER_SECOND, SAMPLE_RATE, Seconds
 
 ROOT = Path(__file__).parent.parent
-STRATEGIES = ("lora", "selective")
 # Durations of so762-kids' 760 utterances (real children of 6 to 12 years), in bins of half a second from 1.5 s on.
 HISTOGRAM = (9, 87, 159, 193, 130, 64, 54, 25, 19, 5, 6, 5, 1, 1, 1, 0, 0, 0, 1)
 FIRST_BIN: Seconds = 1.5
@@ -78,11 +78,11 @@ def main() -> None:
     recipes = ["stock fp32", *(["stock bf16"] if "bf16" in rates else []), "ours"]
     recipes += ["ours compiled"] if arguments.compile else []
     rows = []
-    with tqdm(total=len(arguments.durations) * len(STRATEGIES) * len(recipes), unit="row") as progress:
+    with tqdm(total=len(arguments.durations) * len(TUNED) * len(recipes), unit="row") as progress:
         for durations in arguments.durations:
             with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
                 write_workspace(Path(scratch), MEANS[durations], clips, batch_seconds)
-                for strategy in STRATEGIES:
+                for strategy in TUNED:
                     for recipe in recipes:
                         row = {"durations": durations, "strategy": strategy, "recipe": recipe}
                         rows.append(row | in_process(strategy, recipe, Path(scratch)))
@@ -99,7 +99,6 @@ def main() -> None:
 
 
 def device_type() -> str:
-
     from stages.runtime import devices
 
     return devices.choose_device("auto").type
@@ -246,15 +245,14 @@ def measure(strategy: str, recipe: str) -> dict:
 
     settings = params.load()
     device = device_type()
-    choose = {"lora": strategies.add_lora, "selective": strategies.unfreeze_layers}[strategy]
-    section = getattr(settings, f"train_{strategy}")
     if recipe.startswith("ours"):
         runtime = settings.runtime.model_copy(update={"compile": recipe.endswith("compiled")})
         settings = settings.model_copy(update={"runtime": runtime})
-        tuned = choose(loop.prepared_base(settings), section)
-        trainer, clips, clock = ours(tuned, settings, section.learning_rate, device)
+        tuned = strategies.make_trainable(loop.prepared_base(settings), strategy, settings)
+        learning_rate = getattr(settings, f"train_{strategy}").learning_rate
+        trainer, clips, clock = ours(tuned, settings, learning_rate, device)
     else:
-        trainer, clips, clock = stock_trainer(lambda base: choose(base, section), settings, recipe.split()[1], device)
+        trainer, clips, clock = stock_trainer(strategy, settings, recipe.split()[1], device)
     clock.watch(trainer)
     trainer.train()
     figures = {"utterances_per_second": clips / clock.seconds, "clips_per_step": clips / clock.timed}
@@ -286,12 +284,12 @@ def ours(tuned, settings, learning_rate: float, device: str):
     return trainer, len(trainer.train_dataset), Clock(device, steps, steps)
 
 
-def stock_trainer(choose, settings, precision: str, device: str):
+def stock_trainer(strategy: str, settings, precision: str, device: str):
     """The stock recipe's trainer, the clips of its timed steps, and its clock."""
     from bench import stock
     from stages.records import paths
     from stages.records.shards import read_manifest
-    from stages.training import trainer_options
+    from stages.training import strategies, trainer_options
 
     base, processor, tables = stock.load(settings.language, ["train"])
     rows = read_manifest(paths.split_folder("train"))
@@ -300,7 +298,7 @@ def stock_trainer(choose, settings, precision: str, device: str):
     size = round(len(rows) / batches.steps)
     warm_up, timed = STOCK_STEPS[device]
     trainer = stock.trainer(
-        choose(base),
+        strategies.make_trainable(base, strategy, settings),
         processor,
         tables["train"],
         Path("stock"),

@@ -3,15 +3,13 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from stages.corpus.rows.utterance import SplitContents
 from stages.records import seen_texts
-from stages.records.paths import TRAINING_SPLITS
+from stages.records.paths import CORPUS_FILE, METRICS, TRAINING_SPLITS
 from stages.records.shards import Clip
 
-NUMBERS = Path("metrics/corpus.json")
-FIGURE = Path("metrics/corpus.png")
+FIGURE = METRICS / "corpus.png"
 
 UNKNOWN = "unknown"
 ADULT = 18  # years; older speakers are one row of the card
@@ -27,8 +25,8 @@ def write(clips: dict[str, list[Clip]], readings: dict[str, SplitContents]) -> N
     trained = seen_texts.distinct_texts(clips["train"])
     for split in clips.keys() - set(TRAINING_SPLITS):
         card[split]["seen_texts"] = seen_texts.count(clips[split], trained)
-    NUMBERS.parent.mkdir(exist_ok=True)
-    NUMBERS.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    METRICS.mkdir(exist_ok=True)
+    CORPUS_FILE.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     _draw(clips)
 
 

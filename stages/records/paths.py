@@ -19,6 +19,7 @@ WER_FILE = METRICS / "wer.json"  # the headline, for dvc metrics diff
 SCORES_FILE = METRICS / "scores.json"  # all scores of whole evaluation sets
 SLICES_FILE = METRICS / "slices.json"  # scores by age, speaker, duration, ...
 SUMMARY_FILE = METRICS / "summary.md"
+COST_FILE = METRICS / "cost.json"  # written by the stages, no stage's output
 REPORT_FILE = METRICS / "report.html"
 CURVES = {name: METRICS / f"train_{name}.csv" for name in TUNED}
 

@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.common.errors import UserError
+from stages.records.paths import METRICS
 from stages.scores import scoreboard
 from stages.scores.scoreboard import HEADLINE_SET, Results
 
-FOLDER = Path("metrics/figures")
+FOLDER = METRICS / "figures"
 SIZE = (5.4, 3.2)  # inches: legible on a phone without zooming
 PNG_DPI = 150
 # Colours that the colour-blind tell apart (Okabe and Ito), by model; and ink and paper. The page has its own for each.

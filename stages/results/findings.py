@@ -2,13 +2,13 @@
 
 from typing import NamedTuple
 
+from stages.records.paths import TUNED
 from stages.results import summary
 from stages.results.summary import NAMES
 from stages.scores.score_tables import has_unseen_words, interval, percent
 from stages.scores.scoreboard import HEADLINE_SET, PAIRED, SEEN, UNKNOWN, UNSEEN, by_model, by_set
 from stages.scores.significance import FEWEST_SPEAKERS
 
-TUNED = ("lora", "selective")
 # Texts that were trained on matter to the headline WER if they hold a tenth of the reference words, whatever the
 # models make of them; or if a tuned model's WER on the other texts is over half a point higher than the headline, a
 # difference by which published systems are ranked.

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
-COST_FILE = Path("metrics/cost.json")
+from stages.records.paths import COST_FILE, METRICS
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def known() -> dict[str, dict]:
 
 
 def _record(stage: str, figures: dict) -> None:
-    COST_FILE.parent.mkdir(exist_ok=True)
+    METRICS.mkdir(exist_ok=True)
     lock = Path(tempfile.gettempdir()) / f"cost-{os.getuid()}.lock"  # two strategies may end at once
     with FileLock(lock):
         COST_FILE.write_text(json.dumps(known() | {stage: figures}, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -79,7 +79,7 @@ def run(strategy: str, settings: Params) -> None:
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
         if process.is_main_process:
             figures |= cost_figures(tuned, trainer)
-            save(stage, settings, tuned, trainer, weights)
+            save(strategy, settings, tuned, trainer, weights)
             if mirror:
                 mirror.remove()
             shutil.rmtree(folder)
@@ -182,11 +182,11 @@ def resume(trainer: SpeechTrainer, folder: Path) -> None:
     trainer.train(resume_from_checkpoint=str(newest) if newest else None)
 
 
-def save(stage: str, settings: Params, tuned, trainer: SpeechTrainer, weights: dict | None) -> None:
+def save(strategy: str, settings: Params, tuned, trainer: SpeechTrainer, weights: dict | None) -> None:
     """Write the tuned model and its learning curve."""
-    folder = paths.MODELS[stage.removeprefix("train_")]
+    folder = paths.MODELS[strategy]
     model.save_tuned(tuned, folder, settings.train.audio_context, settings.train.spare_seconds, weights=weights)
-    write_curve(Path("metrics") / f"{stage}.csv", trainer.state.log_history)
+    write_curve(paths.CURVES[strategy], trainer.state.log_history)
 
 
 def cost_figures(tuned, trainer: SpeechTrainer) -> dict[str, float | str]:

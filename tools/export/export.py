@@ -1,6 +1,6 @@
 """Export a tuned model for others to use: python -m tools.export lora|selective [--ctranslate2] [--push-to-hub ID]
 
-Reads models/, processed_data/test, metrics/ and params.yaml; writes exports/<model>/:
+Reads models/, processed_data/evaluation/test, metrics/ and params.yaml; writes exports/<model>/:
 
     transformers/   a stock checkpoint, LoRA merged into its base
     ctranslate2/    with --ctranslate2: what faster-whisper and other engines load
@@ -24,7 +24,7 @@ from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from stages.common.files import read_json
 from stages.records import paths, shards
-from stages.records.paths import CORPUS_FILE, MODELS, SCORES_FILE, SLICES_FILE
+from stages.records.paths import CORPUS_FILE, MODELS, SCORES_FILE, SLICES_FILE, TUNED
 from stages.runtime import cost
 from stages.scores.scoreboard import HEADLINE_SET
 from stages.wer import normalisers
@@ -35,7 +35,6 @@ from tools.export import comparison, ctranslate2_model, hub_upload, model_card, 
 from tools.export.comparison import Comparison
 
 EXPORTS = Path("exports")
-TUNED = ("lora", "selective")
 PARTS = {"transformers", "ctranslate2", "README.md"}  # what an export may hold
 CLIPS = 20
 FULL_WINDOW = "window"
