@@ -96,7 +96,7 @@ def _utterance(
     speaker = tables["utt2spk"].get(id, "")
     age = age_of({"age": tables["spk2age"].get(speaker), "grade": tables["spk2grade"].get(speaker)})
     if not speaker:
-        reading.warn("unknown speakers are one per recording", place)
+        reading.warn_unknown_speaker(place)
     return Utterance(
         id=id,
         audio=audio,

@@ -151,31 +151,24 @@ def _place_in_corpus(utterance: Utterance) -> tuple:
 
 
 def _with_safe_ids(reading: SplitContents) -> Iterator[Utterance]:
-    """Give every utterance an id that is unique in the split and fit for a shard; refuse rows that repeat another.
-
-    A row that repeats another is spoken once: it must not count as somebody who speaks over the one that is kept.
-    """
+    """Give every utterance an id that is unique in the split and fit for a shard; refuse rows that repeat another."""
     natural = {safe_id(utterance.id) for utterance in reading.utterances}
     contents: dict[str, set[tuple]] = {}  # under each natural id, what it was used for
     given: set[str] = set()
-    repeated = []
     for row in reading.utterances:
         id = safe_id(row.id)
-        content = (row.source, row.start, row.end, row.text_raw, row.speaker)
-        if content in contents.setdefault(id, set()):
+        if row.content in contents.setdefault(id, set()):
             reading.refuse(
                 row.id, row.file, row.line, "duplicate", "the same id, recording, times, text and speaker again"
             )
-            repeated.append(row)
             continue
         if contents[id]:
             reading.warn("an id used for different utterances, made unique", f"{row.file} ({row.id})")
             numbered = (f"{id}-{number}" for number in count(2))
             id = next(one for one in numbered if one not in natural | given)
-        contents[safe_id(row.id)].add(content)
+        contents[safe_id(row.id)].add(row.content)
         given.add(id)
         yield replace(row, id=id)
-    reading.vacate(repeated)
 
 
 def safe_id(id: str) -> str:

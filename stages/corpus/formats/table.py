@@ -149,7 +149,7 @@ def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, re
     speaker = cell(row, columns["speaker"])
     age = _age(row, reading.options.columns)
     if not speaker:
-        reading.warn("unknown speakers are one per recording", place)
+        reading.warn_unknown_speaker(place)
     return Utterance(
         id=cell(row, columns["id"]) or derived_id,
         audio=audio,

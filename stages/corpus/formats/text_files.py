@@ -24,7 +24,7 @@ def read(path: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterance of one transcript."""
     known = path.parent != files.folder
     if not known:
-        reading.warn("unknown speakers are one per recording", files.shown(path))
+        reading.warn_unknown_speaker(files.shown(path))
     speaker = nfc(path.parent.name if known else path.stem)
     try:
         audio = files.beside(path)

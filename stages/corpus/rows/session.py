@@ -99,7 +99,7 @@ def _utterance(
     place = files.shown(path) + (f":{turn.line}" if turn.line else "")
     speaker, known = speaker_of(turn, path, audio, files)
     if not known:
-        reading.warn("unknown speakers are one per recording", place)
+        reading.warn_unknown_speaker(place)
     return Utterance(
         id=id,
         audio=audio,

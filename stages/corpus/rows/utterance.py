@@ -3,7 +3,6 @@
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +45,11 @@ class Utterance:
     words: tuple[Word, ...] = ()  # in order, where the corpus has word times
     text: str = ""  # cleaned transcript, see stages/corpus/markup
     flags: tuple[str, ...] = ()  # what is worth knowing and no reason to refuse: overlap, clipped, narrowband, ...
+
+    @property
+    def content(self) -> tuple:
+        """What is said where: a row of the same id and content repeats this one."""
+        return self.source, self.start, self.end, self.text_raw, self.speaker
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class SplitContents:
     refusals: list[Refusal] = field(default_factory=list)
     # Every annotated stretch of each recording, of any speaker: what context must not enter.
     spans: dict[Path, list[tuple[Seconds, Seconds]]] = field(default_factory=lambda: defaultdict(list))
+    _marked: set[tuple] = field(default_factory=set, repr=False)  # the utterances whose speech is in spans
     annotated: set[Path] = field(default_factory=set)  # recordings that some annotation names
     untranscribed: int = 0  # recordings that none names
     left_out: Counter[str] = field(default_factory=Counter)  # utterances that were not asked for, by what they are
@@ -113,7 +118,10 @@ class SplitContents:
         self.annotated.add(utterance.audio)
         if utterance.start is not None:
             check_times(utterance.start, utterance.end)
-            self.mark_speech(utterance.audio, utterance.start, utterance.end)
+            identity = (utterance.id, utterance.content)
+            if identity not in self._marked:  # a row that repeats another is spoken once
+                self._marked.add(identity)
+                self.mark_speech(utterance.audio, utterance.start, utterance.end)
         self.utterances.append(utterance)
 
     def mark_speech(self, audio: Path, start: Seconds, end: Seconds | None) -> None:
@@ -122,20 +130,9 @@ class SplitContents:
         if start < end:  # False for nan too
             self.spans[audio].append((start, end))
 
-    def vacate(self, utterances: Iterable[Utterance]) -> None:
-        """Take back what `add` marked for these: they are not spoken a second time."""
-        taken_back: dict[Path, Counter[tuple]] = defaultdict(Counter)
-        for row in utterances:
-            if row.start is not None:
-                taken_back[row.audio][row.start, math.inf if row.end is None else row.end] += 1
-        for audio, counts in taken_back.items():
-            left = []
-            for span in self.spans[audio]:
-                if counts[span]:
-                    counts[span] -= 1
-                else:
-                    left.append(span)
-            self.spans[audio] = left
+    def warn_unknown_speaker(self, place: str) -> None:
+        """The corpus does not say who speaks here."""
+        self.warn("unknown speakers are one per recording", place)
 
     def refuse(self, id: str, file: str, line: int | None, reason: str, detail: str) -> None:
         self.refusals.append(Refusal(id, self.split, file, line, reason, detail))
