@@ -44,9 +44,7 @@ def transcribe_evaluation_sets(name: str, settings: params.Params) -> None:
         figures = stack.enter_context(cost.measured(stage, devices.choose_device(settings.runtime.device)))
         journal = stack.enter_context(transcripts.Journal(work / "journal.jsonl"))
         known = len(journal.rows)
-        stack.enter_context(
-            failures.explain_out_of_resources(stage, more_memory(settings), lambda: kept(journal, work))
-        )
+        stack.enter_context(failures.explain_early_end(stage, more_memory(settings), lambda: kept(journal, work)))
         decoder = transcription.prepare(model.load_checkpoint(paths.MODELS[name]), settings)
         figures["precision"] = decoder.precision
         rows = [row for folder in folders for row in transcribed(decoder, folder, journal)]

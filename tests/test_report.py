@@ -57,8 +57,8 @@ def prepared(tmp_path_factory) -> Path:
         write_split(folder, count, seed=1)
         clips = read_manifest(folder)
         write_manifest(folder, [replace(clips[0], speaker=EVIL), *clips[1:]])
-        heard = {"base": "nothing like it at all", "lora": None, "selective": EVIL}
-        for model, text in heard.items():
+        hypotheses = {"base": "nothing like it at all", "lora": None, "selective": EVIL}
+        for model, text in hypotheses.items():
             rows = [answer(name, clip.id, clip.text, text or clip.text) for clip in clips]
             path = root / "metrics" / "transcripts" / f"{model}.jsonl"
             found = [] if name == "test" else read_transcripts(path)
@@ -91,7 +91,7 @@ def test_nothing_in_the_page_is_markup_but_ours(page):
     found = Page(page)
     assert not {"script", "iframe", "object", "link", "img", "form"} & {tag for tag, _ in found.tags}
     assert not [name for _, attributes in found.tags for name in attributes if name.startswith("on")]
-    assert EVIL in found.text  # as text, and as it was said
+    assert EVIL in found.text  # as text, unchanged
     assert "{{ 7 * 7 }}" in found.text
     assert "<b>GPU</b>" in found.text
 
@@ -254,16 +254,17 @@ def test_where_words_were_inserted(reference, hypothesis, expected):
     assert alignment.align([reference], [hypothesis], light_normaliser.light).inserted_at.tolist() == expected
 
 
-def said(
+def answers_of(
     rows: list[tuple[str, ...]], trained: set[str] | None = None, clips: list[Clip] | None = None, examples: bool = True
 ) -> dict[str, str]:
+    """The answers of the findings, by question."""
     models = board(*rows, clips=clips)
     content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, trained)
     return {found.question: " ".join(found.answers) for found in findings.findings(content, slices, {}, examples)}
 
 
 def test_findings_when_one_strategy_is_better():
-    found = said([("a b c d", "x x x x", "a x x x", "a b c d")] * 12)
+    found = answers_of([("a b c d", "x x x x", "a x x x", "a b c d")] * 12)
     assert "WER is lowest with selective tuning" in found["Which strategy is better?"]
     assert "neither" not in found["Which strategy is better?"]
     assert found["Is the difference real?"].count(": a difference is shown") == 3
@@ -274,7 +275,7 @@ def test_findings_when_one_strategy_is_better():
 
 
 def test_findings_when_nothing_is_shown():
-    found = said([("a b c d", "a b c d", "a b c x", "a b c x"), ("a b", "a b", "a b", "a b c")])
+    found = answers_of([("a b c d", "a b c d", "a b c x", "a b c x"), ("a b", "a b", "a b", "a b c")])
     assert "neither is shown to be better" in found["Which strategy is better?"]
     assert "With only 2 speakers" in found["Is the difference real?"]
     assert "At age 6 it does worse than the base." in found["For whom?"]
@@ -286,27 +287,27 @@ def test_findings_when_nothing_is_shown():
 
 
 def test_findings_when_the_base_is_best():
-    found = said([("a b c d", "a b c d", "a b c x", "a b x x")] * 12)["Which strategy is better?"]
+    found = answers_of([("a b c d", "a b c d", "a b c x", "a b x x")] * 12)["Which strategy is better?"]
     assert found.startswith("On test, neither strategy lowers WER: the base 0.00 %")
     assert found.endswith("Of the two, LoRA has the lower WER.")
 
 
 def test_findings_when_both_strategies_are_alike():
-    found = said([("a b c d", "a b x x", "a b c x", "a b c x")] * 12)["Which strategy is better?"]
+    found = answers_of([("a b c d", "a b x x", "a b c x", "a b c x")] * 12)["Which strategy is better?"]
     assert found.startswith("On test, both strategies have the same WER: the base 50.00 %")
 
 
 def test_findings_when_some_ages_gain_and_others_lose():
     clips = [clip("1", months=75), clip("2", months=100)]
     rows = [("a b c d", "x x x x", "a b c x", "x x x x"), ("a b", "a b", "a x", "x x")]
-    found = said(rows, clips=clips)["For whom?"]
+    found = answers_of(rows, clips=clips)["For whom?"]
     assert "It gains most over the base at age 6: 75.00 points." in found
     assert "At age 8 it does worse than the base." in found
 
 
 @pytest.mark.parametrize("examples", [True, False])
 def test_findings_point_at_examples_only_where_there_are_some(examples):
-    found = said([("a b", "a x", "a x", "a x")], examples=examples)["What went wrong?"]
+    found = answers_of([("a b", "a x", "a x", "a x")], examples=examples)["What went wrong?"]
     assert ("The utterances that cost most are below." in found) == examples
 
 
@@ -317,7 +318,7 @@ OTHER = ("c d e f g h i j", "c x x x g h i j", "c d x x g h i j", "c d e x g h i
 
 
 def test_findings_warn_of_learnt_sentences():
-    found = said([LEARNT] * 2 + [OTHER] * 2, {"a b"})[TRAINED_ON]
+    found = answers_of([LEARNT] * 2 + [OTHER] * 2, {"a b"})[TRAINED_ON]
     assert "2 of 4 test utterances (50.0 %), with 20.0 % of the reference words, have a text" in found
     assert "LoRA 25.00 % (25.00 to 25.00) against 0.00 % (0.00 to 0.00); selective tuning 12.50 %" in found
     assert WARNING in found
@@ -325,20 +326,20 @@ def test_findings_warn_of_learnt_sentences():
 
 @pytest.mark.parametrize(("others", "warned"), [(4, True), (40, False)])
 def test_few_seen_texts_matter_if_the_headline_is_lower_for_them(others, warned):
-    found = said([LEARNT] + [OTHER] * others, {"a b"})[TRAINED_ON]
+    found = answers_of([LEARNT] + [OTHER] * others, {"a b"})[TRAINED_ON]
     assert (WARNING in found) == warned  # of the words, 5.9 and 0.6 %; points between headline and unseen: 1.5 and 0.2
     assert ("too few to change the headline" in found) != warned
 
 
 def test_findings_when_no_text_was_trained_on():
-    assert said([OTHER] * 2, {"a b"})[TRAINED_ON] == "No: no test utterance has a text that was trained on."
-    assert said([OTHER] * 2, set())[TRAINED_ON] == "No: no test utterance has a text that was trained on."
-    assert TRAINED_ON not in said([OTHER] * 2)
+    assert answers_of([OTHER] * 2, {"a b"})[TRAINED_ON] == "No: no test utterance has a text that was trained on."
+    assert answers_of([OTHER] * 2, set())[TRAINED_ON] == "No: no test utterance has a text that was trained on."
+    assert TRAINED_ON not in answers_of([OTHER] * 2)
 
 
 @pytest.mark.parametrize("more", [[], [("...", "oh", "oh", "oh")]])
 def test_findings_when_no_unseen_word_is_left(more):
-    found = said([LEARNT] * 2 + more, {"a b"})[TRAINED_ON]
+    found = answers_of([LEARNT] * 2 + more, {"a b"})[TRAINED_ON]
     assert f"2 of {2 + len(more)} test utterances" in found
     assert "with 100.0 % of the reference words" in found
     assert "No unseen text is left to score" in found

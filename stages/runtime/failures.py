@@ -18,7 +18,7 @@ MEMORY_MESSAGES = ("can't allocate memory", "not enough memory", "CUDA out of me
 
 
 @contextmanager
-def explain_out_of_resources(stage: str, more_memory: str, kept: Callable[[], str]) -> Iterator[None]:
+def explain_early_end(stage: str, more_memory: str, kept: Callable[[], str]) -> Iterator[None]:
     """Turn Ctrl-C, or running out of memory or disk, into a UserError that names what to change, and what is kept.
 
     Parameters

@@ -64,7 +64,7 @@ def run(strategy: str, settings: Params) -> None:
             stack.enter_context(checkpoints.exclusive_lock(folder))
             figures = stack.enter_context(cost.measured(stage, device))
         described = functools.partial(checkpoints.describe_latest, folder)
-        stack.enter_context(failures.explain_out_of_resources(stage, more_memory(settings), described))
+        stack.enter_context(failures.explain_early_end(stage, more_memory(settings), described))
         mirror = open_mirror(settings, folder) if process.is_main_process else None
         train, minutes = settings.train, settings.runtime.checkpoint_minutes
         checkpoint_callback = CheckpointCallback(
