@@ -24,6 +24,7 @@ import numpy as np
 import soundfile
 import yaml
 
+from bench import child
 from stages.common.text_table import aligned
 from stages.records.units import SAMPLE_RATE, Seconds
 
@@ -86,7 +87,7 @@ def told(row: dict) -> tuple[str, ...]:
 
 def timed(command: list[str], folder: Path) -> tuple[Seconds, float]:
     """The seconds a command takes in a folder, and its peak memory in MB."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = child.environment(OMP_NUM_THREADS="1")
     before = time.perf_counter()
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)

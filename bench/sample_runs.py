@@ -18,6 +18,8 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
+from bench import child
+
 ROOT = Path(__file__).parent.parent
 RESULT = "result.json"
 RESAMPLINGS = 10_000
@@ -84,8 +86,7 @@ def start(run: Run, work: Path) -> None:
 
 
 def call(arguments: list[str], folder: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    environment.pop("DVC_ROOT", None)
+    environment = child.environment(OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="")
     done = subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -19,8 +19,10 @@ from stages.records.units import SAMPLE_RATE
 from stages.whisper import model
 
 
-def load(language: str, splits: Iterable[str]) -> tuple[torch.nn.Module, WhisperProcessor, dict[str, Dataset]]:
-    """The base model and its processor, and the clips of each split, features and all, from the current folder."""
+def load(
+    language: str, splits: Iterable[str], most: int | None = None
+) -> tuple[torch.nn.Module, WhisperProcessor, dict[str, Dataset]]:
+    """The base model, its processor, and the first `most` clips of each split with features, from this folder."""
     base = model.load_whisper(paths.BASE_FOLDER)
     base.accepts_loss_kwargs = False  # without gradient accumulation, as the blog has it
     model.set_language(base, language)
@@ -28,7 +30,7 @@ def load(language: str, splits: Iterable[str]) -> tuple[torch.nn.Module, Whisper
     tables = {}
     for split in splits:
         folder = paths.split_folder(split)
-        clips = [{"audio": read_audio(folder, row), "text": row.text} for row in read_manifest(folder)]
+        clips = [{"audio": read_audio(folder, row), "text": row.text} for row in read_manifest(folder)[:most]]
         tables[split] = prepared(clips, processor, prompt, Path(f"{split}.arrow"))
     return base, processor, tables
 

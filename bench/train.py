@@ -3,6 +3,7 @@
     python -m bench.train
     python -m bench.train --json          # the last line is JSON
     python -m bench.train --compile       # with a further row: ours under torch.compile
+    python -m bench.train --seconds 180   # no row begins after that; each row is printed when it is measured
 
 Weights are random: speed does not depend on them. Clips are noise, as long as children's utterances: drawn from the
 histogram of so762-kids (mean 3.5 s), and from the same one stretched to a mean of 8 s. Every row is a process of its
@@ -16,6 +17,7 @@ of as many clips as ours has on average. Neither evaluates nor saves. Columns:
 """
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -34,6 +36,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from bench import child
 from stages.common.text_table import aligned
 from stages.records.paths import TUNED
 from stages.records.units import FRAMES_PER_SECOND, SAMPLE_RATE, Seconds
@@ -46,7 +49,7 @@ BIN: Seconds = 0.5
 TOKENS_PER_SECOND = 2.0  # its children read 1.5 words a second
 MEANS: dict[str, Seconds] = {"so762-kids": 3.5, "longer": 8.0}
 DEV_CLIPS = 8  # not evaluated: the trainer wants a dev set
-STOCK_STEPS = {"cpu": (1, 2), "cuda": (5, 20), "mps": (3, 10)}  # to warm up, timed
+STOCK_STEPS = {"cpu": (1, 2), "cuda": (3, 10), "mps": (3, 10)}  # to warm up, timed
 SIZES = {
     "cpu": (96, 40.0),
     "cuda": (2048, None),
@@ -55,38 +58,48 @@ SIZES = {
 # Sides of the matrices whose product is the floor, and how long each is repeated: clocks and neighbours come and go.
 MATRIX = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192, 16384), "mps": (1024, 2048, 4096)}
 MATRIX_TIME: Seconds = 2.0
+RECIPES = ("stock fp32", "stock bf16", "ours", "ours compiled")
+FLOP_CLIPS = 4  # of a stock batch, all as long as the window, whose operations are counted
 HEADER = ("clips", "strategy", "recipe", "utt/s", "ratio", "clips/step", "first s", "peak MB", "waiting %", "floor %")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clips", type=int, help="training clips; default: 96 on a CPU, 2048 on a GPU")
-    parser.add_argument("--batch-seconds", type=float, help="train.batch_seconds; default: 40 on a CPU, else 160")
+    parser.add_argument(
+        "--batch-seconds", type=float, help="train.batch_seconds; default: 40 on a CPU; GPU: the profile's"
+    )
     parser.add_argument("--durations", choices=MEANS, nargs="+", default=list(MEANS))
     parser.add_argument("--compile", action="store_true", help="also measure ours under torch.compile")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, help="default: all that the hardware computes")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no further row after so many")
     parser.add_argument("--json", action="store_true", help="print a last line of JSON")
     parser.add_argument("--row", nargs=2, help=argparse.SUPPRESS)  # in a process of its own
     arguments = parser.parse_args()
     if arguments.row:
         print(json.dumps(measure(*arguments.row)))
         return
+    started = time.monotonic()
     device = device_type()
     clips, batch_seconds = (
         given or usual for given, usual in zip((arguments.clips, arguments.batch_seconds), SIZES[device], strict=True)
     )
     rates = matrix_rates(device)
-    recipes = ["stock fp32", *(["stock bf16"] if "bf16" in rates else []), "ours"]
-    recipes += ["ours compiled"] if arguments.compile else []
+    recipes = arguments.recipes or [name for name in RECIPES if name != "ours compiled" or arguments.compile]
+    recipes = [name for name in recipes if name != "stock bf16" or "bf16" in rates]
     rows = []
     with tqdm(total=len(arguments.durations) * len(TUNED) * len(recipes), unit="row") as progress:
         for durations in arguments.durations:
             with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
                 write_workspace(Path(scratch), MEANS[durations], clips, batch_seconds)
-                for strategy in TUNED:
-                    for recipe in recipes:
-                        row = {"durations": durations, "strategy": strategy, "recipe": recipe}
-                        rows.append(row | in_process(strategy, recipe, Path(scratch)))
-                        progress.update()
+                for strategy, recipe in itertools.product(TUNED, recipes):
+                    if time.monotonic() - started > arguments.seconds:
+                        tqdm.write(f"{durations}, {strategy}, {recipe}: not measured, the time is up")
+                        continue
+                    row = {"durations": durations, "strategy": strategy, "recipe": recipe}
+                    rows.append(row | in_process(strategy, recipe, Path(scratch)))
+                    tqdm.write(json.dumps(rows[-1]))
+                    progress.update()
     rates = {kind: max(rate, rates[kind]) for kind, rate in matrix_rates(device).items()}
     print(machine(device, rates))
     for row in rows:
@@ -163,6 +176,8 @@ def write_workspace(folder: Path, mean: Seconds, clips: int, batch_seconds: floa
     settings["runtime"]["processes"] = 1
     if batch_seconds:
         settings["train"]["batch_seconds"] = batch_seconds
+        # Stock takes the batch whole as well.
+        settings["runtime"]["device_seconds"] = max(batch_seconds, settings["runtime"]["device_seconds"])
     if device_type() == "cpu":
         settings["runtime"]["data_workers"] = 0  # all cores compute already
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))
@@ -194,8 +209,7 @@ def write_split(folder: Path, lengths: np.ndarray) -> None:
 
 
 def in_process(strategy: str, recipe: str, workspace: Path) -> dict:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "BENCH_STARTED": repr(time.time())}
-    environment.pop("DVC_ROOT", None)
+    environment = child.environment(BENCH_STARTED=repr(time.time()))
     command = [sys.executable, "-m", "bench.train", "--row", strategy, recipe]
     done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -258,8 +272,11 @@ def measure(strategy: str, recipe: str) -> dict:
     figures = {"utterances_per_second": clips / clock.seconds, "clips_per_step": clips / clock.timed}
     figures |= {"first_step_s": clock.first, "peak_mb": peak_memory(device)}
     figures |= {"waiting_share": clock.waiting / clock.seconds}
-    steps = clock.timed if recipe.startswith("ours") else 1
-    flop = count_flop(trainer, steps) * clock.timed / steps
+    if recipe.startswith("ours"):
+        flop = count_flop(trainer, clock.timed)
+    else:
+        size = clips / clock.timed
+        flop = count_flop(trainer, 1, FLOP_CLIPS) * clips / min(FLOP_CLIPS, size)
     return figures | {"flop_per_second": flop / clock.seconds, "gflop_per_clip": flop / clips / 1e9}
 
 
@@ -290,13 +307,16 @@ def stock_trainer(strategy: str, settings, precision: str, device: str):
     from stages.records import paths
     from stages.records.shards import read_manifest
     from stages.training import strategies, trainer_options
+    from stages.whisper import model
 
-    base, processor, tables = stock.load(settings.language, ["train"])
     rows = read_manifest(paths.split_folder("train"))
     lengths = [round(FRAMES_PER_SECOND * (row.duration + settings.train.spare_seconds)) for row in rows]
-    batches = trainer_options.make_batches(lengths, settings, processor.feature_extractor.nb_max_frames)
+    window = model.load_processor(paths.BASE_FOLDER).feature_extractor.nb_max_frames
+    batches = trainer_options.make_batches(lengths, settings, window)
     size = round(len(rows) / batches.steps)
     warm_up, timed = STOCK_STEPS[device]
+    # Clips of two steps, again and again: all are as long as the window, and preparing one takes up to 20 ms.
+    base, processor, tables = stock.load(settings.language, ["train"], most=2 * size)
     trainer = stock.trainer(
         strategies.make_trainable(base, strategy, settings),
         processor,
@@ -313,13 +333,17 @@ def stock_trainer(strategy: str, settings, precision: str, device: str):
     return trainer, size * timed, Clock(device, warm_up, timed)
 
 
-def count_flop(trainer, steps: int) -> float:
-    """Floating-point operations of so many training steps, forward and backward; counted, attention included."""
+def count_flop(trainer, steps: int, clips: int | None = None) -> float:
+    """Floating-point operations of so many training steps, forward and backward; counted, attention included.
+
+    `clips` bounds how many of a batch are computed: counting takes memory for whole attention matrices.
+    """
     trainer.model.train()
     # Attention as plain matrix products, which the counter knows on every device.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         for _, inputs in zip(range(steps), trainer.get_train_dataloader(), strict=False):
-            trainer.training_step(trainer.model_wrapped, inputs)
+            part = {name: value[:clips] for name, value in inputs.items()} if clips else inputs
+            trainer.training_step(trainer.model_wrapped, part)
             trainer.model.zero_grad()
     return counter.get_total_flops()
 
@@ -359,7 +383,7 @@ def told(row: dict, rows: list[dict]) -> tuple[str, ...]:
         row["strategy"],
         row["recipe"],
         f"{row['utterances_per_second']:.2f}",
-        f"{ratio(row, rows, 'stock fp32'):.2f}",
+        f"{ratio(row, rows, rows[0]['recipe']) or 0:.2f}",
         f"{row['clips_per_step']:.1f}",
         f"{row['first_step_s']:.1f}",
         f"{row['peak_mb']:.0f}",

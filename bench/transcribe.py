@@ -17,6 +17,7 @@ so the sample's is decoded by CTranslate2, its engine. Columns:
 """
 
 import argparse
+import importlib.util
 import json
 import resource
 import shutil
@@ -31,6 +32,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from bench import child
 from bench.train import MEANS, device_type, durations, machine, matrix_rates
 from stages.common import params
 from stages.common.text_table import aligned
@@ -46,6 +48,7 @@ BATCH = {"cpu": 8, "cuda": 64, "mps": 16}  # clips at once in the pipeline and i
 WARM_UP = 4  # clips
 ROWS = {  # recipe: engine, window, precision
     "transformers pipeline": ("pipeline", "window", "fp32"),
+    "transformers pipeline, bf16": ("pipeline", "window", "bf16"),
     "faster-whisper": ("faster_whisper", "window", "fp32"),
     "CTranslate2, own features": ("ctranslate2", "window", "fp32"),
     "ours, as the base": ("ours", "window", "fp32"),
@@ -62,6 +65,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--checkpoint", help="a folder or a model of the hub with a window of 30 s; else see above")
     parser.add_argument("--clips", type=int, help="default: 64 on a CPU, 4096 on a GPU")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no further row after so many")
+    parser.add_argument("--no-texts", action="store_true", help="do not compare the texts of the engines")
     parser.add_argument("--json", action="store_true", help="print a last line of JSON")
     parser.add_argument("--row", help=argparse.SUPPRESS)  # in a process of its own
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
@@ -69,15 +74,25 @@ def main() -> None:
     if arguments.row:
         print(json.dumps(measure(ROWS[arguments.row], arguments.work)))
         return
+    started = time.monotonic()
     device = device_type()
     rates = matrix_rates(device)
-    names = [name for name, (*_, precision) in ROWS.items() if precision != "auto" or "bf16" in rates]
+    names = [name for name, (*_, precision) in ROWS.items() if precision == "fp32" or "bf16" in rates]
+    rows = []
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         work = Path(scratch)
         write_workspace(work, arguments.checkpoint, arguments.clips or CLIPS[device])
-        rows = [in_process(name, work) for name in tqdm(names, unit="row")]
-        agreement = texts_agree(arguments.checkpoint)
+        for name in tqdm(names, unit="row"):
+            reason = why_not(name, started, arguments.seconds)
+            if reason:
+                tqdm.write(f"{name}: not measured, {reason}")
+                continue
+            rows.append(in_process(name, work))
+            tqdm.write(json.dumps(rows[-1]))
+        agreement = {} if arguments.no_texts else texts_agree(arguments.checkpoint)
     print(machine(device, rates))
+    if not rows:
+        raise SystemExit("nothing was measured")
     stock = rows[0]["clips_per_second"]
     told = [
         (
@@ -93,18 +108,31 @@ def main() -> None:
         print(json.dumps(summary(rows, agreement) | {"machine": machine(device, rates), "rows": rows}))
 
 
+def why_not(name: str, started: float, seconds: float) -> str | None:
+    """Why a row cannot be measured: its engine is not installed, or the time is up; None where it can."""
+    package = {"faster_whisper": "faster_whisper", "ctranslate2": "ctranslate2"}.get(ROWS[name][0])
+    if package and not installed(package):
+        return f"{package} is not installed (pip install -r requirements-extra.txt)"
+    return "the time is up" if time.monotonic() - started > seconds else None
+
+
+def installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
 def summary(rows: list[dict], agreement: dict[str, float]) -> dict:
     """Ratios of the fastest of ours, as tuned, and how many texts are the pipeline's."""
     speeds = {row["recipe"]: row["clips_per_second"] for row in rows}
-    tuned = max(speed for name, speed in speeds.items() if name.startswith("ours, as tuned"))
-    return {
-        "vs_pipeline": tuned / speeds["transformers pipeline"],
-        "vs_faster_whisper": tuned / speeds["faster-whisper"],
-        "vs_pipeline_fp32": speeds["ours, as tuned"] / speeds["transformers pipeline"],
-        "vs_faster_whisper_fp32": speeds["ours, as tuned"] / speeds["faster-whisper"],
-        "agreement": next(iter(agreement.values())),
-        "agreements": agreement,
+    tuned = [speed for name, speed in speeds.items() if name.startswith("ours, as tuned")]
+    pairs = {
+        "vs_pipeline": (max(tuned, default=None), "transformers pipeline"),
+        "vs_pipeline_bf16": (max(tuned, default=None), "transformers pipeline, bf16"),
+        "vs_faster_whisper": (max(tuned, default=None), "faster-whisper"),
+        "vs_pipeline_fp32": (speeds.get("ours, as tuned"), "transformers pipeline"),
+        "vs_faster_whisper_fp32": (speeds.get("ours, as tuned"), "faster-whisper"),
     }
+    ratios = {name: speed / speeds[other] for name, (speed, other) in pairs.items() if speed and other in speeds}
+    return ratios | {"agreement": next(iter(agreement.values()), None), "agreements": agreement}
 
 
 def write_workspace(work: Path, checkpoint: str | None, count: int) -> None:
@@ -115,7 +143,9 @@ def write_workspace(work: Path, checkpoint: str | None, count: int) -> None:
         shutil.copytree(sources.find(checkpoint), work / "model")
     else:
         ending_checkpoint(work / "model")
-    convert(work / "model", work / "ct2")
+    (work / "model" / model.DECODING_FILE).unlink(missing_ok=True)  # compared at the full window
+    if installed("ctranslate2"):
+        convert(work / "model", work / "ct2")
     sound = speech_shaped(60.0, seed=0).astype(np.float32) / 2**15
     lengths = durations(MEANS["so762-kids"], count, seed=1)
     np.savez(work / "clips.npz", *(sound[: round(seconds * SAMPLE_RATE)] for seconds in lengths))
@@ -153,7 +183,7 @@ def ending_checkpoint(folder: Path) -> None:
 
 def in_process(name: str, work: Path) -> dict:
     command = [sys.executable, "-m", "bench.transcribe", "--row", name, "--work", str(work)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=child.environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")
     _, window, precision = ROWS[name]
@@ -187,7 +217,7 @@ def make(engine: str, work: Path, device: str, window: str, precision: str) -> T
     if engine == "ours":
         return ours(work / "model", device, window, precision)
     if engine == "pipeline":
-        return stock_pipeline(work / "model", device)
+        return stock_pipeline(work / "model", device, dtype=torch.bfloat16 if precision == "bf16" else torch.float32)
     if engine == "faster_whisper":
         return faster_whisper(work / "ct2", device)
     return ctranslate2_greedy(work / "model", work / "ct2", device, window)
@@ -218,10 +248,10 @@ def ours(folder: Path, device: str, window: str, precision: str) -> Transcriber:
     return transcribe
 
 
-def stock_pipeline(folder: Path, device: str, language: str = "en") -> Transcriber:
+def stock_pipeline(folder: Path, device: str, language: str = "en", dtype: torch.dtype = torch.float32) -> Transcriber:
     from transformers import pipeline
 
-    recogniser = pipeline("automatic-speech-recognition", model=str(folder), device=device, dtype=torch.float32)
+    recogniser = pipeline("automatic-speech-recognition", model=str(folder), device=device, dtype=dtype)
     options = {"language": language, "task": "transcribe", "num_beams": 1}
 
     def transcribe(clips: list[np.ndarray]) -> list[str]:
@@ -299,11 +329,15 @@ def texts_agree(checkpoint: str | None) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder, converted = Path(scratch, "model"), Path(scratch, "ct2")
         shutil.copytree(sources.find(checkpoint or str(ROOT / "sample" / "whisper-mini")), folder)
-        convert(folder, converted)
+        (folder / model.DECODING_FILE).unlink(missing_ok=True)  # compared at the full window
         stock = stock_pipeline(folder, "cpu")(clips)
         mine = ours(folder, "cpu", "window", "fp32")(clips)
-        theirs = ctranslate2_greedy(folder, converted, "cpu", "window")(clips)
-    return {"ours and the pipeline's": same(mine, stock), "ours and CTranslate2's": same(mine, theirs)}
+        agreement = {"ours and the pipeline's": same(mine, stock)}
+        if installed("ctranslate2"):
+            convert(folder, converted)
+            theirs = ctranslate2_greedy(folder, converted, "cpu", "window")(clips)
+            agreement["ours and CTranslate2's"] = same(mine, theirs)
+    return agreement
 
 
 def same(first: list[str], second: list[str]) -> float:
