@@ -38,7 +38,7 @@ from stages.common.text_table import aligned
 from stages.records.units import FRAMES_PER_SECOND, Seconds
 from stages.training import strategies
 from stages.whisper import model
-from tests.checkpoints import ENGLISH, LARGE_V3, MULTILINGUAL, whisper_config
+from tests.support.checkpoints import ENGLISH, LARGE_V3, MULTILINGUAL, whisper_config
 
 PROFILE = Path(__file__).parent.parent / "profiles" / "whisper-base.yaml"
 PROMPT = 4  # tokens

@@ -166,7 +166,7 @@ def synchronize(device: str) -> None:
 
 def write_workspace(folder: Path, mean: Seconds, clips: int, batch_seconds: float | None) -> None:
     """A base model, clips and params.yaml, as the training stages find them."""
-    from tests.checkpoints import base_checkpoint
+    from tests.support.checkpoints import base_checkpoint
 
     base_checkpoint(folder / "models" / "base")
     write_split(folder / "processed_data" / "train", durations(mean, clips, seed=1))
@@ -195,7 +195,7 @@ def durations(mean: Seconds, count: int, seed: int) -> np.ndarray:
 def write_split(folder: Path, lengths: np.ndarray) -> None:
     from bench.preprocess import speech_shaped
     from stages.records.shards import ShardWriter, write_manifest
-    from tests.corpora import write_clip
+    from tests.support.corpora import write_clip
 
     sound = speech_shaped(60.0, seed=0).astype(np.float32) / 2**15
     written = []

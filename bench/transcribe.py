@@ -169,7 +169,7 @@ def ending_checkpoint(folder: Path) -> None:
     """
     from safetensors.torch import load_file, save_file
 
-    from tests.checkpoints import MULTILINGUAL, base_checkpoint
+    from tests.support.checkpoints import MULTILINGUAL, base_checkpoint
 
     base_checkpoint(folder)
     weights = load_file(folder / "model.safetensors")

@@ -3,6 +3,9 @@
 import os
 import socket
 import tempfile
+from pathlib import Path
+
+import pytest
 
 # Those that take minutes: with several workers, none shall be left alone with one at the end.
 LONGEST = [
@@ -37,3 +40,11 @@ def pytest_collection_modifyitems(items) -> None:
     """Start the longest files first."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+@pytest.fixture(scope="session")
+def training_inputs(tmp_path_factory) -> Path:
+    """A folder with all that training reads, which tests copy."""
+    from tests.support.training import write_training_inputs
+
+    return write_training_inputs(tmp_path_factory.mktemp("training"))

@@ -4,7 +4,7 @@ import pytest
 
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.speakers import age_of
-from tests.corpora import reading
+from tests.support.corpora import reading
 
 
 @pytest.mark.parametrize(

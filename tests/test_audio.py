@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from stages.cutting import audio
-from tests.corpora import noise, write
+from tests.support.corpora import noise, write
 
 TONE = 440  # Hz
 

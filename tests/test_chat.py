@@ -7,8 +7,8 @@ from hypothesis import given, settings
 
 from stages.corpus.formats import chat, registry
 from stages.corpus.rows.utterance import SplitContents, Word
-from tests.corpora import options, write, write_audio
-from tests.rubbish import damaged, read_rubbish
+from tests.support.corpora import options, write, write_audio
+from tests.support.damaged_files import damaged, read_damaged
 
 CHAT = """@UTF8
 @Begin
@@ -134,4 +134,4 @@ def test_children_of_different_folders_are_different(tmp_path, path, speaker, kn
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(damaged(CHAT))
 def test_rubbish(content):
-    read_rubbish(chat, "a.cha", content)
+    read_damaged(chat, "a.cha", content)

@@ -16,8 +16,8 @@ from corpora.common import output
 from corpora.speechocean762 import Half, convert
 from stages.common.errors import UserError
 from stages.corpus.formats import registry
-from tests.corpora import RATE, noise, options, write
-from tests.test_readme import commands, section
+from tests.support.corpora import RATE, noise, options, write
+from tests.support.pages import commands, section
 
 ROOT = Path(__file__).parent.parent
 REAL = os.environ.get("SPEECHOCEAN762", "")

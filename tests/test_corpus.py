@@ -11,7 +11,7 @@ from stages.common.errors import UserError
 from stages.corpus.formats import registry
 from stages.corpus.rows import speakers
 from stages.corpus.rows.utterance import Refused, SplitContents
-from tests.corpora import options, reading, textgrid, utterance, write, write_audio, write_table
+from tests.support.corpora import options, reading, textgrid, utterance, write, write_audio, write_table
 
 
 @pytest.fixture

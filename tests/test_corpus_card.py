@@ -8,7 +8,7 @@ import pytest
 from stages.cutting import corpus_card
 from stages.cutting.corpus_card import age_group
 from stages.records.shards import Clip
-from tests.corpora import CLIP, reading
+from tests.support.corpora import CLIP, reading
 
 
 def clip(**changes) -> Clip:

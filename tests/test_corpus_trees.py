@@ -12,8 +12,8 @@ from stages import preprocess
 from stages.common.errors import UserError
 from stages.corpus.formats import registry
 from stages.corpus.rows.utterance import SplitContents, Utterance
-from tests.corpora import RATE, noise, options, write, write_audio
-from tests.rubbish import damaged
+from tests.support.corpora import RATE, noise, options, write, write_audio
+from tests.support.damaged_files import damaged
 
 SESSION = "002030/myst_002030_2014-02-28_10-37-34_EE_1.1"
 TABLES = "cmu_kids/tables"

@@ -9,7 +9,7 @@ import soundfile
 from stages.corpus.rows.utterance import Utterance
 from stages.cutting import cutting
 from stages.cutting.cutting import Cut
-from tests.corpora import noise, options, utterance, write
+from tests.support.corpora import noise, options, utterance, write
 
 
 def results(

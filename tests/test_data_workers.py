@@ -11,8 +11,8 @@ import yaml
 from transformers import WhisperProcessor
 
 from stages.training import feature_cache
-from tests.checkpoints import SAMPLE, tiny_checkpoint
-from tests.test_training import settings, write_split
+from tests.support.checkpoints import SAMPLE, tiny_checkpoint
+from tests.support.training import settings, write_split
 
 ROOT = Path(__file__).parent.parent
 # The threads that a model as large as a real one has started by then: processes forked now cannot use them.

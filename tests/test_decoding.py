@@ -1,5 +1,7 @@
 """Batches by length, texts that do not depend on the batch they were decoded in, and how sure the model was of them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,10 @@ from stages.common import params
 from stages.decoding import batching, transcription
 from stages.records.shards import read_manifest
 from stages.whisper import dtypes, model
-from tests.checkpoints import tiny_checkpoint
-from tests.test_params import ROOT
-from tests.test_training import write_split
+from tests.support.checkpoints import tiny_checkpoint
+from tests.support.training import write_split
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(

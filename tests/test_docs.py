@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_pipeline_file import ORDER
+from tests.support.folders import ORDER
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "bench/README.md", "corpora/README.md", "sample/README.md"]

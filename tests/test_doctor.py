@@ -15,7 +15,7 @@ from stages.common import params
 from stages.corpus.rows.files import LFS_POINTER
 from stages.runtime import trackers
 from stages.training import shared_memory, trainer_options
-from tests.corpora import write
+from tests.support.corpora import write
 from tools.doctor import __main__ as doctor
 from tools.doctor import corpus, credentials, disk, environment, git, remote
 

@@ -12,47 +12,22 @@ from stages import evaluate
 from stages.common import params
 from stages.common.errors import UserError
 from stages.records import light_normaliser, speaker_share
-from stages.records.shards import Clip, write_manifest
-from stages.records.transcripts import Journal, Transcript, compression_ratio, read_transcripts, write_transcripts
+from stages.records.shards import write_manifest
+from stages.records.transcripts import Journal, Transcript, read_transcripts, write_transcripts
 from stages.results import summary
 from stages.scores import score_tables, scoreboard
 from stages.wer.alignment import UtteranceErrors
-from tests.checkpoints import tiny_checkpoint
-from tests.hub_server import COMMIT, serving
-from tests.test_training import write_split
+from tests.support.checkpoints import tiny_checkpoint
+from tests.support.hub_server import COMMIT, serving
+from tests.support.scores import RULES, answer, board, clip
+from tests.support.training import write_split
 from tools import score
 
 ROOT = Path(__file__).parent.parent
-RULES = {"whisper": light_normaliser.light, "light": str.lower}
-
-
-def answer(split: str, name: str, reference: str, hypothesis: str) -> Transcript:
-    return Transcript(split, name, reference, hypothesis, -0.5, compression_ratio(hypothesis))
 
 
 def transcripts(split: str = "adult") -> list[Transcript]:
     return [answer("test", "1", "a b c d", "a b x d"), answer(split, "2", "a b", "a, b")]
-
-
-def clip(name: str, speaker: str = "s1", months: int | None = 75, seconds: float = 3.0, text: str = "") -> Clip:
-    recording = {"source": "a.wav", "source_rate": 16000, "start": None, "end": None, "flags": [], "format": "table"}
-    place = {"duration": seconds, "shard": "shard-00000.tar", "offset": 0, "size": 0}
-    child = {"speaker": speaker, "age": None, "age_months": months, "gender": None}
-    return Clip(id=name, text=text, text_raw="", **child, **recording, **place)
-
-
-def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboard.Results:
-    """Of one set, each text a reference and what base, lora and selective answered."""
-    clips = clips or [clip(str(number), f"s{number}", text=row[0]) for number, row in enumerate(texts)]
-    return {
-        model: scoreboard.answers(
-            [answer("test", c.id, row[0], row[place]) for c, row in zip(clips, texts, strict=True)],
-            {"test": clips},
-            light_normaliser.light,
-        )
-        for place, model in enumerate(("base", "lora", "selective"), start=1)
-        if place < len(texts[0])
-    }
 
 
 def two_sets(name: str = "adult") -> scoreboard.Results:

@@ -11,7 +11,7 @@ from experiments.shown import DONE, FAILED, QUEUED, RUNNING, Experiment
 from stages.common import params
 from stages.common.errors import UserError
 from stages.results import figures
-from tests.test_pipeline import call
+from tests.support.repository import call
 
 ROOT = Path(__file__).parent.parent
 GONE = 2**22 + 1  # beyond the largest process id of Linux

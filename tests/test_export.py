@@ -22,11 +22,11 @@ from stages.records.light_normaliser import light
 from stages.scores import scoreboard
 from stages.training.strategies import add_lora
 from stages.whisper import model
-from tests.checkpoints import ENGLISH, MULTILINGUAL, base_checkpoint, tiny_checkpoint, whisper_config
-from tests.corpora import noise
-from tests.hub_server import COMMIT, TOKEN, receiving, serving
-from tests.test_evaluate import RULES, board, clip
-from tests.test_training import write_split
+from tests.support.checkpoints import ENGLISH, MULTILINGUAL, base_checkpoint, tiny_checkpoint, whisper_config
+from tests.support.corpora import noise
+from tests.support.hub_server import COMMIT, TOKEN, receiving, serving
+from tests.support.scores import RULES, board, clip
+from tests.support.training import write_split
 from tools import sources
 from tools.export import comparison as export_check
 from tools.export import ctranslate2_model, model_card

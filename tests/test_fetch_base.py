@@ -9,8 +9,8 @@ import pytest
 from stages import fetch_base
 from stages.common.errors import UserError
 from stages.runtime import hub
-from tests.checkpoints import tiny_checkpoint
-from tests.hub_server import COMMIT, serving
+from tests.support.checkpoints import tiny_checkpoint
+from tests.support.hub_server import COMMIT, serving
 
 NAME = "kids/whisper-tiny"
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stages.corpus.formats import kaldi, registry
 from stages.corpus.rows.utterance import SplitContents
-from tests.corpora import options, write, write_audio
+from tests.support.corpora import options, write, write_audio
 
 
 @pytest.fixture

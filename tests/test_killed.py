@@ -14,10 +14,10 @@ import pytest
 import yaml
 
 from stages.runtime import checkpoints
-from tests import s3_server
-from tests.checkpoints import tiny_checkpoint
-from tests.s3_server import BUCKET, S3Server
-from tests.test_training import settings, write_split
+from tests.support import s3_server
+from tests.support.checkpoints import tiny_checkpoint
+from tests.support.s3_server import BUCKET, S3Server
+from tests.support.training import settings, write_split
 
 ROOT = Path(__file__).parent.parent
 KILLS = 6

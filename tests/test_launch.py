@@ -5,7 +5,7 @@ import pytest
 from stages.common import params
 from stages.common.errors import UserError
 from stages.runtime import launch
-from tests.test_training import settings
+from tests.support.training import settings
 
 
 def runtime(**changes) -> params.Runtime:

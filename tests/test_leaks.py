@@ -5,7 +5,7 @@ import pytest
 from stages.common.errors import UserError
 from stages.cutting.cutting import Cut
 from stages.cutting.leaks import Contents
-from tests.corpora import utterance
+from tests.support.corpora import utterance
 
 
 def cut(id: str, content: str, recording: str, start: float | None = None, end: float | None = None) -> Cut:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stages.common.errors import UserError
 from stages.corpus.formats import audacity, registry, subtitles
 from stages.corpus.rows.utterance import SplitContents, Word
-from tests.corpora import PARAMS, options, reading, write, write_audio, write_table
+from tests.support.corpora import PARAMS, options, reading, write, write_audio, write_table
 
 SAMPLES = PARAMS.parent.parent / "shared" / "corpora" / "annotation-samples"
 HEAD = "WEBVTT\n\n"

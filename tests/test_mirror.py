@@ -13,8 +13,8 @@ from s3fs import S3FileSystem
 from stages.common.errors import UserError
 from stages.runtime import checkpoints
 from stages.runtime.mirror import Mirror
-from tests import s3_server
-from tests.s3_server import BUCKET, S3Server
+from tests.support import s3_server
+from tests.support.s3_server import BUCKET, S3Server
 
 
 def checkpoint(folder: Path, step: int) -> Path:

@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,9 +15,9 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from stages.common.errors import UserError
 from stages.training.strategies import add_lora
 from stages.whisper import model
-from tests.checkpoints import tiny_checkpoint, tiny_model
-from tests.test_params import ROOT
-from tests.test_strategies import LORA
+from tests.support.checkpoints import LORA, tiny_checkpoint, tiny_model
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")

@@ -8,27 +8,11 @@ import yaml
 
 from stages import transcribe
 from stages.training import loop
+from tests.support.folders import ORDER
 
 ROOT = Path(__file__).parent.parent
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 SCRIPTS = {name: stage["cmd"].split()[2].removeprefix("stages.") for name, stage in STAGES.items()}
-# A folder of stages/ imports only from those before it, a script from all of them.
-ORDER = (
-    "common",
-    "records",
-    "corpus.rows",
-    "corpus.markup",
-    "corpus.formats",
-    "runtime",
-    "cutting",
-    "whisper",
-    "wer",
-    "decoding",
-    "training",
-    "scores",
-    "results",
-    "scripts",
-)
 DECIDE_NOTHING = {"common", "runtime"}  # about a result, so no stage depends on them
 LONGEST_MODULE = 250  # lines
 LONGEST_FUNCTION = 50

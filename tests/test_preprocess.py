@@ -17,7 +17,7 @@ from stages import preprocess
 from stages.cutting import audio, video
 from stages.records import paths
 from stages.records.shards import Clip, read_audio, read_manifest
-from tests.corpora import noise, textgrid, write, write_audio, write_corpus, write_table
+from tests.support.corpora import noise, textgrid, write, write_audio, write_corpus, write_table
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 SPEAKERS = {"train": ["anna", "ben", "carl"], "test": ["dora"]}

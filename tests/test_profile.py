@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stages.common import params
-from tests.checkpoints import MULTILINGUAL, base_checkpoint, whisper_config
-from tests.test_pipeline import ROOT, call, make_repository
+from tests.support.checkpoints import MULTILINGUAL, base_checkpoint, whisper_config
+from tests.support.repository import ROOT, call, make_repository
 
 BASE = "whisper-base"  # all layers of the real one, and its window and vocabulary; an eighth as wide
 EPOCHS = 1

@@ -17,8 +17,8 @@ from stages.decoding import transcription
 from stages.records import paths
 from stages.training import loop
 from stages.whisper import model
-from tests.checkpoints import ENGLISH, LARGE_V3, MULTILINGUAL, WHISPER_BASE, base_checkpoint, whisper_config
-from tests.test_training import write_split
+from tests.support.checkpoints import ENGLISH, LARGE_V3, MULTILINGUAL, WHISPER_BASE, base_checkpoint, whisper_config
+from tests.support.training import write_split
 
 ROOT = Path(__file__).parent.parent
 NARROW = 4  # width of a head

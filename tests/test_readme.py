@@ -15,11 +15,12 @@ import pytest
 import soundfile
 import yaml
 
-from tests.checkpoints import tiny_checkpoint
-from tests.hub_server import serving
-from tests.s3_server import BUCKET, KEY, SECRET, S3Server
-from tests.test_pipeline import ROOT, make_repository
-from tests.test_remote_faults import Workplace
+from tests.support.checkpoints import tiny_checkpoint
+from tests.support.hub_server import serving
+from tests.support.pages import commands, section
+from tests.support.repository import ROOT, make_repository
+from tests.support.s3_server import BUCKET, KEY, SECRET, S3Server
+from tests.support.workplace import Workplace
 
 # Pages, in an order in which the commands of each find what they need: development.md runs the sample, README.md puts
 # the corpus in its place, pushes, pulls on another machine and runs an experiment there; the others use its models.
@@ -35,12 +36,6 @@ PLACEHOLDERS = {"/path/to/your/corpus": "../corpus", "YOUR-BUCKET": BUCKET, "YOU
 SET_UP = ("make ", "python3 -m venv", ". .venv", ".venv/", "pip install")
 # Each takes minutes; tests/test_experiments.py runs their parts.
 LONG = ("experiments/",)
-
-
-def commands(page: str) -> list[str]:
-    """The lines after a prompt in the console blocks."""
-    blocks = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
 def to_type() -> list[str]:
@@ -125,11 +120,6 @@ def test_pulled_whole_there_is_nothing_to_do_and_experiments_build_on_it(reader)
     reader.run("git", "commit", "-qam", "fewer tokens")
     assert "pushed" in reader.run("dvc", "push")
     assert "are all there" in reader.doctor(expect=0)
-
-
-def section(page: str, title: str) -> str:
-    """The text under a heading of the second level."""
-    return re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", page, re.DOTALL | re.MULTILINE)[1]
 
 
 class Box:

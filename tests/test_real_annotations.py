@@ -7,7 +7,7 @@ import pytest
 
 from stages.corpus.formats import registry
 from stages.corpus.rows.utterance import SplitContents
-from tests.corpora import options, write_audio
+from tests.support.corpora import options, write_audio
 
 SAMPLES = Path(__file__).parent.parent.parent / "shared" / "corpora" / "annotation-samples"
 pytestmark = pytest.mark.skipif(not SAMPLES.is_dir(), reason=f"needs the files of {SAMPLES.name} beside the project")

@@ -13,13 +13,14 @@ from stages.decoding import transcription
 from stages.decoding.transcription import Hypothesis, Segment
 from stages.training import strategies
 from stages.whisper import model
-from tests.checkpoints import tiny_checkpoint
-from tests.corpora import write_audio
-from tests.hub_server import COMMIT, serving
-from tests.test_params import ROOT
+from tests.support.checkpoints import tiny_checkpoint
+from tests.support.corpora import write_audio
+from tests.support.hub_server import COMMIT, serving
 from tools import sources
 from tools.transcribe import __main__ as transcribe
 from tools.transcribe import captions, recordings
+
+ROOT = Path(__file__).parent.parent
 
 STRETCHES = [
     Segment(0.0, 2.5, Hypothesis("The <b>dog</b> & I", -0.1)),

@@ -4,7 +4,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,39 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.s3_server import BUCKET, S3Server, environment
+from tests.support.s3_server import BUCKET, S3Server
+from tests.support.workplace import Workplace
 
 ROOT = Path(__file__).parent.parent
 FILES, SIZE = 6, 200_000
 BIG = 105_000_000  # bytes: dvc-s3 uploads in parts from 100 MB on
-
-
-class Workplace:
-    """A clone with its own home, cache and credentials, and how to work there."""
-
-    def __init__(self, folder: Path, home: Path, **secret):
-        self.folder = folder
-        self.environment = environment(home, **secret) | {"PYTHONPATH": str(ROOT)}
-
-    def run(self, *command: str, expect: int | None = 0, **options) -> str:
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=900, **options
-        )
-        told = done.stdout + done.stderr
-        if expect is not None:
-            assert done.returncode == expect, f"{' '.join(command)}: {done.returncode}\n{told}"
-        return told
-
-    def doctor(self, *options: str, expect: int) -> str:
-        return self.run(sys.executable, "-m", "tools.doctor", *options, expect=expect)
-
-    def forget(self) -> None:
-        """As on another machine: no data, no cache."""
-        shutil.rmtree(self.folder / ".dvc" / "cache", ignore_errors=True)
-        shutil.rmtree(self.folder / "data", ignore_errors=True)
-
-    def with_secret(self, secret: str | None) -> "Workplace":
-        return Workplace(self.folder, Path(self.environment["HOME"]), secret=secret)
 
 
 def write_data(folder: Path, files: int = FILES, size: int = SIZE) -> None:

@@ -9,8 +9,8 @@ import pytest
 from stages import evaluate, report
 from stages.common import params
 from stages.training import loop, trainer_options
-from tests.test_report import prepared  # noqa: F401 (the fixture: all that the report reads)
-from tests.test_training import failing, run, settings, write_split
+from tests.support.report_inputs import write_report_inputs
+from tests.support.training import failing, run, settings, write_split
 
 CLIPS = 17
 CLIP_SECONDS = 1.0  # and half a second of silence after each
@@ -18,8 +18,13 @@ BATCH_SECONDS = {1: 170.0, 2: 16.0, 5: 7.0, 17: 2.0}  # that cut them into so ma
 EVALUATIONS = (1, 2, 3, 20)
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    return write_report_inputs(tmp_path_factory.mktemp("report"))
+
+
 @pytest.fixture
-def workspace(prepared, tmp_path, monkeypatch) -> Path:  # noqa: F811
+def workspace(prepared, tmp_path, monkeypatch) -> Path:
     root = shutil.copytree(prepared, tmp_path / "workspace")
     shutil.rmtree(root / "processed_data" / "train")
     write_split(root / "processed_data" / "train", CLIPS, seed=1, seconds=CLIP_SECONDS)

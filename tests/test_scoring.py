@@ -6,7 +6,7 @@ from stages.common.errors import UserError
 from stages.records import light_normaliser
 from stages.wer import error_counts, normalisers
 from stages.whisper.model import load_processor
-from tests.checkpoints import SAMPLE
+from tests.support.checkpoints import SAMPLE
 
 
 @pytest.mark.parametrize(

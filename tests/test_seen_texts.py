@@ -8,7 +8,7 @@ import pytest
 
 from stages.records import seen_texts
 from stages.records.shards import Clip
-from tests.corpora import CLIP
+from tests.support.corpora import CLIP
 
 ROOT = Path(__file__).parent.parent
 

@@ -7,7 +7,7 @@ import pytest
 
 from stages.corpus.rows.utterance import SplitContents, Utterance, Word
 from stages.cutting import segmentation
-from tests.corpora import reading, utterance
+from tests.support.corpora import reading, utterance
 
 AUDIO = Path("a.wav")
 

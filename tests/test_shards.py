@@ -13,7 +13,7 @@ import soundfile
 from stages.common.errors import UserError
 from stages.records import shards
 from stages.records.shards import ShardWriter, read_audio, read_manifest, write_manifest
-from tests.corpora import CLIP, noise, write_clip
+from tests.support.corpora import CLIP, noise, write_clip
 
 SAMPLES = {f"clip{number}": noise(1 + number / 10, seed=number) for number in range(4)}
 

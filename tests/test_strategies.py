@@ -4,13 +4,9 @@ import pytest
 import torch
 
 from stages.common.errors import UserError
-from stages.common.params import TrainLora, TrainSelective
+from stages.common.params import TrainSelective
 from stages.training.strategies import add_lora, parameter_counts, unfreeze_layers
-from tests.checkpoints import base_on_meta, tiny_model
-
-LORA = TrainLora(
-    learning_rate=0.001, rank=16, alpha=32, dropout=0.0, variant="lora", target_modules=["q_proj", "v_proj"]
-)
+from tests.support.checkpoints import LORA, base_on_meta, tiny_model
 
 
 def selective(encoder_layers: int | str, decoder_layers: int | str, token_embedding: bool = False) -> TrainSelective:

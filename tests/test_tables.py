@@ -12,7 +12,7 @@ from stages.common.errors import UserError
 from stages.common.params import Columns
 from stages.corpus.formats import registry
 from stages.corpus.rows.utterance import SplitContents
-from tests.corpora import options, write, write_audio, write_table
+from tests.support.corpora import options, write, write_audio, write_table
 
 
 @pytest.fixture

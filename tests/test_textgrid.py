@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from stages.corpus.formats import registry
 from stages.corpus.formats import textgrid as format
 from stages.corpus.rows.utterance import SplitContents, Word
-from tests.corpora import options, textgrid, write, write_audio
-from tests.rubbish import damaged, read_rubbish
+from tests.support.corpora import options, textgrid, write, write_audio
+from tests.support.damaged_files import damaged, read_damaged
 
 SHORT = """File type = "ooTextFile"
 Object class = "TextGrid"
@@ -186,4 +186,4 @@ def test_speakers(tmp_path, path, tier, speaker, known):
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(damaged(textgrid(TWO_SPEAKERS)) | damaged(SHORT))
 def test_rubbish(content):
-    read_rubbish(format, "a.TextGrid", content)
+    read_damaged(format, "a.TextGrid", content)

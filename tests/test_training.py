@@ -22,56 +22,20 @@ from stages.training import dataset, feature_cache, loop, loss, strategies, trai
 from stages.training.batching import Draw
 from stages.training.trainer import CheckpointCallback, SpeechTrainer
 from stages.whisper import features, model
-from tests.checkpoints import SAMPLE, tiny_checkpoint, tiny_model
-from tests.corpora import write_clip
+from tests.support.checkpoints import SAMPLE, tiny_model
+from tests.support.training import checkpoint_names, enter_copy, failing, run, settings, write_split
 
 ROOT = Path(__file__).parent.parent
 PROCESSOR = WhisperProcessor.from_pretrained(SAMPLE)
-WORDS = "the little dog has a big red ball and runs home".split()
 
 
 def token(name: str) -> int:
     return PROCESSOR.tokenizer.convert_tokens_to_ids(name)
 
 
-def write_split(folder: Path, count: int, seed: int, seconds: float | None = None, words: int = 3) -> None:
-    generator = np.random.default_rng(seed)
-    clips = []
-    with shards.ShardWriter(folder, megabytes=64) as writer:
-        for index in range(count):
-            length = seconds or generator.uniform(0.5, 2.0)
-            samples = generator.normal(0, 0.1, round(16_000 * length)).astype(np.float32)
-            text = " ".join(generator.choice(WORDS, words))
-            row = {"id": f"clip{index}", "text": text, "text_raw": text, "speaker": f"s{index % 2}"}
-            clips.append(write_clip(writer, samples, **row))
-    shards.write_manifest(folder, clips)
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("workspace")
-    tiny_checkpoint(root / "models" / "base")
-    write_split(root / "processed_data" / "train", 16, seed=1)
-    write_split(root / "processed_data" / "dev", 4, seed=2)
-    return root
-
-
 @pytest.fixture
-def workspace(prepared, tmp_path, monkeypatch) -> Path:
-    root = shutil.copytree(prepared, tmp_path / "workspace")
-    monkeypatch.chdir(root)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    return root
-
-
-def settings(runtime: dict | None = None, **train) -> params.Params:
-    values = params.load(ROOT / "params.yaml").model_dump()
-    values["train"] |= {"epochs": 2, "batch_seconds": 9.0, "precision": "fp32"} | train
-    values["train"]["augment"] |= {"time_masks": 1, "frequency_masks": 1, "speeds": [0.9, 1.0, 1.1], "vtlp": 0.1}
-    values["train_lora"] |= {"rank": 2, "alpha": 4}
-    values["train_selective"] |= {"encoder_layers": 1, "decoder_layers": 2}
-    values["runtime"] |= {"device": "cpu", "data_workers": 0} | (runtime or {})
-    return params.Params.model_validate(values)
+def workspace(training_inputs, tmp_path, monkeypatch) -> Path:
+    return enter_copy(training_inputs, tmp_path, monkeypatch)
 
 
 PROMPT = [token(name) for name in ("<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>")]
@@ -283,14 +247,6 @@ def test_loss_is_that_of_the_stock_model(workspace, batch):
     assert torch.equal(own(**without).logits, stock(**without).logits)
 
 
-def run(stage: str, chosen: params.Params) -> dict[str, bytes]:
-    """Train a strategy and return every file it left."""
-    name = stage.removeprefix("train_")
-    loop.run(name, chosen)
-    files = [*sorted(Path("models", name).iterdir()), Path("metrics") / f"{stage}.csv"]
-    return {path.as_posix(): path.read_bytes() for path in files}
-
-
 def test_training_is_reproducible_and_leaves_no_checkpoints(workspace):
     chosen = settings()
     first = run("train_selective", chosen)
@@ -353,22 +309,6 @@ def diverging(monkeypatch, step: int) -> None:
     monkeypatch.setattr(Seq2SeqTrainer, "training_step", training_step)
 
 
-def failing(monkeypatch, step: int, error: Exception) -> None:
-    """Raise an error in one step."""
-    learn = Seq2SeqTrainer.training_step
-
-    def training_step(trainer, *args, **kwargs):
-        if trainer.state.global_step == step:
-            raise error
-        return learn(trainer, *args, **kwargs)
-
-    monkeypatch.setattr(Seq2SeqTrainer, "training_step", training_step)
-
-
-def kept() -> list[str]:
-    return sorted(path.name for path in Path("checkpoints/train_lora").glob("*/checkpoint-*"))
-
-
 def test_loss_that_is_no_number_ends_training_and_keeps_the_last_good_checkpoint(workspace, monkeypatch):
     with monkeypatch.context() as patch:
         diverging(patch, step=7)
@@ -376,7 +316,7 @@ def test_loss_that_is_no_number_ends_training_and_keeps_the_last_good_checkpoint
             UserError, match=r"after step 10 the loss .* Lower train_lora.learning_rate .* of step 5, is"
         ):
             run("train_lora", settings())
-    assert kept() == ["checkpoint-5"]
+    assert checkpoint_names() == ["checkpoint-5"]
     expected = run("train_lora", settings())
     assert expected["metrics/train_lora.csv"].count(b"\n") == 3
 
@@ -408,7 +348,7 @@ def test_out_of_memory_names_what_to_lower(workspace, monkeypatch, error):
     failing(monkeypatch, 7, error)
     with pytest.raises(UserError, match=r"Lower runtime.device_seconds, now 120, to 60.* of step 5, is kept"):
         run("train_lora", settings())
-    assert kept() == ["checkpoint-5"]
+    assert checkpoint_names() == ["checkpoint-5"]
 
 
 def test_other_errors_are_not_taken_for_lack_of_memory(workspace, monkeypatch):

@@ -14,7 +14,13 @@ from stages.decoding import transcription
 from stages.runtime import checkpoints, trackers, training_log
 from stages.training import trainer_options
 from stages.whisper import model
-from tests.test_training import kept, prepared, run, settings, workspace  # noqa: F401 (fixtures)
+from tests.support.training import checkpoint_names, enter_copy, run, settings
+
+
+@pytest.fixture
+def workspace(training_inputs, tmp_path, monkeypatch) -> Path:
+    return enter_copy(training_inputs, tmp_path, monkeypatch)
+
 
 EVALUATION = training_log.Evaluation(
     step=61,
@@ -62,7 +68,7 @@ def test_duration(seconds, text):
 
 
 @pytest.mark.parametrize("stage", ["train_lora", "train_selective"])
-def test_training_prints_a_line_an_evaluation_and_warns_of_nothing(workspace, capfd, stage):  # noqa: F811
+def test_training_prints_a_line_an_evaluation_and_warns_of_nothing(workspace, capfd, stage):
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
         warnings.simplefilter("error", UserWarning)
@@ -83,7 +89,7 @@ def test_training_prints_a_line_an_evaluation_and_warns_of_nothing(workspace, ca
 
 
 @pytest.mark.parametrize(("cores", "said"), [(2, 1), (4, 0)])
-def test_data_workers_are_no_more_than_there_are_cores(workspace, capsys, monkeypatch, cores, said):  # noqa: F811
+def test_data_workers_are_no_more_than_there_are_cores(workspace, capsys, monkeypatch, cores, said):
     monkeypatch.setattr(trainer_options.joblib, "cpu_count", lambda: cores)
     chosen = settings({"data_workers": 4})
     assert trainer_options.data_workers(chosen.runtime) == cores
@@ -93,7 +99,7 @@ def test_data_workers_are_no_more_than_there_are_cores(workspace, capsys, monkey
         assert capsys.readouterr().out.count(told) == said
 
 
-def test_resumed_training_keeps_the_numbers_of_its_steps(workspace, capsys, monkeypatch):  # noqa: F811
+def test_resumed_training_keeps_the_numbers_of_its_steps(workspace, capsys, monkeypatch):
     step = training_log.TrainingLog.on_step_end
 
     def stop(log, args, state, control, **others):
@@ -105,7 +111,7 @@ def test_resumed_training_keeps_the_numbers_of_its_steps(workspace, capsys, monk
         patch.setattr(training_log.TrainingLog, "on_step_end", stop)
         with pytest.raises(UserError, match="interrupted"):
             run("train_lora", settings())
-    assert kept() == ["checkpoint-5"]
+    assert checkpoint_names() == ["checkpoint-5"]
     capsys.readouterr()
     run("train_lora", settings())
     out = capsys.readouterr().out
@@ -113,7 +119,7 @@ def test_resumed_training_keeps_the_numbers_of_its_steps(workspace, capsys, monk
     assert [row.split()[0] for row in lines(out)] == ["10/10"]
 
 
-def test_transcribing_with_an_adapter_warns_of_nothing(workspace):  # noqa: F811
+def test_transcribing_with_an_adapter_warns_of_nothing(workspace):
     chosen = settings(epochs=1)
     run("train_lora", chosen)
     with warnings.catch_warnings():
@@ -139,7 +145,7 @@ def environment(monkeypatch):
         monkeypatch.delenv(name)
 
 
-def test_a_tracker_gets_the_figures_and_changes_nothing(workspace, environment, monkeypatch):  # noqa: F811
+def test_a_tracker_gets_the_figures_and_changes_nothing(workspace, environment, monkeypatch):
     folders = []
     remembered = checkpoints.run_folder
 
@@ -157,7 +163,7 @@ def test_a_tracker_gets_the_figures_and_changes_nothing(workspace, environment, 
     assert [entry["eval_wer"] for entry in Recorder.entries if "eval_wer" in entry]
 
 
-def test_tracker_that_is_not_installed_is_refused_before_training(workspace, monkeypatch):  # noqa: F811
+def test_tracker_that_is_not_installed_is_refused_before_training(workspace, monkeypatch):
     Path("wandb").mkdir()  # as wandb makes it: not the package
     monkeypatch.setattr(trackers, "PACKAGES", {"wandb": ("no-such-package",)})
     with pytest.raises(UserError, match=r"report_to names wandb, which is not installed: pip install wandb"):
@@ -177,7 +183,7 @@ def test_trackers_write_beside_the_checkpoints(tmp_path, environment, monkeypatc
     assert variables["WANDB_DISABLE_GIT"] == "true"
 
 
-def test_tensorboard(workspace, environment):  # noqa: F811
+def test_tensorboard(workspace, environment):
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     run("train_lora", settings({"report_to": "tensorboard"}))
     (folder,) = Path("runs/train_lora").iterdir()

@@ -18,8 +18,8 @@ from stages.decoding import transcription
 from stages.records.paths import TRANSCRIPTS
 from stages.records.transcripts import read_transcripts
 from stages.runtime import cost
-from tests.checkpoints import tiny_checkpoint
-from tests.test_training import write_split
+from tests.support.checkpoints import tiny_checkpoint
+from tests.support.training import write_split
 
 ROOT = Path(__file__).parent.parent
 CLIPS = 40

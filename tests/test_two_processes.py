@@ -14,8 +14,8 @@ import pytest
 import yaml
 from safetensors.numpy import load_file
 
-from tests.checkpoints import tiny_checkpoint
-from tests.test_training import settings, write_split
+from tests.support.checkpoints import tiny_checkpoint
+from tests.support.training import settings, write_split
 
 ROOT = Path(__file__).parent.parent
 STAGES = ("train_lora", "train_selective")

@@ -7,7 +7,7 @@ import pytest
 from stages.common import params
 from stages.common.errors import UserError
 from stages.cutting import cutting, workers
-from tests.corpora import options, utterance, write, write_audio
+from tests.support.corpora import options, utterance, write, write_audio
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 
 from stages.corpus.formats import elan, registry, transcriber
 from stages.corpus.rows.utterance import SplitContents, Word
-from tests.corpora import options, write, write_audio
-from tests.rubbish import damaged, read_rubbish
+from tests.support.corpora import options, write, write_audio
+from tests.support.damaged_files import damaged, read_damaged
 
 ELAN = """<?xml version="1.0" encoding="UTF-8"?>
 <ANNOTATION_DOCUMENT AUTHOR="" DATE="2020-01-01T00:00:00+00:00" FORMAT="3.0" VERSION="3.0">
@@ -218,10 +218,10 @@ def test_deep_nesting(data):
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(damaged(ELAN))
 def test_rubbish_in_elan(content):
-    read_rubbish(elan, "a.eaf", content)
+    read_damaged(elan, "a.eaf", content)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(damaged(TRANSCRIBER))
 def test_rubbish_in_transcriber(content):
-    read_rubbish(transcriber, "a.trs", content)
+    read_damaged(transcriber, "a.trs", content)

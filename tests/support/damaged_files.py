@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stages.common.errors import UserError
 from stages.corpus.rows.utterance import Refused
-from tests.corpora import reading
+from tests.support.corpora import reading
 
 
 def damaged(content: str) -> st.SearchStrategy[bytes]:
@@ -21,7 +21,7 @@ def damaged(content: str) -> st.SearchStrategy[bytes]:
 PIECES = ("*", "@", "%", "\t", "\n", "\x15", ":", "-->", '"', "<", ">", "&x;", "1e999", "nan", "-1", "\0", "\ufeff")
 
 
-def read_rubbish(format: ModuleType, name: str, content: bytes) -> None:
+def read_damaged(format: ModuleType, name: str, content: bytes) -> None:
     """Read it as a file of a session format. Raises what is not documented."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name

@@ -16,7 +16,13 @@ from transformers import (
 )
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
-SAMPLE = Path(__file__).parent.parent / "sample" / "whisper-mini"
+from stages.common.params import TrainLora
+
+SAMPLE = Path(__file__).parent.parent.parent / "sample" / "whisper-mini"
+
+LORA = TrainLora(
+    learning_rate=0.001, rank=16, alpha=32, dropout=0.0, variant="lora", target_modules=["q_proj", "v_proj"]
+)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@
 import base64
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,7 @@ from urllib.parse import parse_qs, urlparse
 
 import yaml
 
-from tests.conftest import HUB_PORT
-
+HUB_PORT = urlparse(os.environ["HF_ENDPOINT"]).port  # set by conftest.py
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TOKEN = "hf_of-a-test"
 

@@ -12,7 +12,7 @@ from stages.corpus.rows.utterance import SplitContents, Utterance
 from stages.cutting.audio import pcm
 from stages.records.shards import Clip, ShardWriter, duration_of, encode
 
-PARAMS = Path(__file__).parent.parent / "params.yaml"
+PARAMS = Path(__file__).parent.parent.parent / "params.yaml"
 
 RATE = 16_000
 

@@ -1,0 +1,33 @@
+"""Transcripts and clips for scoring, written as they are in a test."""
+
+from stages.records import light_normaliser
+from stages.records.shards import Clip
+from stages.records.transcripts import Transcript, compression_ratio
+from stages.scores import scoreboard
+
+RULES = {"whisper": light_normaliser.light, "light": str.lower}
+
+
+def answer(split: str, name: str, reference: str, hypothesis: str) -> Transcript:
+    return Transcript(split, name, reference, hypothesis, -0.5, compression_ratio(hypothesis))
+
+
+def clip(name: str, speaker: str = "s1", months: int | None = 75, seconds: float = 3.0, text: str = "") -> Clip:
+    recording = {"source": "a.wav", "source_rate": 16000, "start": None, "end": None, "flags": [], "format": "table"}
+    place = {"duration": seconds, "shard": "shard-00000.tar", "offset": 0, "size": 0}
+    child = {"speaker": speaker, "age": None, "age_months": months, "gender": None}
+    return Clip(id=name, text=text, text_raw="", **child, **recording, **place)
+
+
+def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboard.Results:
+    """Of one set, each text a reference and what base, lora and selective answered."""
+    clips = clips or [clip(str(number), f"s{number}", text=row[0]) for number, row in enumerate(texts)]
+    return {
+        model: scoreboard.answers(
+            [answer("test", c.id, row[0], row[place]) for c, row in zip(clips, texts, strict=True)],
+            {"test": clips},
+            light_normaliser.light,
+        )
+        for place, model in enumerate(("base", "lora", "selective"), start=1)
+        if place < len(texts[0])
+    }

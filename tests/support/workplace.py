@@ -1,0 +1,38 @@
+"""A clone with its own home, cache and credentials."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.s3_server import environment
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Workplace:
+    """A clone with its own home, cache and credentials, and how to work there."""
+
+    def __init__(self, folder: Path, home: Path, **secret):
+        self.folder = folder
+        self.environment = environment(home, **secret) | {"PYTHONPATH": str(ROOT)}
+
+    def run(self, *command: str, expect: int | None = 0, **options) -> str:
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=900, **options
+        )
+        told = done.stdout + done.stderr
+        if expect is not None:
+            assert done.returncode == expect, f"{' '.join(command)}: {done.returncode}\n{told}"
+        return told
+
+    def doctor(self, *options: str, expect: int) -> str:
+        return self.run(sys.executable, "-m", "tools.doctor", *options, expect=expect)
+
+    def forget(self) -> None:
+        """As on another machine: no data, no cache."""
+        shutil.rmtree(self.folder / ".dvc" / "cache", ignore_errors=True)
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+
+    def with_secret(self, secret: str | None) -> "Workplace":
+        return Workplace(self.folder, Path(self.environment["HOME"]), secret=secret)
