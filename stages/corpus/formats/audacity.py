@@ -12,13 +12,22 @@ from collections import Counter
 from pathlib import Path
 
 from stages.corpus.rows.encodings import read_text
-from stages.corpus.rows.session import Session, Turn
+from stages.corpus.rows.files import Files
+from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents
 
-SUFFIXES = (".txt",)
 TIME = r"-?[0-9]+(?:[.,][0-9]+)?"
 LABEL = re.compile(rf"({TIME})\t({TIME})(?:\t(.*))?")
 LOOKED_AT = 4096  # bytes
+
+
+def claims(files: Files) -> list[Path]:
+    """Text files that begin like a label track: many other files are called .txt too."""
+    return [path for path in files.with_suffix(".txt") if is_label_track(path)]
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    read_sessions(sessions, paths, files, reading)
 
 
 def is_label_track(path: Path) -> bool:

@@ -19,10 +19,10 @@ from pathlib import Path
 import pylangacq
 
 from stages.corpus.rows.encodings import read_text
-from stages.corpus.rows.session import Session, Turn
+from stages.corpus.rows.files import Files
+from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents, Word
 
-SUFFIXES = (".cha",)
 CONTINUED = re.compile(r"\n[ \t]+")
 ID = re.compile(r"^@ID:[ \t]*(.*)$", re.MULTILINE)  # language|corpus|code|age|sex|group|status|role|...
 TIME = re.compile(r"\x15([0-9]{1,12})_([0-9]{1,12})-?\x15")  # with a minus: to be skipped in playback
@@ -39,6 +39,14 @@ class Person:
     role: str = ""
     age: str = ""
     sex: str = ""
+
+
+def claims(files: Files) -> list[Path]:
+    return files.with_suffix(".cha")
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    read_sessions(sessions, paths, files, reading)
 
 
 def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:

@@ -23,14 +23,21 @@ SPEAKER = re.compile(r"([fm][a-z]{3})\s+\S+\s+([0-9]{1,2}|NA)/([0-9]{1,2}|NA)\b"
 GENDERS = {"f": "female", "m": "male"}
 
 
-def read_all(files: Files, reading: SplitContents) -> set[Path]:
-    """Add what of the corpus there is in a split; returns the files that have been read or are its tables."""
-    recordings = {path.stem.lower(): path for path in files.recordings if _is_one(path)}
-    if not recordings:
-        return set()
-    tables = {path.name.lower(): path for path in files.with_suffix(".tbl")}
+def claims(files: Files) -> list[Path]:
+    """The transcripts and the tables, if there are recordings of the corpus."""
+    if not any(_is_recording(path) for path in files.recordings):
+        return []
+    transcripts = [path for path in files.with_suffix(".trn") if _is_transcript(path)]
+    return transcripts + files.with_suffix(".tbl")
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    if not paths:
+        return
+    recordings = {path.stem.lower(): path for path in files.recordings if _is_recording(path)}
+    tables = {path.name.lower(): path for path in paths if path.suffix.lower() == ".tbl"}
     ages = _ages(tables.get("speaker.tbl"), files, reading)
-    spoken = {path.stem.lower(): (path, None) for path in files.with_suffix(".trn") if _is_transcript(path)}
+    spoken = {path.stem.lower(): (path, None) for path in paths if path.suffix.lower() == ".trn"}
     said = _table(tables.get("transcrp.tbl"), files, reading)
     missing = len((said.keys() | spoken.keys()) - recordings.keys())
     if missing:
@@ -45,10 +52,9 @@ def read_all(files: Files, reading: SplitContents) -> set[Path]:
             reading.add(whole_recording(audio, path, text, f"cmu-{id[:4]}", files, reading, format="cmu-kids", **more))
         except Refused as refused:
             reading.refuse(audio.stem, files.shown(path), line, refused.reason, refused.detail)
-    return {path for path, _ in spoken.values()} | set(tables.values())
 
 
-def _is_one(path: Path) -> bool:
+def _is_recording(path: Path) -> bool:
     named = NAME.fullmatch(path.stem)
     return bool(named) and path.parent.name.lower() == "signal" and path.parent.parent.name.lower() == named[1].lower()
 

@@ -11,22 +11,25 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.utterance import SplitContents, Utterance, Word
 
-SUFFIX = ".ctm"
 ALTERNATIVES = ("<ALT_BEGIN>", "<ALT>", "<ALT_END>")
 NO_WORDS = ("@", "<eps>")  # of an alternative without words; of a decoder
 
 
-def read(files: Files, reading: SplitContents) -> None:
-    """Give the utterances that have no word times those of the split's CTM files."""
+def claims(files: Files) -> list[Path]:
+    return files.with_suffix(".ctm")
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    """Set the word times of utterances that have none. All utterances must have been read before."""
     words: dict[str, list[Word]] = defaultdict(list)
     places: dict[str, str] = {}  # where the first word of each recording or utterance stands
-    for path in files.with_suffix(SUFFIX):
+    for path in paths:
         place = files.shown(path)
         for name, word, line in _words(read_text(path, place, reading), place, reading):
             words[name].append(word)

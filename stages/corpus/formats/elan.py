@@ -19,12 +19,11 @@ from xml.etree.ElementTree import Element
 
 from stages.corpus.rows import xml
 from stages.corpus.rows.encodings import read_bytes
-from stages.corpus.rows.files import VIDEO_SUFFIXES
-from stages.corpus.rows.session import Session, Turn
+from stages.corpus.rows.files import VIDEO_SUFFIXES, Files
+from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents, Word
 from stages.records.units import Seconds
 
-SUFFIXES = (".eaf",)
 WORDS = re.compile(r"(.*[-_@/ ])?words?([-_@/ ].*)?", re.IGNORECASE)
 MILLISECONDS = 1000  # in a second
 
@@ -37,6 +36,14 @@ class Tier:
     parent: str | None
     participant: str
     rows: list[tuple[str, str]]  # annotation id, text
+
+
+def claims(files: Files) -> list[Path]:
+    return files.with_suffix(".eaf")
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    read_sessions(sessions, paths, files, reading)
 
 
 def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:

@@ -32,13 +32,19 @@ CHANNELS = {"1": 1, "2": 2, "a": 1, "b": 2}
 CHANNELS_FROM_0 = {"0": 1, "1": 2}
 
 
-def folders(files: Files) -> list[Path]:
-    """The Kaldi directories of a split: those that hold wav.scp and text."""
+def claims(files: Files) -> list[Path]:
+    """The file `text` of each Kaldi directory, which is a folder that holds wav.scp and text."""
     present = set(files.paths)
-    return [path.parent for path in files.paths if path.name == "wav.scp" and path.with_name("text") in present]
+    texts = [path.with_name("text") for path in files.paths if path.name == "wav.scp"]
+    return [path for path in texts if path in present]
 
 
-def read(folder: Path, files: Files, reading: SplitContents) -> None:
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    for path in paths:
+        _read_directory(path.parent, files, reading)
+
+
+def _read_directory(folder: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterances of one Kaldi directory."""
     tables = {
         name: _table(folder / name, files, reading)
@@ -112,6 +118,7 @@ def _utterance(
         file=file,
         line=line,
         format="kaldi",
+        check_name=True,
         channel=channel or piped_channel,
         stated_seconds=_stated_seconds(recording, tables),
     )

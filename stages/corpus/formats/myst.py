@@ -16,18 +16,16 @@ from stages.corpus.rows.utterance import Refused, SplitContents
 NAME = re.compile(r"myst_([0-9]{6})_.+", re.IGNORECASE)
 
 
-def read_all(files: Files, reading: SplitContents) -> set[Path]:
-    """Add what of the corpus there is in a split; returns the files that have been read."""
-    taken = set()
-    for path in files.with_suffix(".trn"):
-        named = NAME.fullmatch(path.stem)
-        if not named:
-            continue
-        taken.add(path)
+def claims(files: Files) -> list[Path]:
+    return [path for path in files.with_suffix(".trn") if NAME.fullmatch(path.stem)]
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    for path in paths:
+        student = NAME.fullmatch(path.stem)[1]
         try:
             audio, text = files.beside(path), words_in(path, files, reading)
-            row = whole_recording(audio, path, text, f"myst-{named[1]}", files, reading, format="myst", id=path.stem)
+            row = whole_recording(audio, path, text, f"myst-{student}", files, reading, format="myst", id=path.stem)
             reading.add(row)
         except Refused as refused:
             reading.refuse(path.stem, files.shown(path), None, refused.reason, refused.detail)
-    return taken

@@ -27,15 +27,18 @@ NOT_SAID = "3"
 FLAGS = {"2": ("verified-maybe",), "4": ("verified-puff",)}
 
 
-def read_all(files: Files, reading: SplitContents) -> set[Path]:
-    """Add what of the corpus there is in a split; returns the files that are its documents."""
+def claims(files: Files) -> list[Path]:
+    """The corpus's documents, if there are recordings of the corpus."""
+    if not any(_kind(path) for path in files.recordings):
+        return []
+    return [path for path in files.with_suffix(".txt", ".map") if _is_document(path)]
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
     recordings = [path for path in files.recordings if _kind(path)]
-    if not recordings:
-        return set()
-    documents = {path for path in files.with_suffix(".txt", ".map") if _is_document(path)}
-    prompts = _prompts(documents, files, reading)
-    verified = _verified(documents, files, reading)
-    spoken = {path.stem.lower(): path for path in documents if "spontaneous" in _parts(path)}
+    prompts = _prompts(paths, files, reading)
+    verified = _verified(paths, files, reading)
+    spoken = {path.stem.lower(): path for path in paths if "spontaneous" in _parts(path)}
     for audio in recordings:
         try:
             if _kind(audio) == "spontaneous":
@@ -44,7 +47,6 @@ def read_all(files: Files, reading: SplitContents) -> set[Path]:
                 _add_scripted(audio, prompts, verified, files, reading)
         except Refused as refused:
             reading.refuse(audio.stem, files.shown(audio), None, refused.reason, refused.detail)
-    return documents
 
 
 def _parts(path: Path) -> list[str]:
@@ -62,7 +64,7 @@ def _is_document(path: Path) -> bool:
     return any(part in DOCUMENTS for part in _parts(path)[:-1])
 
 
-def _prompts(documents: set[Path], files: Files, reading: SplitContents) -> dict[str, tuple[Path, int, str]]:
+def _prompts(documents: list[Path], files: Files, reading: SplitContents) -> dict[str, tuple[Path, int, str]]:
     """The file, the line and the text of each prompt."""
     found = {}
     for path in sorted(path for path in documents if path.name.lower() == "all.map"):
@@ -72,7 +74,7 @@ def _prompts(documents: set[Path], files: Files, reading: SplitContents) -> dict
     return found
 
 
-def _verified(documents: set[Path], files: Files, reading: SplitContents) -> dict[str, str]:
+def _verified(documents: list[Path], files: Files, reading: SplitContents) -> dict[str, str]:
     """The code of each verified utterance."""
     found = {}
     for path in sorted(path for path in documents if path.name.lower().endswith("-verified.txt")):

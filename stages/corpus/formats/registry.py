@@ -1,12 +1,23 @@
-"""Raw corpora in, utterances out. Which layout a folder has is found by looking; layouts may be mixed in one split."""
+"""Raw corpora in, utterances out: the list of annotation formats, and reading the splits of data/ with them.
 
-import hashlib
+A format is a module of this folder with two functions:
+
+    def claims(files: Files) -> list[Path]
+        The annotation files of the split that are in this format, in the order in which they are to be read. It looks
+        at names, folders and, where these do not tell, at the first bytes of a file. Nothing is read or reported yet.
+
+    def read(paths: list[Path], files: Files, reading: SplitContents) -> None
+        Add what these files hold to `reading`: utterances with reading.add, what cannot be used with reading.refuse,
+        what was passed over with reading.warn. `paths` are the claimed files but those that a format before it in
+        FORMATS has claimed too. It may be empty, and read is called all the same.
+
+A format of timed turns only parses: its `read` calls read_sessions of stages/corpus/rows/session.py. A new format is a
+module here and its entry in FORMATS; docs/development.md goes through one step by step. Formats may be mixed in one
+split.
+"""
+
 import re
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import count
 from pathlib import Path
-from types import ModuleType
 
 from stages.common.errors import UserError
 from stages.common.params import Preprocess
@@ -26,15 +37,33 @@ from stages.corpus.formats import (
     textgrid,
     transcriber,
 )
-from stages.corpus.rows import session, speakers
+from stages.corpus.rows import speakers, utterance_ids
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
+from stages.corpus.rows.utterance import SplitContents, Utterance
 
-# Annotated sessions, those that say more first. Each module has SUFFIXES and sessions(path, place, reading).
-SESSIONS = (chat, elan, textgrid, transcriber, stm, subtitles, audacity)
-
-# Corpora with a tree of their own. Each module has read_all(files, reading), which returns the files it has dealt with.
-TREES = (myst, cmu_kids, ogi_kids)
+# In the order in which they are read. Of several annotations of one recording, most formats read only the first, so
+# what says more comes first.
+FORMATS = (
+    # They name their recordings.
+    kaldi,
+    table,
+    # Corpora with a folder structure of their own.
+    myst,
+    cmu_kids,
+    ogi_kids,
+    # Timed turns.
+    chat,
+    elan,
+    textgrid,
+    transcriber,
+    stm,
+    subtitles,
+    audacity,
+    # One text for a whole recording.
+    text_files,
+    # Word times for the utterances of all others, so it is the last.
+    ctm,
+)
 
 LAYOUTS = "docs/data.md has a table of the formats that are read, and where their files go."
 
@@ -85,96 +114,39 @@ def read(data: Path, options: Preprocess) -> dict[str, SplitContents]:
 
 
 def read_split(data: Path, split: str, options: Preprocess) -> SplitContents:
-    """Read every annotation in data/<split>, sorted by recording and time.
+    """Read every annotation in data/<split>; the utterances are sorted by recording and time.
 
-    A recording that a Kaldi directory or a table names is theirs. Among files that only share its name, the one that
-    says more goes first (the order of SESSIONS, then .trn before .txt); the others are passed over, with a warning.
+    A recording that a Kaldi directory or a table names is theirs. Among files that only share its name, the one whose
+    format comes first is read (and .trn before .txt); the others are passed over, with a warning.
     """
     files, reading = Files(data / split, data), SplitContents(split, options)
     for path in files.outside:
         reading.refuse(files.named(path), files.shown(path), None, "outside-data", "a link that leads out of data/")
-    for folder in kaldi.folders(files):
-        kaldi.read(folder, files, reading)
-    for path in table.tables(files, reading):
-        table.read(path, files, reading)
-    dealt_with = {path for tree in TREES for path in tree.read_all(files, reading)}
-    for format in SESSIONS:
-        for path in files.with_suffix(*format.SUFFIXES):
-            if path not in dealt_with and _is_session(format, path):
-                dealt_with.add(path)
-                _read_sessions(format, path, files, reading)
-    for path in text_files.transcripts(files):
-        if path not in dealt_with and _first_for(path, files, reading):
-            text_files.read(path, files, reading)
-    ctm.read(files, reading)
+    claimed: set[Path] = set()
+    for format in FORMATS:
+        paths = [path for path in format.claims(files) if path not in claimed]
+        claimed.update(paths)
+        format.read(paths, files, reading)
     reading.untranscribed = sum(path not in reading.annotated for path in files.recordings)
     speakers.complete(reading, files)
     speakers.leave_out_adults(reading)
     reading.utterances.sort(key=_place_in_corpus)
-    reading.utterances = list(_with_safe_ids(reading))
+    utterance_ids.make_unique(reading)
     return reading
 
 
-def _is_session(format: ModuleType, path: Path) -> bool:
-    return format is not audacity or audacity.is_label_track(path)  # its files are called .txt, like many others
-
-
-def _read_sessions(format: ModuleType, path: Path, files: Files, reading: SplitContents) -> None:
-    """Read one annotation file with the module of its format."""
-    if not _first_for(path, files, reading):
-        return
-    place = files.shown(path)
-    try:
-        found = format.sessions(path, place, reading)
-    except Refused as refused:
-        reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
-        return
-    for one in found:
-        try:
-            session.take(one, path, files, reading)
-        except Refused as refused:
-            reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
-
-
-def _first_for(path: Path, files: Files, reading: SplitContents) -> bool:
-    """Whether the recording of the same name is still without annotation; else a warning says what is passed over."""
-    if reading.annotated.isdisjoint(files.recordings_beside(path)):
-        return True
-    reading.warn("a second transcript of a recording, passed over", files.shown(path))
-    return False
-
-
 def _place_in_corpus(utterance: Utterance) -> tuple:
-    times = [-1.0 if time is None else time for time in (utterance.start, utterance.end)]
+    """The key that utterances are sorted by. Whole recordings come before stretches of them."""
+    start = -1.0 if utterance.start is None else utterance.start
+    end = -1.0 if utterance.end is None else utterance.end
     line = utterance.line or 0
-    return utterance.source, *times, utterance.id, utterance.text_raw, utterance.speaker, utterance.file, line
-
-
-def _with_safe_ids(reading: SplitContents) -> Iterator[Utterance]:
-    """Give every utterance an id that is unique in the split and fit for a shard; refuse rows that repeat another."""
-    natural = {safe_id(utterance.id) for utterance in reading.utterances}
-    contents: dict[str, set[tuple]] = {}  # under each natural id, what it was used for
-    given: set[str] = set()
-    for row in reading.utterances:
-        id = safe_id(row.id)
-        if row.content in contents.setdefault(id, set()):
-            reading.refuse(
-                row.id, row.file, row.line, "duplicate", "the same id, recording, times, text and speaker again"
-            )
-            continue
-        if contents[id]:
-            reading.warn("an id used for different utterances, made unique", f"{row.file} ({row.id})")
-            numbered = (f"{id}-{number}" for number in count(2))
-            id = next(one for one in numbered if one not in natural | given)
-        contents[safe_id(row.id)].add(row.content)
-        given.add(id)
-        yield replace(row, id=id)
-
-
-def safe_id(id: str) -> str:
-    """The id in letters, digits, - and _, at most 89 of them; what had to change ends in a hash of the original.
-
-    WebDataset splits file names at the first dot, and plain tar headers hold 100 bytes.
-    """
-    safe = re.sub(r"[^A-Za-z0-9_-]+", "_", id)[:80]
-    return safe if safe == id and safe else f"{safe}-{hashlib.sha256(id.encode()).hexdigest()[:8]}"
+    return (
+        utterance.source,
+        start,
+        end,
+        utterance.id,
+        utterance.text_raw,
+        utterance.speaker,
+        utterance.file,
+        line,
+    )

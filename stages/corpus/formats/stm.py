@@ -14,16 +14,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from stages.corpus.rows.encodings import read_text
-from stages.corpus.rows.session import Session, Turn
+from stages.corpus.rows.files import Files
+from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents
 
-SUFFIXES = (".stm",)
 # With a comma, empty, or the two that stand alone; <breath> at the start of a text is no label.
 LABELS = re.compile(r"<([^<>\s,]*,[^<>\s]*|o|na|)>(?:\s+|$)", re.IGNORECASE)
 IGNORED = "ignore_time_segment_in_scoring"
 NOBODY = ("inter_segment_gap", "excluded_region")  # as speakers
 CHANNELS = {"1": 1, "a": 1, "2": 2, "b": 2}
 GENDERS = ("f", "m", "female", "male")
+
+
+def claims(files: Files) -> list[Path]:
+    return files.with_suffix(".stm")
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    read_sessions(sessions, paths, files, reading)
 
 
 def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:

@@ -23,12 +23,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from stages.corpus.rows.encodings import read_text
-from stages.corpus.rows.files import nfc
-from stages.corpus.rows.session import Session, Turn
+from stages.corpus.rows.files import Files, nfc
+from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents, Word
 from stages.records.units import Seconds
 
-SUFFIXES = (".vtt", ".srt")
 TIME = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{1,2})[.,]([0-9]{1,3})"
 TIMING = re.compile(rf"\s*{TIME}\s*-->\s*{TIME}(?:\s.*)?")
 # Damaged arrows as well: such a line is no text.
@@ -54,6 +53,14 @@ class Cue:
     line: int  # of the times, counted from 1
     timing: str  # as it stands
     rows: list[str]  # without styling, but with voices and inline times
+
+
+def claims(files: Files) -> list[Path]:
+    return files.with_suffix(".vtt", ".srt")
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    read_sessions(sessions, paths, files, reading)
 
 
 def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:

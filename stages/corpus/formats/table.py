@@ -55,12 +55,21 @@ ASIDE = frozenset("invalidated other reported unvalidated_sentences validated_se
 EVERYTHING = "validated"
 
 
-def tables(files: Files, reading: SplitContents) -> list[Path]:
-    """The tables of a split, without those whose name says that they are another split's."""
-    found = [path for path in files.with_suffix(*SUFFIXES) if path.name.lower() not in SPEAKER_LISTS]
-    stems = {(path.parent, path.stem.lower()) for path in found}
+def claims(files: Files) -> list[Path]:
+    """All tables but the lists of speakers, which stages/corpus/rows/speakers.py reads."""
+    return [path for path in files.with_suffix(*SUFFIXES) if path.name.lower() not in SPEAKER_LISTS]
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    for path in _tables_of_split(paths, files, reading):
+        _read_table(path, files, reading)
+
+
+def _tables_of_split(tables: list[Path], files: Files, reading: SplitContents) -> list[Path]:
+    """The tables without those whose name says that they are another split's."""
+    stems = {(path.parent, path.stem.lower()) for path in tables}
     kept = []
-    for path in found:
+    for path in tables:
         stem = path.stem.lower()
         elsewhere = SPLITS.get(stem, reading.split) != reading.split and reading.split in SPLITS.values()
         repeated = stem == EVERYTHING and (path.parent, reading.split) in stems
@@ -71,7 +80,7 @@ def tables(files: Files, reading: SplitContents) -> list[Path]:
     return kept
 
 
-def read(path: Path, files: Files, reading: SplitContents) -> None:
+def _read_table(path: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterances of one table; what is no table of utterances is passed over, and said.
 
     Raises
@@ -165,6 +174,7 @@ def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, re
         file=files.shown(path),
         line=line,
         format="table",
+        check_name=True,
         stated_seconds=_stated_seconds(row, place, reading) if start is None else None,
     )
 

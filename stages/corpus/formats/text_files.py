@@ -8,19 +8,28 @@ from pathlib import Path
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import PAPERS, Files, nfc
+from stages.corpus.rows.session import is_first_annotation
 from stages.corpus.rows.speakers import gender_of
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 
 SUFFIXES = (".trn", ".txt", ".lab")
 
 
-def transcripts(files: Files) -> list[Path]:
+def claims(files: Files) -> list[Path]:
     """In the order of SUFFIXES: where a recording has several, the first is read."""
-    found = [path for suffix in SUFFIXES for path in files.with_suffix(suffix)]
-    return [path for path in found if path.stem.lower() not in PAPERS]
+    paths = []
+    for suffix in SUFFIXES:
+        paths += files.with_suffix(suffix)
+    return [path for path in paths if path.stem.lower() not in PAPERS]
 
 
-def read(path: Path, files: Files, reading: SplitContents) -> None:
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    for path in paths:
+        if is_first_annotation(path, files, reading):
+            _read_transcript(path, files, reading)
+
+
+def _read_transcript(path: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterance of one transcript."""
     known = path.parent != files.folder
     if not known:

@@ -15,12 +15,11 @@ from praatio.utilities.constants import INTERVAL_TIER
 from praatio.utilities.textgrid_io import parseTextgridStr
 
 from stages.corpus.rows.encodings import read_text
-from stages.corpus.rows.files import nfc
-from stages.corpus.rows.session import Session, Turn
+from stages.corpus.rows.files import Files, nfc
+from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import START_SLACK, Refused, SplitContents, Word
 from stages.records.units import Seconds
 
-SUFFIXES = (".textgrid",)
 WORDS = re.compile(r"(?:(.*?)\s*[-_/]\s*)?words?", re.IGNORECASE)
 NO_UTTERANCES = re.compile(r"(.*[-_/]\s*)?(phones?|phonemes?|segments?|syllables?|pho|syl)", re.IGNORECASE)
 # How many intervals or points a tier has: in the long form, or after the name and two times in the short form.
@@ -29,6 +28,14 @@ SIZE = re.compile(
     re.MULTILINE,
 )
 NEGATIVE = re.compile(r"^\s*(?:x(?:min|max)|number|time) = (-[0-9]+(?:\.[0-9]+)?)\s*$", re.MULTILINE)
+
+
+def claims(files: Files) -> list[Path]:
+    return files.with_suffix(".textgrid")
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    read_sessions(sessions, paths, files, reading)
 
 
 def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:

@@ -13,11 +13,19 @@ from xml.etree.ElementTree import Element
 
 from stages.corpus.rows import xml
 from stages.corpus.rows.encodings import read_bytes
-from stages.corpus.rows.session import Session, Turn
+from stages.corpus.rows.files import Files
+from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents
 
-SUFFIXES = (".trs",)
 INSTANTANEOUS = ("", "instantaneous")  # an event's other extents only enclose words: [begin] ... [end]
+
+
+def claims(files: Files) -> list[Path]:
+    return files.with_suffix(".trs")
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    read_sessions(sessions, paths, files, reading)
 
 
 def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:

@@ -6,7 +6,7 @@ and stands here: finding the recording, leaving adults out, naming speakers and 
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,7 +58,43 @@ class Session:
     own_stem: bool = True  # False: the file's name says nothing about the recording, only `media` does
 
 
-def take(session: Session, path: Path, files: Files, reading: SplitContents) -> None:
+def read_sessions(
+    parse: Callable[[Path, str, SplitContents], list[Session]], paths: list[Path], files: Files, reading: SplitContents
+) -> None:
+    """Parse annotation files one by one, and add the children's turns of their sessions to `reading`.
+
+    A file is passed over if the recording of the same name has been annotated by another file before.
+
+    Parameters
+    ----------
+    parse : gets the file, its path as messages show it, and `reading`, for its options, warnings and refusals of single
+        lines; returns a session for each recording, and raises Refused where the file is unusable
+    """
+    for path in paths:
+        if not is_first_annotation(path, files, reading):
+            continue
+        place = files.shown(path)
+        try:
+            sessions = parse(path, place, reading)
+        except Refused as refused:
+            reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
+            continue
+        for session in sessions:
+            try:
+                _take(session, path, files, reading)
+            except Refused as refused:
+                reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
+
+
+def is_first_annotation(path: Path, files: Files, reading: SplitContents) -> bool:
+    """Whether the recording of the same name is still without annotation; if not, a warning names the file."""
+    if reading.annotated.isdisjoint(files.recordings_beside(path)):
+        return True
+    reading.warn("a second transcript of a recording, passed over", files.shown(path))
+    return False
+
+
+def _take(session: Session, path: Path, files: Files, reading: SplitContents) -> None:
     """Add the children's turns of a session that stands in the annotation file `path` to the reading.
 
     Raises

@@ -14,8 +14,6 @@ from stages.corpus.rows.utterance import SplitContents, Utterance
 
 GENDERS = {"female": "f", "woman": "f", "girl": "f", "male": "m", "man": "m", "boy": "m"}
 
-NAMED_BY_COLUMN = ("kaldi", "table")  # formats of single utterances; sessions have asked already, by tier or role
-
 SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id", "child_id")
 
 
@@ -84,7 +82,7 @@ def leave_out_adults(reading: SplitContents) -> None:
     for row in reading.utterances:
         if not everyone and oldest is not None and row.age_months is not None and row.age_months >= 12 * oldest:
             reading.left_out[f"speakers of {oldest:g} years or more"] += 1
-        elif row.format in NAMED_BY_COLUMN and not reading.is_child(row.speaker):
+        elif row.check_name and not reading.is_child(row.speaker):
             reading.left_out[f"other speakers: {row.speaker}"] += 1
         else:
             kept.append(row)

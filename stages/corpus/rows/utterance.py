@@ -39,6 +39,7 @@ class Utterance:
     file: str  # the annotation file, relative to data/
     line: int | None  # where in it, counted from 1; None in formats without lines
     format: str  # the annotation format: kaldi, table, chat, ...
+    check_name: bool = False  # the speaker's name is still to be compared with preprocess.child_names and adult_names
     markup: str = "plain"  # how text_raw marks what is no word: plain, ogi or chat, see stages/corpus/markup
     channel: int | None = None  # the speaker's channel, counted from 1; None: preprocess.channel says
     stated_seconds: Seconds | None = None  # how long the whole recording is, according to the corpus
