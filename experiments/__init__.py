@@ -1,1 +1,1 @@
-"""Recipes that run as they stand (*.sh), and what they share: queue, wait, show, plot."""
+"""Recipes (*.sh, run them as they are), and the modules that they call: queue and wait, read results, plot."""

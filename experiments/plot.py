@@ -1,8 +1,8 @@
-"""Plot of a recipe's experiments: python -m experiments.plot NAME --vary KEY [KEY] [--models MODEL ...] [--log]
+"""Plot a recipe's experiments: python -m experiments.plot NAME --vary KEY [KEY] [--models MODEL ...] [--log]
 
-Takes the experiments called NAME-... of the commit that is checked out and writes experiments/plots/NAME.png: WER with
-its interval against the first key, a line for each value of the second, or for each model. The same experiments give
-the same bytes.
+Reads the experiments called NAME-... of the commit that is checked out, and writes experiments/plots/NAME.png: WER with
+its interval against the first key. There is a line for each value of the second key, or, without one, for each model.
+The same experiments give the same bytes.
 """
 
 import argparse
@@ -19,10 +19,10 @@ from stages.common.errors import UserError, exit_on_user_error
 from stages.results import figures
 
 FOLDER = Path("experiments/plots")
-# Where lines are no models: the models' two colours, and more of Okabe and Ito's.
+# Of lines that are not models: the two models' colours, and others of Okabe and Ito's palette.
 LINE_COLOURS = (figures.COLOURS["lora"], figures.COLOURS["selective"], "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-MARKS = "os^Dvp"
-APART = 4 / 72  # inches between the intervals of two lines, which would hide one another
+MARKERS = "os^Dvp"
+LINE_OFFSET = 4 / 72  # inches between the intervals of two lines, so that neither hides the other
 Value = int | float | str | bool
 
 
@@ -30,9 +30,9 @@ Value = int | float | str | bool
 class Point:
     """A model's score in an experiment."""
 
-    line: Value  # what the line is called that it is on
+    line: Value  # label of its line
     x: Value
-    wer: float  # all in per cent
+    wer: float  # per cent, like its interval
     low: float
     high: float
 
@@ -40,72 +40,97 @@ class Point:
 @exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="what the names of the experiments begin with, before a hyphen")
-    parser.add_argument("--vary", nargs="+", required=True, metavar="KEY", help="of params.yaml: one, or two")
-    parser.add_argument("--models", nargs="+", default=["lora"], help="whose scores are drawn")
-    parser.add_argument("--log", action="store_true", help="a logarithmic axis")
+    parser.add_argument("name", help="first part of the experiments' names, before a hyphen")
+    parser.add_argument("--vary", nargs="+", required=True, metavar="KEY", help="one or two keys of params.yaml")
+    parser.add_argument("--models", nargs="+", default=["lora"], help="models to plot; default: lora")
+    parser.add_argument("--log", action="store_true", help="logarithmic axis of the first key")
     arguments = parser.parse_args()
-    found = [row for row in experiments() if row.name.startswith(f"{arguments.name}-") and row.state == DONE]
-    if not found:
+    done = [row for row in experiments() if row.name.startswith(f"{arguments.name}-") and row.state == DONE]
+    if not done:
         raise UserError(f"no experiment of this commit that is done is called {arguments.name}-...; run its recipe")
-    points = [read(row, model, arguments.vary) for row in found for model in arguments.models]
+    points = []
+    for row in done:
+        points += [read(row, model, arguments.vary) for model in arguments.models]
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{arguments.name}.png"
-    path.write_bytes(figures.png(draw(points, arguments.vary, base_wer(found), arguments.log)))
+    path.write_bytes(figures.png(draw(points, arguments.vary, base_wer(done), arguments.log)))
     print(path)
 
 
 def read(experiment: Experiment, model: str, keys: list[str]) -> Point:
-    """A model's score; UserError where the experiment lacks it or a key."""
+    """Return a model's score as a point of the plot.
+
+    Parameters
+    ----------
+    model : base, lora or selective
+    keys : of params.yaml: the first is the x axis; the second, if there is one, names the line
+
+    Raises
+    ------
+    UserError
+        The experiment has no such model or key.
+    """
     values, block = flat(experiment.params), experiment.scores.get(model)
     if block is None:
         raise UserError(f"experiment {experiment.name} has no scores of {model!r}; it has {sorted(experiment.scores)}")
     for key in keys:
         if key not in values:
             raise UserError(f"--vary {key}: params.yaml has no such key")
-    wer, *ends = (100 * block.get(key, block["wer"]) for key in ("wer", "wer_low", "wer_high"))
-    return Point(values[keys[1]] if keys[1:] else model, values[keys[0]], wer, *ends)
+    wer = block["wer"]
+    low, high = block.get("wer_low", wer), block.get("wer_high", wer)  # equal where there is no interval
+    line = values[keys[1]] if len(keys) > 1 else model
+    return Point(line, values[keys[0]], 100 * wer, 100 * low, 100 * high)
 
 
-def base_wer(found: list[Experiment]) -> float:
-    """The base's WER in per cent: the same in all of them."""
-    return 100 * found[0].scores["base"]["wer"]
+def base_wer(done: list[Experiment]) -> float:
+    """Return the base model's WER, per cent; it is the same in all experiments."""
+    return 100 * done[0].scores["base"]["wer"]
 
 
 @mpl.rc_context(figures.STYLE)
 def draw(points: list[Point], keys: list[str], base: float, log: bool) -> Figure:
-    """WER against the first key; numbers at their place on the axis, words beside each other."""
+    """Draw WER against the first key.
+
+    Parameters
+    ----------
+    keys : one or two keys of params.yaml, as for `read`
+    base : the base model's WER, per cent
+    log : logarithmic x axis, if its values are numbers
+    """
     figure = Figure(figsize=figures.SIZE, layout="constrained")
     axes = figure.subplots()
     axes.set(ylabel="word error rate, %", xlabel=keys[0])
     places = set_axis(axes, sorted({point.x for point in points}, key=_order), log)
     lines = sorted({point.line for point in points}, key=_order)
     for number, line in enumerate(lines):
-        row = sorted((point for point in points if point.line == line), key=lambda p: _order(p.x))
-        rates = [point.wer for point in row]
-        ends = [[p.wer - p.low for p in row], [p.high - p.wer for p in row]]
-        colour = LINE_COLOURS[number % len(LINE_COLOURS)] if keys[1:] else figures.COLOURS[line]
-        style = {"color": colour, "marker": MARKS[number % len(MARKS)], "ms": 5, "elinewidth": 1, "capsize": 2}
-        aside = ScaledTranslation((number - (len(lines) - 1) / 2) * APART, 0, figure.dpi_scale_trans)
-        style["transform"] = axes.transData + aside
+        colour = LINE_COLOURS[number % len(LINE_COLOURS)] if len(keys) > 1 else figures.COLOURS[line]
+        offset = (number - (len(lines) - 1) / 2) * LINE_OFFSET
+        style = {"color": colour, "marker": MARKERS[number % len(MARKERS)], "ms": 5, "elinewidth": 1, "capsize": 2}
+        style["transform"] = axes.transData + ScaledTranslation(offset, 0, figure.dpi_scale_trans)
+        row = sorted((point for point in points if point.line == line), key=lambda point: _order(point.x))
         at = [places[point.x] for point in row]
-        axes.errorbar(at, rates, yerr=ends, label=_text(line), **style)
-        axes.plot(at, [point.high for point in row], linestyle="none")  # what is set aside widens no axis
+        below = [point.wer - point.low for point in row]
+        above = [point.high - point.wer for point in row]
+        axes.errorbar(at, [point.wer for point in row], yerr=[below, above], label=_text(line), **style)
+        # Invisible: matplotlib does not widen the axis for a line with a transform of its own.
+        axes.plot(at, [point.high for point in row], linestyle="none")
     axes.set_ylim(bottom=0)
-    title = f"base: {base:.1f} %" + (f"\n{keys[1]}" if keys[1:] else "")
+    title = f"base: {base:.1f} %"
+    if len(keys) > 1:
+        title += f"\n{keys[1]}"
     axes.legend(title=title, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
 def set_axis(axes: Axes, values: list[Value], log: bool) -> dict[Value, float]:
-    """Mark the values on the axis of abscissae; returns where each is."""
-    numbers = all(isinstance(value, int | float) for value in values)
-    places = dict(zip(values, values if numbers else range(len(values)), strict=True))
-    if numbers and log:
+    """Label the values on the x axis and return the place of each: numbers at their value, words at equal distances."""
+    are_numbers = all(isinstance(value, int | float) for value in values)
+    places = dict(zip(values, values if are_numbers else range(len(values)), strict=True))
+    if are_numbers and log:
         axes.set_xscale("log")
     axes.set_xticks(list(places.values()), [_text(value) for value in values])
     axes.set_xticks([], minor=True)
-    if not numbers:
+    if not are_numbers:
         axes.margins(x=0.15)
     return places
 

@@ -1,11 +1,12 @@
 """Queue experiments, run them and wait for them: ... | python -m experiments.run [--jobs N]
 
-Reads lines of a name and overrides of params.yaml, as `dvc exp run --name NAME -S OVERRIDE ...` takes them:
+Reads lines from the standard input, each with a name and overrides of params.yaml. An override is written as in
+`dvc exp run --name NAME -S OVERRIDE`:
 
     rank-8 train_lora.rank=8 train_lora.alpha=16
 
-All of them are checked before the first is queued. What is done already, is queued or runs is not queued again, so
-that a recipe that was killed goes on with what is missing; what failed is tried again.
+All lines are checked before the first experiment is queued. Experiments that are done, queued or running are not queued
+again, so a recipe that was killed resumes with those that are missing. Failed experiments are queued again.
 """
 
 import argparse
@@ -23,109 +24,145 @@ import psutil
 from dvc.exceptions import DvcException
 from dvc.utils.hydra import apply_overrides
 
-from experiments.shown import DONE, FAILED, RUNNING, Experiment, dvc, experiments, flat
+from experiments.shown import DONE, FAILED, QUEUED, RUNNING, Experiment, experiments, flat
 from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
+from tools.dvc_command import run_dvc
 
-POLL_SECONDS = 10.0  # a poll costs a second or two of processor
-RESTART = 3  # polls without a worker, before it is started anew
-PATIENCE = 12  # and before the queue is given up
+POLL_SECONDS = 10.0  # a poll costs one or two seconds of processor time
+RESTART_POLLS = 3  # polls without a worker before the queue is started again
+LAST_POLLS = 12  # polls without a worker before waiting ends
 
 
 @exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=os.environ.get("JOBS", "1"), help="experiments side by side")
+    parser.add_argument(
+        "--jobs", type=int, default=os.environ.get("JOBS", "1"), help="experiments at a time; default: $JOBS, or 1"
+    )
     arguments = parser.parse_args()
-    wanted = read(sys.stdin)
-    settings = {name: checked(name, overrides) for name, overrides in wanted.items()}
-    missing = not_yet(settings, settled())
-    print(f"{len(wanted)} experiments, {len(wanted) - len(missing)} of them done, running or queued", flush=True)
+    overrides_of = read(sys.stdin)
+    settings = {name: checked(name, overrides) for name, overrides in overrides_of.items()}
+    missing = not_yet(settings, settled_experiments())
+    present = len(settings) - len(missing)
+    print(f"{len(settings)} experiments, {present} of them done, running or queued", flush=True)
     for name in missing:
-        queue(name, wanted[name])
-    wait(set(wanted), arguments.jobs)
+        queue(name, overrides_of[name])
+    try:
+        wait(set(settings), arguments.jobs)
+    except KeyboardInterrupt:
+        sys.exit(
+            "interrupted; dvc continues to run the queue. To wait for it, run the recipe again; to end it: "
+            "dvc queue stop --kill"
+        )
 
 
 def read(lines: Iterable[str]) -> dict[str, list[str]]:
-    """The overrides of each experiment by its name; empty lines and comments are skipped."""
-    wanted: dict[str, list[str]] = {}
-    for line in lines:
-        name, *overrides = shlex.split(line, comments=True) or [""]
-        if name in wanted:
-            raise UserError(f"two experiments are called {name}; name them apart")
-        if name:
-            wanted[name] = overrides
-    if not wanted:
-        raise UserError("no experiment is named on the standard input; see python -m experiments.run --help")
-    return wanted
-
-
-def checked(name: str, overrides: list[str]) -> params.Params:
-    """params.yaml as it is going to be in the experiment; UserError where it would be refused there."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = shutil.copyfile(params.PARAMS_FILE, Path(folder) / params.PARAMS_FILE)
-        try:
-            apply_overrides(path, overrides)  # what dvc exp run -S does
-            return params.load(path)
-        except DvcException as error:
-            why = str(error.__cause__).splitlines()[0]  # the second line says how to add the key all the same
-            raise UserError(
-                f"experiment {name}: {why.rstrip('.')}; mend it, {params.PARAMS_FILE} has the keys"
-            ) from None
-        except UserError as error:
-            told = " ".join(str(error).replace(str(path), str(params.PARAMS_FILE)).split())
-            raise UserError(f"experiment {name}: {told}") from None
-
-
-def not_yet(settings: dict[str, params.Params], known: list[Experiment]) -> list[str]:
-    """The names of those to be queued; what failed of them leaves the queue.
+    """Parse lines into the overrides of each experiment, by its name; empty lines and comments are skipped.
 
     Raises
     ------
     UserError
-        One of that name exists with other parameters.
+        There is no experiment, or two have the same name.
+    """
+    overrides_of: dict[str, list[str]] = {}
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if not words:
+            continue
+        name, overrides = words[0], words[1:]
+        if name in overrides_of:
+            raise UserError(f"two experiments are called {name}; give each its own name")
+        overrides_of[name] = overrides
+    if not overrides_of:
+        raise UserError("no experiment is named on the standard input; see python -m experiments.run --help")
+    return overrides_of
+
+
+def checked(name: str, overrides: list[str]) -> params.Params:
+    """Return params.yaml as it will be in an experiment.
+
+    Raises
+    ------
+    UserError
+        Names the experiment and what is wrong with an override.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = shutil.copyfile(params.PARAMS_FILE, Path(folder) / params.PARAMS_FILE)
+        try:
+            # Not a documented function, but no command of dvc checks an override without queueing or running it.
+            # tests/test_dvc_interfaces.py compares it with `dvc exp run --queue -S`.
+            apply_overrides(path, overrides)
+            return params.load(path)
+        except DvcException as error:
+            reason = str(error.__cause__).splitlines()[0].rstrip(".")  # the second line says how to add a new key
+            raise UserError(f"experiment {name}: {reason}; correct it, {params.PARAMS_FILE} has the keys") from None
+        except UserError as error:
+            message = " ".join(str(error).replace(str(path), str(params.PARAMS_FILE)).split())
+            raise UserError(f"experiment {name}: {message}") from None
+
+
+def not_yet(settings: dict[str, params.Params], known: list[Experiment]) -> list[str]:
+    """Return the names of the experiments to queue; removes those that failed or died from the queue.
+
+    Parameters
+    ----------
+    settings : parameters of every experiment, by its name
+    known : the experiments that dvc knows
+
+    Raises
+    ------
+    UserError
+        An experiment of the same name has other parameters.
     """
     missing = []
     for name, chosen in settings.items():
-        same = [experiment for experiment in known if experiment.name == name]
-        kept = [experiment for experiment in same if experiment.state != FAILED and not is_dead(experiment)]
-        for experiment in kept:
-            check_same(name, chosen, experiment)
-        for experiment in same:
-            if experiment not in kept:
+        is_present = False
+        for experiment in known:
+            if experiment.name != name:
+                continue
+            if experiment.state == FAILED or is_dead(experiment):
                 remove(experiment)
-        if not kept:
+            else:
+                check_same(name, chosen, experiment)
+                is_present = True
+        if not is_present:
             missing.append(name)
     return missing
 
 
-def check_same(name: str, chosen: params.Params, found: Experiment) -> None:
-    """Refuse an experiment of the same name that is another one."""
-    before, after = (flat(values) for values in (found.params, chosen.model_dump()))
-    other = sorted(key for key in before | after if before.get(key) != after.get(key))
-    other = [key for key in other if not key.startswith("runtime.")]
-    if other:
-        told = ", ".join(f"{key} {before.get(key)!r}, now {after.get(key)!r}" for key in other[:3])
-        verb = "exp" if found.state == DONE else "queue"
-        raise UserError(f"experiment {name} exists with other parameters ({told}); remove it: dvc {verb} remove {name}")
+def check_same(name: str, chosen: params.Params, experiment: Experiment) -> None:
+    """Raise UserError if an experiment of the same name has other parameters; those of `runtime` may differ."""
+    before, after = flat(experiment.params), flat(chosen.model_dump())
+    changes = []
+    for key in sorted(before | after):
+        if before.get(key) != after.get(key) and not key.startswith("runtime."):
+            changes.append(f"{key} {before.get(key)!r}, now {after.get(key)!r}")
+    if changes:
+        command = f"dvc {'exp' if experiment.state == DONE else 'queue'} remove {name}"
+        raise UserError(
+            f"experiment {name} exists with other parameters ({', '.join(changes[:3])}); remove it: {command}"
+        )
 
 
 def queue(name: str, overrides: list[str]) -> None:
-    """Put an experiment at the end of dvc's queue."""
-    options = [part for override in overrides for part in ("--set-param", override)]
-    print(f"dvc exp run --queue --name {name} {shlex.join(options).replace('--set-param', '-S')}", flush=True)
-    dvc("exp", "run", "--queue", "--name", name, *options)
+    """Add an experiment to the end of dvc's queue."""
+    command = ["exp", "run", "--queue", "--name", name]
+    for override in overrides:
+        command += ["-S", override]
+    print(f"dvc {shlex.join(command)}", flush=True)
+    run_dvc(*command)
 
 
 def remove(experiment: Experiment) -> None:
-    """Take a failed or dead experiment out of the queue."""
+    """Remove a failed or dead experiment from the queue."""
     if experiment.state == RUNNING:
-        dvc("queue", "kill", "--force", experiment.name)  # dvc calls it running until told
-    dvc("queue", "remove", experiment.name)
+        run_dvc("queue", "kill", "--force", experiment.name)  # else dvc still lists a dead one as running
+    run_dvc("queue", "remove", experiment.name)
 
 
 def is_dead(experiment: Experiment) -> bool:
-    """Whether its process ended without telling dvc: the machine went down, or somebody killed it."""
+    """Whether its process ended but dvc lists it as running: the process was killed, or the machine went down."""
     if experiment.state != RUNNING or experiment.process is None:
         return False
     try:
@@ -134,8 +171,8 @@ def is_dead(experiment: Experiment) -> bool:
         return True
 
 
-def settled() -> list[Experiment]:
-    """All experiments; dvc takes a moment to see that a process has ended, and is given it."""
+def settled_experiments() -> list[Experiment]:
+    """Return all experiments, after dvc has had time to notice those that have just ended."""
     known = experiments()
     if any(map(is_dead, known)):
         time.sleep(2 * POLL_SECONDS)
@@ -144,57 +181,60 @@ def settled() -> list[Experiment]:
 
 
 def wait(names: set[str], jobs: int) -> None:
-    """Keep the queue going until all are done.
+    """Wait until the queue has run all the named experiments; starts its workers, again if they end too soon.
 
     Raises
     ------
     UserError
-        Names those that failed, or that the queue does not run, and what to read.
+        Names the experiments that are not done, and the commands that show their logs.
     """
     before: dict[str, str] | None = None
     unattended = 0  # polls in a row without a worker
-    while unattended <= PATIENCE:
-        waiting, workers = in_queue()
-        waiting = {name: state for name, state in waiting.items() if name in names}
+    while unattended <= LAST_POLLS:
+        states, workers = in_queue()
+        waiting = {name: state for name, state in states.items() if name in names}
         if not waiting:
             break
         unattended = 0 if workers else unattended + 1
-        # Workers end when the queue is empty, and miss what joins it just then (dvc#10562). One that is busy may answer
-        # late: it is not given a second one at once.
-        if before is None or unattended % RESTART == RESTART - 1:
-            dvc("queue", "start", "--jobs", str(jobs))
+        # Workers end when the queue is empty, and miss what is added at that moment (dvc#10562). A busy worker may
+        # answer late, so a second one is not started at once.
+        if before is None or unattended % RESTART_POLLS == RESTART_POLLS - 1:
+            run_dvc("queue", "start", "--jobs", str(jobs))
         if waiting != before:
-            tell(waiting, len(names))
+            print_progress(waiting, len(names))
         before = waiting
         time.sleep(POLL_SECONDS)
     done = {experiment.name for experiment in experiments() if experiment.state == DONE}
     if missing := sorted(names - done):
         logs = "".join(f"\n  dvc queue logs {name}" for name in missing)
-        raise UserError(f"{len(missing)} of {len(names)} experiments are not done; what they said:{logs}")
+        raise UserError(f"{len(missing)} of {len(names)} experiments are not done; see their logs:{logs}")
 
 
 def in_queue() -> tuple[dict[str, str], int]:
-    """What is queued or runs, with its state, and the number of the queue's workers.
+    """Return the state (queued or running) of each experiment in the queue by its name, and the number of workers."""
+    # `dvc queue status` has no --json. `dvc exp show --json` has, but shows no workers; it also reads the folder of a
+    # running experiment, and fails or hangs when that one ends. So the table is parsed, which
+    # tests/test_dvc_interfaces.py compares with the installed dvc.
+    table = run_dvc("queue", "status")
+    states = {}
+    for line in table.splitlines():
+        cells = line.split()  # task, name, date (several words), state
+        if len(cells) > 2 and cells[-1].lower() in (QUEUED, RUNNING):
+            states[cells[1]] = cells[-1].lower()
+    workers = re.search(r"Worker status: (\d+) active, (\d+) idle", table)
+    if not workers:
+        raise UserError("dvc queue status printed no line `Worker status`; install the dvc of requirements.lock")
+    return states, int(workers[1]) + int(workers[2])
 
-    Not from dvc exp show: it reads the folder of an experiment that runs, and fails or hangs when that one ends.
-    """
-    text = dvc("queue", "status")
-    rows = [line.split() for line in text.splitlines()]
-    waiting = {row[1]: row[-1].lower() for row in rows if len(row) > 2 and row[-1] in ("Queued", "Running")}
-    workers = re.search(r"Worker status: (\d+) active, (\d+) idle", text)
-    return waiting, sum(map(int, workers.groups())) if workers else 0
 
-
-def tell(waiting: dict[str, str], count: int) -> None:
-    """Say how far it is, with the time."""
+def print_progress(waiting: dict[str, str], count: int) -> None:
+    """Print the time, and how many of `count` experiments have ended, are queued and run."""
     running = [name for name, state in waiting.items() if state == RUNNING]
-    queued = len(waiting) - len(running)
-    told = f"{count - len(waiting)} of {count} ended, {queued} queued{', now ' if running else ''}{', '.join(running)}"
-    print(f"{time.strftime('%H:%M:%S')}  {told}", flush=True)
+    line = f"{count - len(waiting)} of {count} ended, {len(waiting) - len(running)} queued"
+    if running:
+        line += f", now {', '.join(running)}"
+    print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit("interrupted; dvc goes on: run the recipe again to wait, or end it with dvc queue stop --kill")
+    main()

@@ -62,13 +62,13 @@ def test_mistaken_override_is_refused_with_its_experiment(workspace, override, m
 
 def test_only_what_is_missing_is_queued(workspace, monkeypatch):
     names = ("done", "queued", "running", "failed", "dead", "new")
-    asked = []
-    monkeypatch.setattr(run, "dvc", lambda *words: asked.append(" ".join(words)))
+    commands = []
+    monkeypatch.setattr(run, "run_dvc", lambda *words: commands.append(" ".join(words)))
     found = [known(name, state) for name, state in zip(names, (DONE, QUEUED, RUNNING, FAILED), strict=False)]
     found.append(known("dead", RUNNING, process=GONE))
     settings = {name: run.checked(name, []) for name in names}
     assert run.not_yet(settings, found) == ["failed", "dead", "new"]
-    assert asked == ["queue remove failed", "queue kill --force dead", "queue remove dead"]
+    assert commands == ["queue remove failed", "queue kill --force dead", "queue remove dead"]
 
 
 def test_another_experiment_of_that_name_is_refused(workspace):
@@ -91,7 +91,7 @@ def queue_of(monkeypatch, statuses: list[str]) -> Mock:
     monkeypatch.setattr(run, "POLL_SECONDS", 0)
     answers = iter(statuses)
     dvc = Mock(side_effect=lambda *words: next(answers) if words == ("queue", "status") else "")
-    monkeypatch.setattr(run, "dvc", dvc)
+    monkeypatch.setattr(run, "run_dvc", dvc)
     return dvc
 
 
@@ -181,8 +181,8 @@ def test_recipe_fits_the_parameters(tmp_path, recipe, profile):
 def test_experiment_that_ends_while_dvc_looks_at_it_is_looked_at_again(monkeypatch):
     gone = UserError("directory does not exist")
     monkeypatch.setattr(shown.time, "sleep", lambda _: None)
-    monkeypatch.setattr(shown, "dvc", Mock(side_effect=[gone, '[{"rev": "workspace"}]']))
+    monkeypatch.setattr(shown, "run_dvc", Mock(side_effect=[gone, '[{"rev": "workspace"}]']))
     assert shown.experiments() == []
-    monkeypatch.setattr(shown, "dvc", Mock(side_effect=gone))
+    monkeypatch.setattr(shown, "run_dvc", Mock(side_effect=gone))
     with pytest.raises(UserError, match="does not exist"):
         shown.experiments()

@@ -1,52 +1,59 @@
-"""Whether what lies in the workspace is what dvc.lock records: a model, and the scores that were made with it."""
+"""Check that the workspace is what dvc.lock records: a model, and the scores that were computed with it."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Sequence
+from pathlib import Path
 
-from dvc.exceptions import DvcException, NotDvcRepoError
-from dvc.repo import Repo
-
-from stages.common.errors import UserError, first_lines
+from stages.common.errors import UserError
+from tools.dvc_command import run_dvc
 
 CODE = "stages/"  # an edit there changes no number that was measured before it
+SHOWN = 3  # how many changes the message names
 
 
 def check(stages: Sequence[str]) -> None:
-    """Raise an error where parameters, data, models or scores of these stages are not those of their last run.
+    """Raise an error if parameters, data, models or scores of these stages are not those of their last run.
 
-    Code that changed since is let pass, and so are files that are not here. Outside a DVC repository nothing is known.
+    Changed code and missing files are allowed. Outside a DVC repository, nothing is checked.
+
+    Parameters
+    ----------
+    stages : names as in dvc.yaml, such as transcribe@lora
 
     Raises
     ------
     UserError
-        Names what changed, or why that cannot be found out.
+        Names what changed, or why `dvc status` failed.
     """
-    try:
-        repo = Repo()
-    except NotDvcRepoError:
+    if not Path(".dvc").is_dir():
         return
-    with repo:
-        try:
-            status = repo.status(targets=list(stages))
-        except DvcException as error:  # such as another dvc at work
-            raise UserError(f"dvc status: {first_lines(error)}") from None
-    changed = [f"{path} ({stage})" for stage, path in _changed(status)]
-    if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    changes = changed_inputs(json.loads(run_dvc("status", "--json", *stages)))
+    if changes:
+        more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
         raise UserError(
-            f"the model and its scores are not of one run: {', '.join(changed[:3])}{more} changed since; run dvc "
-            "repro, or bring back what was (git checkout and dvc checkout); dvc status tells all"
+            f"the model and its scores are not of one run: {', '.join(changes[:SHOWN])}{more} changed since; run dvc "
+            "repro, or restore the earlier state (git checkout and dvc checkout); dvc status lists all changes"
         )
 
 
-def _changed(status: dict) -> Iterator[tuple[str, str]]:
-    """Stage, and path or section of parameters, of everything that `dvc status` calls changed."""
+def changed_inputs(status: dict) -> list[str]:
+    """Every change that `dvc status --json` reports, as "path (stage)" or "params.yaml: key (stage)".
+
+    Parameters
+    ----------
+    status : by stage, a list of "changed command" and of {"changed deps": {path: "modified"}}; for a file of
+        parameters, the value is {key: "modified"}
+    """
+    changes = []
     for stage, entries in status.items():
         for entry in entries:
             if isinstance(entry, str):  # "changed command"
-                yield stage, "its command"
+                changes.append(f"its command ({stage})")
                 continue
-            for path, state in (item for paths in entry.values() for item in paths.items()):
-                if isinstance(state, dict):  # a file of parameters
-                    yield from ((stage, f"{path}: {key}") for key in state)
-                elif state != "deleted" and not path.startswith(CODE):
-                    yield stage, path
+            for paths in entry.values():
+                for path, state in paths.items():
+                    if isinstance(state, dict):  # a file of parameters
+                        changes += [f"{path}: {key} ({stage})" for key in state]
+                    elif state != "deleted" and not path.startswith(CODE):
+                        changes.append(f"{path} ({stage})")
+    return changes
