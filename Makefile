@@ -5,7 +5,7 @@ BIN := .venv/bin
 # LOCKED=1 installs the exact versions of requirements.lock.
 REQUIREMENTS := $(if $(LOCKED),requirements.lock,requirements.txt)
 
-.PHONY: repro test lint lock experiments
+.PHONY: repro test lint lock experiments metrics
 repro: .venv/$(REQUIREMENTS) ## set up and run the pipeline
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
@@ -19,6 +19,11 @@ lint: .venv/requirements-dev.txt ## check style
 experiments: .venv/requirements.txt ## WER of all experiments; KEYS='train_lora.rank|seed' adds columns
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc exp show --drop '.*' \
 	  --keep 'Experiment|(base|lora|selective)(.adult)?.wer$$$(if $(KEYS),|$(KEYS))'
+
+# Instead of dvc metrics show, which prints all figures in one row of over 2000 columns.
+metrics: .venv/$(REQUIREMENTS) ## scores of the models, from metrics/scores.json
+	@$(BIN)/python -c "from stages.common import files; from stages.records import paths; from stages.scores import score_tables; \
+	  print(score_tables.score_table(files.read_json(paths.SCORES_FILE)))"
 
 lock: .venv/requirements.txt ## write requirements.lock anew, with the PyTorch that is installed
 	$(BIN)/python -m pip install --quiet uv
