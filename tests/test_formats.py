@@ -7,8 +7,8 @@ from types import ModuleType
 import pytest
 
 from stages.corpus.formats import registry
-from tests import lines_format
-from tests.corpora import options, write, write_audio
+from tests.support import lines_format
+from tests.support.corpora import options, write, write_audio
 
 
 def test_a_new_format_is_a_module_and_an_entry(tmp_path, monkeypatch):
