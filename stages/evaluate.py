@@ -25,11 +25,11 @@ def main() -> None:
     write(content, scoreboard.slices(board, trained_texts(settings)))
 
 
-def trained_texts(settings: params.Params) -> set[str]:
+def trained_texts(settings: params.Params) -> seen_texts.TrainedTexts:
     """The texts that the tuned models were trained on: those of the training speakers of train.data_share."""
     clips = shards.read_manifest(paths.split_folder("train"))
     speakers = speaker_share.choose((clip.speaker for clip in clips), settings.train.data_share, settings.seed)
-    return seen_texts.distinct_texts(clip for clip in clips if clip.speaker in speakers)
+    return seen_texts.of_clips((clip for clip in clips if clip.speaker in speakers), settings.language)
 
 
 def write(content: dict, slices: dict) -> None:

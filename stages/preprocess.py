@@ -42,7 +42,7 @@ def main() -> None:
     readings = registry.read(DATA, options)
     check_readable(readings)
     for reading in readings.values():
-        clean_transcripts(reading)
+        clean_transcripts(reading, settings.language)
         segmentation.split_long(reading)
         if options.merge_gap_seconds:
             segmentation.merge_neighbours(reading)
@@ -65,7 +65,7 @@ def main() -> None:
         write_rejected(readings.values())
     for split, rows in clips.items():
         shards.write_manifest(paths.split_folder(split), rows)
-    corpus_card.write(clips, readings)
+    corpus_card.write(clips, readings, settings.language)
     print(accounts.describe(readings, clips, REJECTED))
 
 
@@ -79,11 +79,11 @@ def check_readable(readings: dict[str, SplitContents]) -> None:
         )
 
 
-def clean_transcripts(reading: SplitContents) -> None:
+def clean_transcripts(reading: SplitContents, language: str) -> None:
     """Set every utterance's text; refuse those with nothing left, and those whose text is not what is heard."""
     options = reading.options
     raw = [(row.text_raw, row.markup) for row in reading.utterances]
-    cleaned = cleaning.clean_all(raw, options.style, options.letter_case, options.markup)
+    cleaned = cleaning.clean_all(raw, options.style, options.letter_case, options.markup, language)
     kept = []
     for row, found in zip(reading.utterances, cleaned, strict=True):
         place = f"{row.file}:{row.line}" if row.line else row.file

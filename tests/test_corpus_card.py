@@ -25,7 +25,7 @@ def test_card(tmp_path, monkeypatch):
         "train": [clip(), clip(speaker="ben", age_months=None, format="chat", flags=["overlap"])],
         "test": [clip(speaker="dora", age_months=83)],
     }
-    corpus_card.write(clips, {"train": train, "test": reading("test")})
+    corpus_card.write(clips, {"train": train, "test": reading("test")}, "en")
     text = Path("metrics/corpus.json").read_text()
     card = json.loads(text)
     assert card["train"] == {
@@ -44,7 +44,7 @@ def test_card(tmp_path, monkeypatch):
     assert "Mary" not in text
     assert "anna" not in text
     picture = Path("metrics/corpus.png").read_bytes()
-    corpus_card.write(clips, {"train": train, "test": reading("test")})
+    corpus_card.write(clips, {"train": train, "test": reading("test")}, "en")
     assert (Path("metrics/corpus.json").read_text(), Path("metrics/corpus.png").read_bytes()) == (text, picture)
 
 
@@ -57,7 +57,7 @@ def test_seen_texts_of_evaluation_sets(tmp_path, monkeypatch):
         "adult": ["new"],
     }
     clips = {split: [clip(id=str(n), text=text) for n, text in enumerate(rows)] for split, rows in texts.items()}
-    corpus_card.write(clips, {split: reading(split) for split in clips})
+    corpus_card.write(clips, {split: reading(split) for split in clips}, "en")
     card = json.loads(Path("metrics/corpus.json").read_text())
     assert {split: row["seen_texts"] for split, row in card.items() if "seen_texts" in row} == {"test": 3, "adult": 0}
     assert "dog" not in Path("metrics/corpus.json").read_text()

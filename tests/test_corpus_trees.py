@@ -35,7 +35,7 @@ def by_id(reading: SplitContents) -> dict[str, Utterance]:
 
 def texts(reading: SplitContents) -> dict[str, str]:
     """The cleaned text of each utterance that can be used."""
-    preprocess.clean_transcripts(reading)
+    preprocess.clean_transcripts(reading, "en")
     return {row.id: row.text for row in reading.utterances}
 
 

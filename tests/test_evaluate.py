@@ -12,6 +12,7 @@ from stages import evaluate
 from stages.common import params
 from stages.common.errors import UserError
 from stages.records import light_normaliser, speaker_share
+from stages.records.seen_texts import TrainedTexts
 from stages.records.shards import write_manifest
 from stages.records.transcripts import Journal, Transcript, read_transcripts, write_transcripts
 from stages.results import summary
@@ -19,7 +20,7 @@ from stages.scores import score_tables, scoreboard
 from stages.wer.alignment import UtteranceErrors
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.hub_server import COMMIT, serving
-from tests.support.scores import RULES, answer, board, clip
+from tests.support.scores import RULES, answer, board, clip, trained
 from tests.support.training import write_split
 from tools import score
 
@@ -128,7 +129,7 @@ READ = [("The dog ran.", "the dog x", "the dog ran", "the dog ran"), ("a b c", "
 
 def test_slices_by_text():
     rows = [*READ, ("THE DOG RAN", "the dog ran"), ("...", "oh")]
-    cut = scoreboard.slices(board(*[row[:2] for row in rows]), {"the dog ran"})["base"]["test"]["text"]
+    cut = scoreboard.slices(board(*[row[:2] for row in rows]), trained("the dog ran"))["base"]["test"]["text"]
     assert list(cut) == ["seen", "unseen"]
     seen, unseen = cut["seen"], cut["unseen"]
     assert (seen["wer"], seen["utterances"], seen["words"], seen["speakers"]) == (0.166667, 2, 6, 2)
@@ -147,28 +148,28 @@ def test_seen_texts_in_the_terminal_and_the_summary():
     models = board(*READ)
     content = scoreboard.figures(models, RULES)
 
-    def told(trained: set[str] | None) -> tuple[list[str], str]:
-        slices = scoreboard.slices(models, trained)
+    def told(known: TrainedTexts | None) -> tuple[list[str], str]:
+        slices = scoreboard.slices(models, known)
         return score_tables.seen_texts_lines(slices), summary.markdown(content, slices)
 
     half = "1 of 2 utterances (50.0 %) have a text that was trained on"
     rates = "base 66.67, lora 33.33, selective 66.67"
-    lines, text = told({"the dog ran"})
+    lines, text = told(trained("the dog ran"))
     assert lines == [f"test: {half}; WER on unseen texts %: {rates}"]
     assert f"\n\n{half}; WER on unseen texts %: {rates}.\n\n" in text
-    lines, text = told({"the dog ran", "a b c"})
+    lines, text = told(trained("the dog ran", "a b c"))
     assert lines == [
         "test: 2 of 2 utterances (100.0 %) have a text that was trained on; no unseen text is left to score"
     ]
     assert "no unseen text is left to score." in text
-    for trained in (set(), None):
-        lines, text = told(trained)
+    for texts in (trained(), None):
+        lines, text = told(texts)
         assert lines == []
         assert "trained on" not in text
 
 
 def test_unseen_texts_without_a_word_are_not_scored():
-    slices = scoreboard.slices(board(("a b", "a b"), ("...", "oh")), {"a b"})
+    slices = scoreboard.slices(board(("a b", "a b"), ("...", "oh")), trained("a b"))
     assert "wer" not in slices["base"]["test"]["text"]["unseen"]
     (line,) = score_tables.seen_texts_lines(slices)
     assert line.startswith("test: 1 of 2 utterances (50.0 %)")
@@ -189,7 +190,7 @@ def test_trained_texts_are_those_of_the_speakers_that_are_trained_on(share, tmp_
     chosen = speaker_share.choose(names, share, settings.seed)
     assert len(chosen) == max(1, round(6 * share))
     expected = {f"one of {name}" for name in chosen} | {f"two of {name}" for name in chosen}
-    assert evaluate.trained_texts(settings) == expected
+    assert evaluate.trained_texts(settings).texts == expected
 
 
 def test_table():

@@ -14,13 +14,14 @@ import soundfile
 
 from stages import evaluate, report
 from stages.records import light_normaliser, paths
+from stages.records.seen_texts import TrainedTexts
 from stages.records.shards import Clip, read_manifest
 from stages.results import examples, figures, findings, origin
 from stages.scores import scoreboard
 from stages.wer import alignment
 from stages.wer.alignment import Word
 from tests.support.report_inputs import EVIL, write_report_inputs
-from tests.support.scores import RULES, board, clip
+from tests.support.scores import RULES, board, clip, trained
 from tests.support.training import write_split
 
 ROOT = Path(__file__).parent.parent
@@ -229,11 +230,14 @@ def test_where_words_were_inserted(reference, hypothesis, expected):
 
 
 def answers_of(
-    rows: list[tuple[str, ...]], trained: set[str] | None = None, clips: list[Clip] | None = None, examples: bool = True
+    rows: list[tuple[str, ...]],
+    known: TrainedTexts | None = None,
+    clips: list[Clip] | None = None,
+    examples: bool = True,
 ) -> dict[str, str]:
     """The answers of the findings, by question."""
     models = board(*rows, clips=clips)
-    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, trained)
+    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, known)
     return {found.question: " ".join(found.answers) for found in findings.findings(content, slices, {}, examples)}
 
 
@@ -292,7 +296,7 @@ OTHER = ("c d e f g h i j", "c x x x g h i j", "c d x x g h i j", "c d e x g h i
 
 
 def test_findings_warn_of_learnt_sentences():
-    found = answers_of([LEARNT] * 2 + [OTHER] * 2, {"a b"})[TRAINED_ON]
+    found = answers_of([LEARNT] * 2 + [OTHER] * 2, trained("a b"))[TRAINED_ON]
     assert "2 of 4 test utterances (50.0 %), with 20.0 % of the reference words, have a text" in found
     assert "LoRA 25.00 % (25.00 to 25.00) against 0.00 % (0.00 to 0.00); selective tuning 12.50 %" in found
     assert WARNING in found
@@ -300,20 +304,22 @@ def test_findings_warn_of_learnt_sentences():
 
 @pytest.mark.parametrize(("others", "warned"), [(4, True), (40, False)])
 def test_few_seen_texts_matter_if_the_headline_is_lower_for_them(others, warned):
-    found = answers_of([LEARNT] + [OTHER] * others, {"a b"})[TRAINED_ON]
+    found = answers_of([LEARNT] + [OTHER] * others, trained("a b"))[TRAINED_ON]
     assert (WARNING in found) == warned  # of the words, 5.9 and 0.6 %; points between headline and unseen: 1.5 and 0.2
     assert ("too few to change the headline" in found) != warned
 
 
 def test_findings_when_no_text_was_trained_on():
-    assert answers_of([OTHER] * 2, {"a b"})[TRAINED_ON] == "No: no test utterance has a text that was trained on."
-    assert answers_of([OTHER] * 2, set())[TRAINED_ON] == "No: no test utterance has a text that was trained on."
+    assert (
+        answers_of([OTHER] * 2, trained("a b"))[TRAINED_ON] == "No: no test utterance has a text that was trained on."
+    )
+    assert answers_of([OTHER] * 2, trained())[TRAINED_ON] == "No: no test utterance has a text that was trained on."
     assert TRAINED_ON not in answers_of([OTHER] * 2)
 
 
 @pytest.mark.parametrize("more", [[], [("...", "oh", "oh", "oh")]])
 def test_findings_when_no_unseen_word_is_left(more):
-    found = answers_of([LEARNT] * 2 + more, {"a b"})[TRAINED_ON]
+    found = answers_of([LEARNT] * 2 + more, trained("a b"))[TRAINED_ON]
     assert f"2 of {2 + len(more)} test utterances" in found
     assert "with 100.0 % of the reference words" in found
     assert "No unseen text is left to score" in found
@@ -322,7 +328,7 @@ def test_findings_when_no_unseen_word_is_left(more):
 
 def test_findings_when_whisper_counts_no_word_in_the_seen_texts():
     models = board(("um", "um", "", "um"), OTHER)
-    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, {"um"})
+    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, trained("um"))
     for sets in slices.values():  # as Whisper's normaliser leaves it, which deletes um
         sets["test"]["text"]["seen"] = {"speakers": 1, "utterances": 1, "words": 0}
     found = findings.findings(content, slices, {}, with_examples=True)[2]

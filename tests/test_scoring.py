@@ -3,7 +3,7 @@
 import pytest
 
 from stages.common.errors import UserError
-from stages.records import light_normaliser
+from stages.records import letter_case, light_normaliser
 from stages.wer import error_counts, normalisers
 from stages.whisper.model import load_processor
 from tests.support.checkpoints import SAMPLE
@@ -24,6 +24,45 @@ from tests.support.checkpoints import SAMPLE
 )
 def test_light(text, expected):
     assert light_normaliser.light(text) == expected
+
+
+TURKISH = "I\u015eIK \u0130STANBUL'da"
+TURKISH_LOWER = "\u0131\u015f\u0131k istanbul'da"
+HINDI = "\u092c\u091a\u094d\u091a\u0947 \u0915\u093f\u0924\u093e\u092c \u0930\u0939\u0947"
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        (TURKISH, "tr", TURKISH_LOWER),
+        ("I\u0307stanbul", "az", "istanbul"),  # the dot as a letter of its own, as some keyboards write it
+        ("I \u0130", "en", "i i\u0307"),
+        ("Straße IN", "de", "straße in"),
+    ],
+)
+def test_lower_case_by_the_language(text, language, expected):
+    assert letter_case.lower(text, language) == expected
+    assert letter_case.lower(expected, language) == expected
+    for name, rule in normalisers.load(SAMPLE, language).items():
+        assert rule(text).split() == rule(expected).split(), name
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("hi", HINDI),
+        (
+            "ta",
+            "\u0b95\u0bc1\u0bb4\u0ba8\u0bcd\u0ba4\u0bc8 \u0baa\u0b9f\u0bbf",
+        ),
+        ("he", "\u05e9\u05b8\u05c1\u05dc\u05d5\u05b9\u05dd"),
+        ("ar", "\u0643\u0650\u062a\u064e\u0627\u0628"),
+    ],
+)
+def test_vowel_signs_stay_in_their_word(language, text):
+    for name, rule in normalisers.load(SAMPLE, language).items():
+        assert len(rule(text + " .").split()) == len(text.split()), name
+        assert error_counts.count_errors([text], [text], rule).words == len(text.split()), name
 
 
 def test_whisper_normaliser_is_the_published_one():

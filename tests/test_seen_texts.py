@@ -34,10 +34,10 @@ def clip(text: str) -> Clip:
     ],
 )
 def test_same_text_but_for_case_and_punctuation(text, seen):
-    trained = seen_texts.distinct_texts([clip("The dog ran."), clip("the dog ran"), clip("Don't stop"), clip("?!")])
-    assert trained == {"the dog ran", "don't stop"}
-    assert seen_texts.is_seen(clip(text), trained) == seen
-    assert seen_texts.count([clip(text), clip("other")], trained) == seen
+    trained = seen_texts.of_clips(map(clip, ("The dog ran.", "the dog ran", "Don't stop", "?!")), "en")
+    assert trained.texts == {"the dog ran", "don't stop"}
+    assert trained.hold(clip(text)) == seen
+    assert trained.count([clip(text), clip("other")]) == seen
 
 
 def test_preprocess_does_not_wait_for_heavy_packages():

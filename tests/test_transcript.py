@@ -192,6 +192,12 @@ def test_letter_case(letter_case, texts, expected):
     assert [row.text for row in cleaning.clean_all(rows, "verbatim", letter_case, {})] == expected
 
 
+def test_letter_case_is_the_language_s():
+    rows = [("IRMAK \u0130NDI", "plain")]
+    for language, expected in (("tr", "\u0131rmak ind\u0131"), ("en", "irmak i\u0307ndi")):
+        assert [row.text for row in cleaning.clean_all(rows, "verbatim", "auto", {}, language)] == [expected]
+
+
 # --- CHAT
 
 

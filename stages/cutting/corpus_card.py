@@ -15,16 +15,16 @@ UNKNOWN = "unknown"
 ADULT = 18  # years; older speakers are one row of the card
 
 
-def write(clips: dict[str, list[Clip]], readings: dict[str, SplitContents]) -> None:
+def write(clips: dict[str, list[Clip]], readings: dict[str, SplitContents], language: str) -> None:
     """Write both files. Only numbers, and no name of a person, tier or file: the card is kept in git.
 
     seen_texts, of every evaluation set, are its utterances with a text of the train split: of all of it, whatever
     train.data_share says. Dev counts neither way: its texts are not trained on.
     """
     card = {split: _of_split(rows, readings[split]) for split, rows in clips.items()}
-    trained = seen_texts.distinct_texts(clips["train"])
+    trained = seen_texts.of_clips(clips["train"], language)
     for split in clips.keys() - set(TRAINING_SPLITS):
-        card[split]["seen_texts"] = seen_texts.count(clips[split], trained)
+        card[split]["seen_texts"] = trained.count(clips[split])
     METRICS.mkdir(exist_ok=True)
     CORPUS_FILE.write_text(json.dumps(card, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     _draw(clips)

@@ -4,26 +4,28 @@ A tuned decoder can know such a sentence by heart, so the WER on it says less ab
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from stages.records.light_normaliser import light
 from stages.records.shards import Clip
 
 
-def distinct_texts(clips: Iterable[Clip]) -> set[str]:
-    """The texts of clips as they are compared: light-normalised, without the empty text, which is no sentence."""
-    return {light(clip.text) for clip in clips} - {""}
+@dataclass(frozen=True)
+class TrainedTexts:
+    """The distinct texts that were trained on, light-normalised, without the empty text, which is no sentence."""
+
+    texts: frozenset[str]
+    language: str
+
+    def hold(self, clip: Clip) -> bool:
+        """Whether the clip's text was trained on."""
+        return light(clip.text, self.language) in self.texts
+
+    def count(self, clips: Iterable[Clip]) -> int:
+        """How many of the clips have a text that was trained on."""
+        return sum(self.hold(clip) for clip in clips)
 
 
-def is_seen(clip: Clip, trained: set[str]) -> bool:
-    """Whether the clip's text was trained on.
-
-    Parameters
-    ----------
-    trained : `distinct_texts` of the clips that were trained on
-    """
-    return light(clip.text) in trained
-
-
-def count(clips: Iterable[Clip], trained: set[str]) -> int:
-    """How many of the clips have a text that was trained on."""
-    return sum(is_seen(clip, trained) for clip in clips)
+def of_clips(clips: Iterable[Clip], language: str) -> TrainedTexts:
+    """The texts of the clips that were trained on, in Whisper's code of the language that is spoken in them."""
+    return TrainedTexts(frozenset(light(clip.text, language) for clip in clips) - {""}, language)

@@ -13,8 +13,9 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from stages.common.errors import UserError
-from stages.records import paths, seen_texts, shards, transcripts
+from stages.records import paths, shards, transcripts
 from stages.records.paths import MODELS
+from stages.records.seen_texts import TrainedTexts
 from stages.records.shards import Clip
 from stages.records.transcripts import Transcript
 from stages.records.units import Seconds
@@ -121,12 +122,12 @@ def headline(content: dict) -> dict:
     return short
 
 
-def slices(board: Results, trained: set[str] | None = None) -> dict:
+def slices(board: Results, trained: TrainedTexts | None = None) -> dict:
     """The contents of slices.json: model -> evaluation set -> what it is cut by -> slice -> figures.
 
     Parameters
     ----------
-    trained : the texts that were trained on (`seen_texts.distinct_texts`); None: not known, and nothing is cut by text
+    trained : the texts that were trained on; None: not known, and nothing is cut by text
     """
     return {name: {key: _slices(found, trained) for key, found in sets.items()} for name, sets in board.items()}
 
@@ -204,7 +205,7 @@ def _rounded(found: Difference) -> dict[str, float]:
     return {key: round(value, DIGITS) for key, value in values.items()}
 
 
-def _slices(found: SetResults, trained: set[str] | None) -> dict:
+def _slices(found: SetResults, trained: TrainedTexts | None) -> dict:
     ages = _cut(found, age_group)
     known = [block["wer"] for group, block in ages.items() if group != UNKNOWN and "wer" in block]
     macro = {"age_macro_wer": round(float(np.mean(known)), DIGITS)} if known else {}
@@ -215,7 +216,7 @@ def _slices(found: SetResults, trained: set[str] | None) -> dict:
         "speaker": _cut(found, lambda clip: clip.speaker),
     }
     if trained is not None:
-        cut["text"] = _cut(found, lambda clip: SEEN if seen_texts.is_seen(clip, trained) else UNSEEN)
+        cut["text"] = _cut(found, lambda clip: SEEN if trained.hold(clip) else UNSEEN)
     return cut
 
 

@@ -1,11 +1,15 @@
 """The normalisers under which transcripts are compared."""
 
+import re
+import unicodedata
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
+from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
 from stages.common import files
+from stages.records import letter_case
 from stages.records.light_normaliser import light
 
 Normaliser = Callable[[str], str]
@@ -13,7 +17,7 @@ SPELLING_FILE = "normalizer.json"  # of a checkpoint: variants of English spelli
 
 
 def load(checkpoint: Path, language: str) -> dict[str, Normaliser]:
-    """Whisper's normaliser (the English one for English, else the basic one) and the light one, by name.
+    """Whisper's normaliser (the English one for English, else `basic`) and the light one, by name.
 
     Parameters
     ----------
@@ -25,10 +29,28 @@ def load(checkpoint: Path, language: str) -> dict[str, Normaliser]:
         The checkpoint has no normalizer.json, without which English spelling variants cannot be mapped.
     """
     if language != "en":
-        return {"whisper": BasicTextNormalizer(), "light": light}
+        return {"whisper": partial(basic, language=language), "light": partial(light, language=language)}
     spelling = files.read_json(
         checkpoint / SPELLING_FILE,
         if_missing="copy it from the original checkpoint on the hub",
         if_damaged="fetch or pull it again",
     )
     return {"whisper": EnglishTextNormalizer(spelling), "light": light}
+
+
+def basic(text: str, language: str) -> str:
+    """Whisper's basic normaliser, but that it keeps combining marks and lower-cases by the language's rules.
+
+    Whisper's own (openai/whisper, normalizers/basic.py) replaces every mark by a space. Vowel signs are marks: a word
+    of Hindi, Tamil, Thai or pointed Hebrew becomes several, and the rate is then one of fragments of words.
+    """
+    text = letter_case.lower(text, language)
+    text = re.sub(r"[<\[][^>\]]*[>\]]", "", text)
+    text = re.sub(r"\(([^)]+?)\)", "", text)
+    text = "".join(_space_for_symbol(character) for character in unicodedata.normalize("NFKC", text))
+    return re.sub(r"\s+", " ", letter_case.lower(text, language))
+
+
+def _space_for_symbol(character: str) -> str:
+    """A space in place of a symbol or punctuation."""
+    return " " if unicodedata.category(character)[0] in "SP" else character

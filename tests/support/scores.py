@@ -1,6 +1,7 @@
 """Transcripts and clips for scoring, written as they are in a test."""
 
 from stages.records import light_normaliser
+from stages.records.seen_texts import TrainedTexts
 from stages.records.shards import Clip
 from stages.records.transcripts import Transcript, compression_ratio
 from stages.scores import scoreboard
@@ -17,6 +18,11 @@ def clip(name: str, speaker: str = "s1", months: int | None = 75, seconds: float
     place = {"duration": seconds, "shard": "shard-00000.tar", "offset": 0, "size": 0}
     child = {"speaker": speaker, "age": None, "age_months": months, "gender": None}
     return Clip(id=name, text=text, text_raw="", **child, **recording, **place)
+
+
+def trained(*texts: str) -> TrainedTexts:
+    """Texts that were trained on, normalised already."""
+    return TrainedTexts(frozenset(texts), "en")
 
 
 def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboard.Results:

@@ -2,10 +2,11 @@
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stages.corpus.markup import chat_codes, plain_markup
 from stages.corpus.markup.tokens import Kind, Token
+from stages.records import letter_case
 
 CAPITALS = 0.9  # share of capitals among the letters above which a split counts as transcribed IN CAPITALS
 
@@ -31,7 +32,7 @@ class Cleaned:
 
 
 def clean_all(
-    texts: Iterable[tuple[str, str]], style: str, letter_case: str, own_markup: dict[str, str]
+    texts: Iterable[tuple[str, str]], style: str, case: str, own_markup: dict[str, str], language: str = "en"
 ) -> list[Cleaned]:
     """Clean the transcripts of one split.
 
@@ -39,9 +40,10 @@ def clean_all(
     ----------
     texts : raw transcripts, each with its convention of markup: plain, ogi or chat
     style : verbatim, or fluent: without fillers and broken-off words
-    letter_case : keep, lower, or auto: lower-case a split transcribed in capitals, which tell nothing about names and
-        sentence starts, and which Whisper would spell letter by letter
+    case : preprocess.letter_case: keep, lower, or auto: lower-case a split transcribed in capitals, which tell nothing
+        about names and sentence starts, and which Whisper would spell letter by letter
     own_markup : preprocess.markup, marks with the names of their kinds
+    language : whose rules of lower-casing hold
     """
     own = plain_markup.own_table(own_markup)
     tokenizers = {
@@ -50,8 +52,8 @@ def clean_all(
         "chat": chat_codes.tokenize,
     }
     cleaned = [_clean(text, tokenizers[convention], SPOKEN[style]) for text, convention in texts]
-    if letter_case == "lower" or (letter_case == "auto" and in_capitals(row.text for row in cleaned)):
-        return [Cleaned(row.text.lower(), row.unclear, row.unknown, row.readings) for row in cleaned]
+    if case == "lower" or (case == "auto" and in_capitals(row.text for row in cleaned)):
+        return [replace(row, text=letter_case.lower(row.text, language)) for row in cleaned]
     return cleaned
 
 
