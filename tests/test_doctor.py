@@ -93,7 +93,7 @@ def test_git_that_does_not_know_whose_commits_it_makes(workspace, monkeypatch):
         monkeypatch.delenv(f"GIT_COMMITTER_{name}", raising=False)
     assert "warning: git does not know your user.name and user.email" in told(git.findings())
     monkeypatch.setenv("GIT_COMMITTER_NAME", "t")
-    assert "does not know your user.email: git commit refuses" in told(git.findings())
+    assert "does not know your user.email: git commit fails" in told(git.findings())
     subprocess.run(["git", "config", "user.email", "t@t"], check=True)
     assert told(git.findings()) == ""
 
@@ -128,7 +128,7 @@ def set_free(monkeypatch, free: float) -> None:
 
 def test_full_disk(workspace, settings, monkeypatch):
     set_free(monkeypatch, 2e6)
-    assert told(disk.findings(settings)).startswith("problem: disk: 0.0 GB free where 12.0 GB")
+    assert told(disk.findings(settings)).startswith("problem: disk: 0.0 GB free where about 12.0 GB")
     set_free(monkeypatch, 2e12)
     assert told(disk.findings(settings)).startswith("ok")
 
@@ -199,3 +199,10 @@ def test_time_for_many_missing_objects_is_not_their_square(monkeypatch):
     told = [found.text for found in remote._objects(repo, "storage", "/remote", read=False)]
     assert time.process_time() - before < 4  # each compared with all missing ones: 20 s
     assert told == ["remote 'storage', /remote: answers, and holds 20000 objects", "remote: data is not there"]
+
+
+def test_status_is_not_looked_for_in_a_port():
+    error = OSError('Could not connect to the endpoint URL: "http://127.0.0.1:40403/kids"')
+    assert remote._cure(error, "storage").startswith("the server does not answer")
+    assert remote._cure(OSError("Not Found (404)"), "storage").startswith("the bucket is missing")
+    assert remote._cure(OSError("other"), "storage") == ""

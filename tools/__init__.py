@@ -1,1 +1,1 @@
-"""Commands beside the pipeline; no stage depends on them."""
+"""Commands outside the pipeline; no stage depends on them."""

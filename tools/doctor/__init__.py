@@ -1,6 +1,6 @@
-"""What could go wrong before it does: the checks behind `python -m tools.doctor`. They change nothing.
+"""The checks behind `python -m tools.doctor`, which find problems before a run does. They change nothing.
 
-Each module here looks at one thing and yields findings.
+Each module checks one thing and yields findings.
 """
 
 from typing import Literal, NamedTuple
@@ -9,8 +9,8 @@ Level = Literal["ok", "warning", "problem"]
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     level: Level
     text: str
-    cure: str = ""  # what to do, a sentence or a command
+    cure: str = ""  # what to do: a sentence or a command

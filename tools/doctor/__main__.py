@@ -1,9 +1,11 @@
 """Check this machine, the parameters, the corpus and the remote: python -m tools.doctor
 
-Looks at environment, versions, accelerator, free disk, params.yaml, data/, git, credentials in files that git tracks,
-whether the remote can be reached and holds what dvc.lock and *.dvc name, whole, and the mirror of checkpoints. Changes
-nothing. Ends with status 1 if there is a problem. With --no-remote it stays on this machine; with --read-remote it
-reads every object to the end, which is all that shows a corrupted one on servers that do not say what they hold.
+Checks the environment, versions, accelerator, free disk, params.yaml, data/, git, and credentials in files that git
+tracks. Checks that the remote can be reached and that every object that dvc.lock and *.dvc name is there and not
+corrupted, and that the mirror of checkpoints can be read. Changes nothing. The exit status is 1 if there is a problem.
+
+With --no-remote, no network is used. With --read-remote, every object is downloaded and compared with its hash: some
+servers do not report hashes, and then only this finds a corrupted object.
 """
 
 import argparse
@@ -22,9 +24,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.doctor", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    remotely = parser.add_mutually_exclusive_group()
-    remotely.add_argument("--no-remote", action="store_true", help="do not ask the remote")
-    remotely.add_argument("--read-remote", action="store_true", help="read every object of the remote (a download)")
+    remote_options = parser.add_mutually_exclusive_group()
+    remote_options.add_argument("--no-remote", action="store_true", help="skip the remote and the mirror")
+    remote_options.add_argument("--read-remote", action="store_true", help="download every object and check its hash")
     arguments = parser.parse_args()
     problems = 0
     for finding in findings(arguments.no_remote, arguments.read_remote):
@@ -37,7 +39,7 @@ def main() -> None:
 
 
 def findings(no_remote: bool, read_remote: bool) -> Iterator[Finding]:
-    """All findings, in the order in which they should be corrected."""
+    """Yield all findings, in the order in which they should be corrected."""
     yield from environment.findings()
     try:
         settings = params.load()

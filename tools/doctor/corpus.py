@@ -1,4 +1,4 @@
-"""Whether data/ is there and looks like a corpus; what is in its files, preprocess says."""
+"""Check that data/ exists and looks like a corpus. Its files are read by preprocess, not here."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ SAMPLE_MODEL = "sample/whisper-mini"
 
 
 def findings(settings: Params) -> Iterator[Finding]:
-    """The corpus, and whether base model and corpus go together."""
+    """Yield what is wrong with data/, and whether the base model suits it."""
     tracked = Path("data.dvc").is_file()
     if not DATA.is_dir():
         cure = "dvc pull data" if tracked else "git checkout data (the sample), or copy your corpus there"
@@ -28,12 +28,12 @@ def findings(settings: Params) -> Iterator[Finding]:
     pointers = [path for path in files if _is_pointer(path)]
     if pointers:
         text = f"{len(pointers)} files of data/ are Git LFS pointers, such as {pointers[0]}"
-        yield Finding("problem", text, "git lfs pull, where the corpus comes from")
+        yield Finding("problem", text, "git lfs pull, in the repository that the corpus comes from")
     else:
         splits = sorted(path.name for path in DATA.iterdir() if path.is_dir())
         yield Finding("ok", f"data/: {len(files)} files in {', '.join(splits)}")
     if tracked and settings.base_model == SAMPLE_MODEL:
-        text = "base_model is the sample's miniature, and data/ is not the sample"
+        text = "base_model is the sample's miniature model, but data/ is not the sample"
         yield Finding("warning", text, "cp profiles/whisper-base.yaml params.yaml")
 
 

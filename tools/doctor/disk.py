@@ -1,4 +1,4 @@
-"""Free space, against what a run will need."""
+"""Compare free disk space with an estimate of what a run needs."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,27 +10,32 @@ from stages.runtime import checkpoints
 from tools.doctor import Finding
 
 GIGABYTE = 1e9
-UNKNOWN_BASE = 1.0  # GB: where the base model is not here yet; whisper-base has 0.3, large-v3 6
-# In sizes of the corpus: clips, DVC's copies of corpus and clips, and the features that training keeps.
-CORPORA = 4
-# In sizes of the base model: it and selective with DVC's copies, and the checkpoints of both with their optimizers.
-BASES = 12
+UNKNOWN_BASE = 1.0  # GB: assumed size of a base model that is not here yet; whisper-base has 0.3, large-v3 6
+# In sizes of the corpus: clips, DVC's copies of corpus and clips, and the features that training caches.
+CORPUS_COPIES = 4
+# In sizes of the base model: base and selective model with DVC's copies, and checkpoints with optimizer states.
+MODEL_COPIES = 12
 
 
 def findings(settings: Params) -> Iterator[Finding]:
-    """An estimate, on the generous side."""
-    base = Path(settings.base_model)
-    known = next((size(path) for path in (BASE_FOLDER, base) if path.is_dir()), UNKNOWN_BASE)
-    wanted = max(0.0, CORPORA * size(DATA) + BASES * known - size(PROCESSED))
+    """Yield whether a whole run fits on the disk; the estimate is rather high."""
+    base_size = UNKNOWN_BASE
+    for path in (Path(settings.base_model), BASE_FOLDER):
+        if path.is_dir():
+            base_size = size(path)
+    needed = max(0.0, CORPUS_COPIES * size(DATA) + MODEL_COPIES * base_size - size(PROCESSED))
     folder = checkpoints.root().resolve().parent
     free = shutil.disk_usage(folder).free / GIGABYTE
-    text = f"disk: {free:.1f} GB free where {wanted:.1f} GB or so are needed for a whole run"
-    if free >= wanted:
+    text = f"disk: {free:.1f} GB free where about {needed:.1f} GB are needed for a whole run"
+    if free >= needed:
         yield Finding("ok", text)
     else:
-        yield Finding("problem", text, "make room, take a larger disk, or: dvc gc --workspace (removes old versions)")
+        cure = (
+            "free some space, or use a larger disk; dvc gc --workspace deletes versions that this commit does not use"
+        )
+        yield Finding("problem", text, cure)
 
 
 def size(folder: Path) -> float:
-    """GB of all files under a folder."""
+    """Return the size of all files under a folder, in GB."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / GIGABYTE

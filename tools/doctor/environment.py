@@ -1,4 +1,4 @@
-"""Python, the packages of requirements.txt, and what there is to compute on."""
+"""Check Python, the packages of requirements.txt, and the device that computes."""
 
 import importlib.metadata
 import platform
@@ -17,29 +17,37 @@ from stages.whisper import dtypes
 from tools.doctor import Finding
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
-PYTHONS = ((3, 10), (3, 13))
+PYTHONS = ((3, 10), (3, 13))  # oldest and newest
 
 
 def findings() -> Iterator[Finding]:
-    """Versions."""
+    """Yield whether Python and the packages have the versions that are needed."""
     version = f"Python {platform.python_version()}"
     if PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]:
         yield Finding("ok", version)
     else:
-        yield Finding("problem", f"{version}; 3.10 to 3.13 is needed", "make an environment with another one")
-    wrong = [line for line in map(_wrong, _requirements()) if line]
-    for line in wrong:
-        yield Finding("problem", line, "pip install -r requirements.txt")
-    if not wrong:
-        yield Finding("ok", "packages of requirements.txt: all there, in the versions it allows")
+        yield Finding("problem", f"{version}; 3.10 to 3.13 is needed", "make an environment with another Python")
+    are_right = True
+    for requirement in _requirements():
+        mistake = _wrong_version(requirement)
+        if mistake:
+            are_right = False
+            yield Finding("problem", mistake, "pip install -r requirements.txt")
+    if are_right:
+        yield Finding("ok", "packages of requirements.txt: all installed, in versions that it allows")
 
 
 def _requirements() -> list[Requirement]:
-    lines = (line.split("#")[0].strip() for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines())
-    return [Requirement(line) for line in lines if line and not line.startswith("-")]
+    requirements = []
+    for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
+        text = line.split("#")[0].strip()
+        if text and not text.startswith("-"):
+            requirements.append(Requirement(text))
+    return requirements
 
 
-def _wrong(requirement: Requirement) -> str | None:
+def _wrong_version(requirement: Requirement) -> str | None:
+    """Return what is wrong with the installed version; None if nothing is."""
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
@@ -50,7 +58,7 @@ def _wrong(requirement: Requirement) -> str | None:
 
 
 def accelerator(settings: Params) -> Iterator[Finding]:
-    """The device that runtime.device chooses, and the precision that `auto` stands for there."""
+    """Yield the device that runtime.device chooses, the precision of training there, and problems with both."""
     try:
         device = devices.choose_device(settings.runtime.device)
     except UserError as error:
@@ -65,11 +73,12 @@ def accelerator(settings: Params) -> Iterator[Finding]:
     precision = dtypes.choose_precision(settings.train.precision, device, learning=True)
     if device.type == "cuda":
         for number in range(torch.cuda.device_count()):
-            free, whole = (size / 2**30 for size in torch.cuda.mem_get_info(number))
+            free, total = torch.cuda.mem_get_info(number)  # bytes
+            memory = f"{free / 2**30:.0f} of {total / 2**30:.0f} GiB free"
             name = torch.cuda.get_device_name(number)
-            yield Finding("ok", f"GPU {number}: {name}, {free:.0f} of {whole:.0f} GiB free; trains in {precision}")
+            yield Finding("ok", f"GPU {number}: {name}, {memory}; trains in {precision}")
     elif device.type == "cpu":
-        cure = "enough for the sample; for Whisper-base take a machine with one, or check nvidia-smi and the driver"
+        cure = "enough for the sample; for Whisper-base use a machine with a GPU, or check nvidia-smi and the driver"
         yield Finding("warning", f"no GPU is used: the CPU trains in {precision}", cure)
     else:
         yield Finding("ok", f"device {device.type}; trains in {precision}")

@@ -1,4 +1,4 @@
-"""git: that it is there, that this is a clone, and that it knows whose commits it makes."""
+"""Check that git is installed, that this folder is a repository, and that the author of commits is set."""
 
 import os
 import shutil
@@ -7,33 +7,40 @@ from collections.abc import Iterator
 
 from tools.doctor import Finding
 
-# What dvc exp run asks of git, or of the environment, to put aside what is not committed (scmrepo's pygit2 backend).
+# dvc exp run needs these from git or the environment, to save uncommitted changes (pygit2 backend of scmrepo).
 IDENTITY = {"user.name": "GIT_COMMITTER_NAME", "user.email": "GIT_COMMITTER_EMAIL"}
 
 
 def findings() -> Iterator[Finding]:
-    """What would keep dvc, or a commit, from working."""
+    """Yield what would make dvc or a commit fail."""
     if not shutil.which("git"):
         yield Finding("problem", "git is not installed", "install it: dvc needs it")
     elif not _run_git("rev-parse", "--git-dir"):
         yield Finding("problem", "this folder is not a git repository", "git clone it, or git init; dvc needs it")
-    elif unknown := [key for key, name in IDENTITY.items() if not (os.environ.get(name) or _run_git("config", key))]:
-        text = (
-            f"git does not know your {' and '.join(unknown)}: git commit refuses to work, and dvc exp run now and then"
-        )
+    elif unknown := _unknown_identity():
+        text = f"git does not know your {' and '.join(unknown)}: git commit fails, and so may dvc exp run"
         cure = 'git config --global user.name "YOUR NAME" && git config --global user.email YOU@EXAMPLE.ORG'
         yield Finding("warning", text, cure)
 
 
-def tracked() -> list[str]:
-    """The files that git tracks; none where there is no repository."""
-    return list(filter(None, _run_git("ls-files", "-z").split("\0")))
+def _unknown_identity() -> list[str]:
+    """Return the keys of git's configuration that neither it nor the environment sets."""
+    unknown = []
+    for key, variable in IDENTITY.items():
+        if not os.environ.get(variable) and not _run_git("config", key):
+            unknown.append(key)
+    return unknown
+
+
+def tracked_files() -> list[str]:
+    """Return the files that git tracks; none outside a repository."""
+    return [name for name in _run_git("ls-files", "-z").split("\0") if name]
 
 
 def _run_git(*command: str) -> str:
-    """What git answers; nothing where it cannot."""
+    """Return what git prints; "" if it fails or is not installed."""
     try:
-        done = subprocess.run(["git", *command], capture_output=True, check=False)
+        process = subprocess.run(["git", *command], capture_output=True, check=False)
     except FileNotFoundError:
         return ""
-    return done.stdout.decode(errors="surrogateescape") if done.returncode == 0 else ""
+    return process.stdout.decode(errors="surrogateescape") if process.returncode == 0 else ""

@@ -1,4 +1,4 @@
-"""Whether the second place of checkpoints can be reached: its credentials are not those of DVC's remote."""
+"""Check that the mirror of checkpoints can be read. It does not use the credentials of DVC's remote."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,20 +9,21 @@ from stages.common.params import Params
 from stages.runtime.mirror import Mirror
 from tools.doctor import Finding
 
-NOWHERE = "looked-for-by-doctor"  # a run that never was: it is looked for, and nothing is fetched
+NO_RUN = "looked-for-by-doctor"  # fingerprint of no run, so nothing is downloaded
 
 
 def findings(settings: Params) -> Iterator[Finding]:
-    """Nothing where there is no mirror; whether it can be written to is not tried."""
+    """Yield whether the mirror can be read, if there is one. Writing to it is not tried."""
     url = settings.runtime.checkpoint_mirror
     if url is None:
         return
     try:
         with tempfile.TemporaryDirectory() as folder:
-            Mirror(url, NOWHERE).fetch(Path(folder))
+            Mirror(url, NO_RUN).fetch(Path(folder))
     except UserError as error:
         cure = (
-            "export AWS_PROFILE=..., and AWS_ENDPOINT_URL=... where it is not Amazon's: it does not read DVC's settings"
+            "export AWS_PROFILE=..., and AWS_ENDPOINT_URL=... if the server is not Amazon's: the mirror does not use "
+            "DVC's settings"
         )
         yield Finding("problem", str(error), cure if url.startswith("s3://") else "")
     else:

@@ -1,7 +1,8 @@
-"""Whether the remote can be reached, and holds whole what dvc.lock and *.dvc name.
+"""Check that the remote can be reached, and that every object that dvc.lock and *.dvc name is there and not corrupted.
 
-DVC takes the list of a folder (its .dir object) for proof that everything in it is there, so it calls a remote up to
-date that has lost an object (https://github.com/treeverse/dvc/issues/10977). Here every object is looked for.
+If the list of a folder (a .dir object) is on the remote, DVC assumes that everything in the list is there, too. So it
+reports a remote as up to date that has lost an object (https://github.com/treeverse/dvc/issues/10977). Here every
+object is looked for.
 """
 
 import hashlib
@@ -20,20 +21,20 @@ from tqdm import tqdm
 from stages.common.errors import first_lines
 from tools.doctor import Finding
 
-AUTHORS = "s3://asr-finetuning-data-2025/"
+AUTHORS_BUCKET = "s3://asr-finetuning-data-2025/"
 CHECKSUMS = ("AWS_REQUEST_CHECKSUM_CALCULATION", "AWS_RESPONSE_CHECKSUM_VALIDATION")
 MD5 = re.compile(r"[0-9a-f]{32}")
 BLOCK = 2**20  # bytes
-# What the libraries behind a remote say, and what to do about it.
+# Patterns of the errors that the libraries behind a remote raise, and what to do about each.
 CURES = {
     r"locate credentials|NoCredentials": (
         "there are no credentials: dvc remote modify --local {name} profile YOUR-AWS-PROFILE, or environment variables"
     ),
-    r"config profile|ProfileNotFound": "there is no such AWS profile; those there are: aws configure list-profiles",
-    r"403|Forbidden|AccessDenied|SignatureDoesNotMatch|InvalidAccessKeyId|Permission": (
-        "the key or the secret is wrong, or may not read this bucket; ask whoever gave it to you"
+    r"config profile|ProfileNotFound": "there is no such AWS profile; aws configure list-profiles lists them",
+    r"\b403\b|Forbidden|AccessDenied|SignatureDoesNotMatch|InvalidAccessKeyId|Permission": (
+        "the key or the secret is wrong, or may not read this bucket; ask the person who gave it to you"
     ),
-    r"NoSuchBucket|bucket does not exist|404": (
+    r"NoSuchBucket|bucket does not exist|\b404\b": (
         "the bucket is missing: make it, or correct the name: dvc remote modify {name} url s3://YOUR-BUCKET/PREFIX"
     ),
     r"connect|Connect|timed out|resolve": (
@@ -43,20 +44,23 @@ CURES = {
 
 
 class Wanted(NamedTuple):
-    """An object that the remote should hold."""
+    """An object that the remote should have."""
 
     oid: str  # MD5 of its content, with ".dir" if it is the list of a folder
-    output: str  # that it belongs to
-    listed: bool  # in a list that the remote has
+    output: str  # the output of a stage, or the tracked folder, that it belongs to
+    listed: bool  # the remote has a list that names it
 
 
 def findings(read: bool) -> Iterator[Finding]:
-    """Reachability, settings and integrity of the default remote.
+    """Yield whether the default remote can be reached, is set up well, and is complete.
 
     Parameters
     ----------
-    read : read every object to the end, too
+    read : also download every object and check its hash
     """
+    # dvc.repo is not a documented interface. But no command of dvc lists the objects of a remote or what should be
+    # there, or opens a remote with the credentials of .dvc/config. tests/test_remote_faults.py runs all of this with
+    # the installed dvc against an S3 server.
     try:
         repo = Repo()
     except NotDvcRepoError:
@@ -66,115 +70,125 @@ def findings(read: bool) -> Iterator[Finding]:
         name = repo.config["core"].get("remote")
         if not name or name not in repo.config["remote"]:
             cure = "dvc remote add -d storage s3://YOUR-BUCKET/PREFIX"
-            yield Finding("warning", "there is no default remote: dvc push and dvc pull have nowhere to go", cure)
+            yield Finding("warning", "there is no default remote, so dvc push and dvc pull fail", cure)
             return
         settings = repo.config["remote"][name]
-        if settings["url"].startswith(AUTHORS):
+        if settings["url"].startswith(AUTHORS_BUCKET):
             cure = f"dvc remote modify {name} url s3://YOUR-BUCKET/PREFIX"
-            yield Finding("warning", f"remote {name!r} is still the authors' bucket; it was not asked", cure)
+            yield Finding("warning", f"remote {name!r} is still the authors' bucket; it was not checked", cure)
             return
         yield from _settings(name, settings)
         yield from _objects(repo, name, settings["url"], read)
 
 
 def _settings(name: str, settings: dict) -> Iterator[Finding]:
+    """Yield settings that let corrupted objects through or break transfers."""
     if not settings.get("verify"):
-        text = f"remote {name!r}: a corrupted object would be taken as it is"
+        text = f"remote {name!r}: a corrupted object would be used without an error"
         yield Finding("warning", text, f"dvc remote modify {name} verify true")
     if settings.get("endpointurl") and not all(variable in os.environ for variable in CHECKSUMS):
         text = "large objects may fail on servers other than Amazon's ('Expected checksum ... did not match')"
-        yield Finding("warning", text, "export " + " ".join(f"{variable}=when_required" for variable in CHECKSUMS))
+        yield Finding("warning", text, f"export {CHECKSUMS[0]}=when_required {CHECKSUMS[1]}=when_required")
 
 
 def _objects(repo: Repo, name: str, url: str, read: bool) -> Iterator[Finding]:
+    """Yield whether the remote answers, and which objects are missing or corrupted."""
     try:
         store = repo.cloud.get_remote_odb(name)
-        held = _list(store)
-        wanted = _wanted(repo, store, held)
+        present = _list(store)
+        wanted = _wanted(repo, store, present)
     except (ConfigError, DvcException) as error:
         yield Finding("problem", f"remote {name!r} cannot be used: {error}", "see dvc remote list, and .dvc/config")
         return
-    except Exception as error:  # every remote's library has errors of its own; whichever it is, it is the finding
+    except Exception as error:  # each remote's library has its own errors; all of them are reported
         yield Finding("problem", f"remote {name!r}, {url}: {first_lines(error)}", _cure(error, name))
         return
-    yield Finding("ok", f"remote {name!r}, {url}: answers, and holds {len(held)} objects")
-    missing, there = [], []
-    for one in wanted:
-        (there if store.oid_to_path(one.oid) in held else missing).append(one)
+    yield Finding("ok", f"remote {name!r}, {url}: answers, and holds {len(present)} objects")
+    missing, corrupt = [], []
+    for entry in tqdm(wanted, unit="object", disable=not read):
+        if store.oid_to_path(entry.oid) not in present:
+            missing.append(entry)
+        elif _is_corrupt(store, present, entry.oid, read):
+            corrupt.append(entry)
     yield from _missing(repo, store, url, missing)
-    corrupt = [one for one in tqdm(there, unit="object", disable=not read) if _is_corrupt(store, held, one.oid, read)]
-    for one in corrupt:
-        text = f"remote: object {one.oid} of {one.output} is corrupted"
-        yield Finding("problem", text, f"remove it ({_remove(store, url, [one.oid])}), then: {_again(repo, [one])}")
+    for entry in corrupt:
+        text = f"remote: object {entry.oid} of {entry.output} is corrupted"
+        cure = f"remove it ({_remove(store, url, [entry.oid])}), then: {_push_again(repo, [entry])}"
+        yield Finding("problem", text, cure)
     if not missing and not corrupt:
         how = "read whole" if read else "all there"
         yield Finding("ok", f"remote: the {len(wanted)} objects that dvc.lock and *.dvc name are {how}")
 
 
 def _list(store) -> dict[str, dict]:
-    """Every object of the remote by its path; raises what the remote's library raises when it cannot be reached."""
+    """Return every object of the remote by its path; errors of the remote's library are not caught."""
     files = store.fs.fs
-    if hasattr(files, "call_s3"):  # listing swallows a missing bucket
+    if hasattr(files, "call_s3"):  # listing ignores that a bucket is missing; this call does not
         bucket, _, prefix = store.path.partition("/")
         files.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
     files.invalidate_cache()
     return files.find(store.path, detail=True)
 
 
-def _wanted(repo: Repo, store, held: dict[str, dict]) -> list[Wanted]:
+def _wanted(repo: Repo, store, present: dict[str, dict]) -> list[Wanted]:
+    """Return the objects of all outputs that DVC keeps, each once."""
     wanted = []
     for out in repo.index.outs:
         if not (out.use_cache and out.hash_info):
             continue
-        oid, path = out.hash_info.value, store.oid_to_path(out.hash_info.value)
+        oid = out.hash_info.value
         wanted.append(Wanted(oid, str(out), listed=False))
         if out.hash_info.isdir:
-            content = _list_of_folder(repo, store, oid, path in held)
-            wanted += [Wanted(entry["md5"], str(out), listed=path in held) for entry in content]
+            is_present = store.oid_to_path(oid) in present
+            for entry in _entries_of_folder(repo, store, oid, is_present):
+                wanted.append(Wanted(entry["md5"], str(out), listed=is_present))
     return list(dict.fromkeys(wanted))
 
 
-def _list_of_folder(repo: Repo, store, oid: str, is_held: bool) -> list[dict]:
+def _entries_of_folder(repo: Repo, store, oid: str, is_present: bool) -> list[dict]:
+    """Return the entries of a folder's list, from the cache or else the remote; [] if it is in neither."""
     cache = repo.cache.local
     if cache.exists(oid):
         with open(cache.oid_to_path(oid), encoding="utf-8") as file:
             return json.load(file)
-    return json.loads(store.fs.fs.cat_file(store.oid_to_path(oid))) if is_held else []
+    return json.loads(store.fs.fs.cat_file(store.oid_to_path(oid))) if is_present else []
 
 
 def _missing(repo: Repo, store, url: str, missing: list[Wanted]) -> Iterator[Finding]:
-    lost_of = defaultdict(list)
-    for one in missing:
-        lost_of[one.output].append(one)
-    for output, lost in lost_of.items():
-        if any(one.listed for one in lost):
+    """Yield one finding per output with missing objects."""
+    missing_of = defaultdict(list)
+    for entry in missing:
+        missing_of[entry.output].append(entry)
+    for output, entries in missing_of.items():
+        if any(entry.listed for entry in entries):
             lists = [out.hash_info.value for out in repo.index.outs if str(out) == output]
-            text = f"remote: {len(lost)} objects of {output} are lost, and DVC does not notice"
-            cure = (
-                f"remove the list that says they are there ({_remove(store, url, lists)}), then: {_again(repo, lost)}"
-            )
+            text = f"remote: {len(entries)} objects of {output} are lost, and DVC does not notice"
+            cure = f"remove the folder's list ({_remove(store, url, lists)}), then: {_push_again(repo, entries)}"
             yield Finding("problem", text, cure)
         else:
-            yield Finding("warning", f"remote: {output} is not there", _again(repo, lost))
+            yield Finding("warning", f"remote: {output} is not there", _push_again(repo, entries))
 
 
-def _again(repo: Repo, objects: list[Wanted]) -> str:
-    if all(repo.cache.local.exists(one.oid) for one in objects):
+def _push_again(repo: Repo, entries: list[Wanted]) -> str:
+    """Return how to get objects onto the remote."""
+    if all(repo.cache.local.exists(entry.oid) for entry in entries):
         return "dvc push"
-    return "dvc push on a machine that has it (this one has not), or dvc repro, which makes what is made"
+    return "dvc push on a machine that has it (this one does not), or, for outputs of stages, dvc repro and dvc push"
 
 
 def _remove(store, url: str, oids: list[str]) -> str:
-    paths = [store.oid_to_path(oid) for oid in oids]
-    return "; ".join(f"aws s3 rm s3://{path}" if url.startswith("s3://") else f"rm {path}" for path in paths)
+    """Return the commands that delete objects from the remote."""
+    command = "aws s3 rm s3://" if url.startswith("s3://") else "rm "
+    return "; ".join(command + store.oid_to_path(oid) for oid in oids)
 
 
-def _is_corrupt(store, held: dict[str, dict], oid: str, read: bool) -> bool:
+def _is_corrupt(store, present: dict[str, dict], oid: str, read: bool) -> bool:
+    """Whether an object's content differs from its hash, as far as that is known without `read`."""
     path, digest = store.oid_to_path(oid), oid.removesuffix(".dir")
     if read:
         return _md5(store, path) != digest
-    # Of what was uploaded in one piece, S3 says the MD5.
-    tag = str(held[path].get("ETag", "")).strip('"')
+    # The ETag of S3 is the MD5 of an object that was uploaded in one piece.
+    tag = str(present[path].get("ETag", "")).strip('"')
     return bool(MD5.fullmatch(tag)) and tag != digest
 
 
@@ -187,5 +201,9 @@ def _md5(store, path: str) -> str:
 
 
 def _cure(error: Exception, name: str) -> str:
-    whole = f"{type(error).__name__} {error}"
-    return next((cure.format(name=name) for pattern, cure in CURES.items() if re.search(pattern, whole)), "")
+    """Return what to do about an error of the remote's library; "" if it is not known."""
+    message = f"{type(error).__name__} {error}"
+    for pattern, cure in CURES.items():
+        if re.search(pattern, message):
+            return cure.format(name=name)
+    return ""
