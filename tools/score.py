@@ -1,6 +1,6 @@
 """Score any Whisper checkpoint or adapter on the evaluation sets: python -m tools.score CHECKPOINT
 
-CHECKPOINT is a folder, or a model of the hub (id or id@revision). Prints the table that `dvc repro` prints for the
+CHECKPOINT is a folder, or a model of the hub (id or id@revision). Prints the same table as `dvc repro` does for the
 pipeline's own models; writes nothing.
 """
 
@@ -21,7 +21,7 @@ from tools import sources
 def main() -> None:
     quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", metavar="CHECKPOINT")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a folder, or a model of the hub (id or id@revision)")
     checkpoint = parser.parse_args().checkpoint
     settings = params.load()
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
@@ -30,14 +30,13 @@ def main() -> None:
 
 
 def decode(checkpoint: str, settings: params.Params) -> list[Transcript]:
-    """Transcribe all evaluation sets with a local or hub checkpoint or adapter."""
+    """Transcribe all evaluation sets with a checkpoint or adapter: a folder, or a model of the hub."""
     decoder = transcription.prepare(sources.load_checkpoint(checkpoint), settings)
-    return [
-        row
-        for folder in shards.evaluation_sets()
-        for rows in transcription.transcribe_split(decoder, folder, shards.read_manifest(folder))
-        for row in rows
-    ]
+    transcripts = []
+    for folder in shards.evaluation_sets():
+        for rows in transcription.transcribe_split(decoder, folder, shards.read_manifest(folder)):
+            transcripts += rows
+    return transcripts
 
 
 if __name__ == "__main__":

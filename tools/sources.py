@@ -1,4 +1,4 @@
-"""Where a checkpoint comes from: a folder, or the model hub."""
+"""Load a checkpoint from a folder or from the model hub."""
 
 import re
 import sys
@@ -23,30 +23,33 @@ def load_checkpoint(name: str) -> Checkpoint:
     Raises
     ------
     UserError
-        It is neither, or cannot be had or loaded; says why.
+        It is neither, or cannot be downloaded or loaded.
     """
     folder = find(name)
-    return model.load_checkpoint(folder, _base(folder) if (folder / ADAPTER_FILE).is_file() else BASE_FOLDER)
+    base = _base_of_adapter(folder) if (folder / ADAPTER_FILE).is_file() else BASE_FOLDER
+    return model.load_checkpoint(folder, base)
 
 
 def find(name: str) -> Path:
-    """The folder that `name` is, or into which it was downloaded."""
+    """Return the folder of a checkpoint: `name` itself, or the cache that a model of the hub was downloaded to."""
     if Path(name).is_dir():
         return Path(name)
     identity, _, revision = name.partition("@")
     if not HUB_ID.fullmatch(identity):
         raise UserError(f"{name} is neither a folder nor a model of the hub (such as openai/whisper-base)")
     folder = hub.cached(identity, revision or None)
-    print(f"{identity}: commit {folder.name}", file=sys.stderr)  # what is printed may be the transcript
+    print(f"{identity}: commit {folder.name}", file=sys.stderr)  # stdout may be the transcript
     return folder
 
 
-def _base(adapter: Path) -> Path:
-    """The folder of the base that an adapter was trained on."""
+def _base_of_adapter(adapter: Path) -> Path:
+    """Return the folder of the base model that an adapter was trained on."""
     config = model.read_json(adapter, ADAPTER_FILE)
     name = config.get("base_model_name_or_path") or str(BASE_FOLDER)
     if Path(name).is_dir():
         return Path(name)
     if Path(name) == BASE_FOLDER or not HUB_ID.fullmatch(name):
-        raise UserError(f"{adapter} needs its base model, {name}, which is not here; dvc pull models/base, or train it")
+        raise UserError(
+            f"{adapter} needs its base model, {name}, which is not here; dvc pull models/base, or dvc repro fetch_base"
+        )
     return hub.cached(name, config.get("revision"))

@@ -20,10 +20,10 @@ def main() -> None:
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings")
     parser.add_argument("--checkpoint", required=True, help="a folder, or a model of the hub (id or id@revision)")
-    parser.add_argument("--format", choices=captions.FORMATS, default="text", help="of the output")
-    parser.add_argument("--output", type=Path, help="folder for it, a file a recording; else it is printed")
-    given = parser.parse_args()
-    recordings.transcribe(given.files, given.checkpoint, params.load(), given.format, given.output)
+    parser.add_argument("--format", choices=captions.FORMATS, default="text", help="output format; default: text")
+    parser.add_argument("--output", type=Path, help="folder for one file per recording; default: print")
+    arguments = parser.parse_args()
+    recordings.transcribe(arguments.files, arguments.checkpoint, params.load(), arguments.format, arguments.output)
 
 
 if __name__ == "__main__":

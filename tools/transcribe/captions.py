@@ -1,4 +1,4 @@
-"""What was heard in a recording, as plain text, subtitles (SRT, WebVTT) or JSON."""
+"""Format the segments of a recording as plain text, subtitles (SRT, WebVTT) or JSON."""
 
 import html
 import json
@@ -9,45 +9,47 @@ from stages.records.transcripts import compression_ratio
 from stages.records.units import Seconds
 
 
-def text(name: str, stretches: Sequence[Segment]) -> str:
-    """A line a stretch."""
-    return "".join(f"{stretch.answer.text}\n" for stretch in _spoken(stretches))
+def text(name: str, segments: Sequence[Segment]) -> str:
+    """Return one line per segment."""
+    return "".join(f"{segment.answer.text}\n" for segment in _spoken(segments))
 
 
-def srt(name: str, stretches: Sequence[Segment]) -> str:
-    """SubRip; a cue a stretch."""
-    cues = enumerate(_spoken(stretches), start=1)
-    return "".join(
-        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{cue.answer.text}\n\n" for number, cue in cues
-    )
+def srt(name: str, segments: Sequence[Segment]) -> str:
+    """Return SubRip with one cue per segment."""
+    cues = []
+    for number, segment in enumerate(_spoken(segments), start=1):
+        times = f"{_clock(segment.start, ',')} --> {_clock(segment.end, ',')}"
+        cues.append(f"{number}\n{times}\n{segment.answer.text}\n\n")
+    return "".join(cues)
 
 
-def vtt(name: str, stretches: Sequence[Segment]) -> str:
-    """WebVTT; a cue a stretch, with what would be markup escaped."""
-    cues = (
-        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{html.escape(cue.answer.text, quote=False)}\n\n"
-        for cue in _spoken(stretches)
-    )
-    return "WEBVTT\n\n" + "".join(cues)
+def vtt(name: str, segments: Sequence[Segment]) -> str:
+    """Return WebVTT with one cue per segment; <, > and & are escaped."""
+    cues = ["WEBVTT\n\n"]
+    for segment in _spoken(segments):
+        times = f"{_clock(segment.start, '.')} --> {_clock(segment.end, '.')}"
+        cues.append(f"{times}\n{html.escape(segment.answer.text, quote=False)}\n\n")
+    return "".join(cues)
 
 
-def as_json(name: str, stretches: Sequence[Segment]) -> str:
-    """A JSON object on one line: the file, its text, and every stretch with what tells doubtful ones."""
+def as_json(name: str, segments: Sequence[Segment]) -> str:
+    """Return a JSON object on one line: the file, its text, and every segment with two signs of doubtful text."""
     rows = [
         {
-            "start": round(stretch.start, 3),
-            "end": round(stretch.end, 3),
-            "text": stretch.answer.text,
-            "log_probability": stretch.answer.log_probability,
-            "compression_ratio": round(compression_ratio(stretch.answer.text), 4),
+            "start": round(segment.start, 3),
+            "end": round(segment.end, 3),
+            "text": segment.answer.text,
+            "log_probability": segment.answer.log_probability,
+            "compression_ratio": round(compression_ratio(segment.answer.text), 4),
         }
-        for stretch in stretches
+        for segment in segments
     ]
     whole = {"file": name, "text": " ".join(row["text"] for row in rows if row["text"]), "segments": rows}
     return json.dumps(whole, ensure_ascii=False) + "\n"
 
 
-FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Segment]], str]]] = {  # with the ending of their files
+# The suffix of a format's files, and the function that writes it from a recording's name and segments.
+FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Segment]], str]]] = {
     "text": (".txt", text),
     "srt": (".srt", srt),
     "vtt": (".vtt", vtt),
@@ -55,13 +57,15 @@ FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Segment]], str]]] = {  # w
 }
 
 
-def _spoken(stretches: Sequence[Segment]) -> list[Segment]:
-    return [stretch for stretch in stretches if stretch.answer.text]
+def _spoken(segments: Sequence[Segment]) -> list[Segment]:
+    """Return the segments that have text."""
+    return [segment for segment in segments if segment.answer.text]
 
 
 def _clock(seconds: Seconds, point: str) -> str:
-    """00:00:01.500, with the format's decimal point."""
+    """Format a time as 00:00:01.500, with the decimal point of the format."""
     milliseconds = round(1000 * seconds)
-    minutes, rest = divmod(milliseconds, 60_000)
+    whole_seconds, milliseconds = divmod(milliseconds, 1000)
+    minutes, whole_seconds = divmod(whole_seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}{point}{rest % 1000:03d}"
+    return f"{hours:02d}:{minutes:02d}:{whole_seconds:02d}{point}{milliseconds:03d}"

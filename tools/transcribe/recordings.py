@@ -1,6 +1,6 @@
-"""Recordings in, transcripts out.
+"""Transcribe recordings.
 
-A recording is decoded as preprocess decodes it, and transcribed as an evaluation set is.
+The audio is decoded as in preprocess, and transcribed like an evaluation set.
 """
 
 import os
@@ -19,24 +19,26 @@ from tools.transcribe import captions
 
 
 def transcribe(files: list[Path], checkpoint: str, settings: Params, form: str, output: Path | None) -> None:
-    """Transcribe recordings one after the other; one that cannot be read does not keep the others from it.
+    """Transcribe recordings one after the other; those that cannot be read are reported at the end.
 
     Parameters
     ----------
     checkpoint : see sources.load_checkpoint
     form : one of captions.FORMATS
-    output : folder for a file a recording, by its name; None: all is printed
+    output : folder for one file per recording, with its name; None: print
 
     Raises
     ------
     UserError
         Before anything is decoded: a file is missing, or two would be written to the same place. At the end: names
-        what could not be read.
+        the recordings that could not be read.
     """
-    ending, write = captions.FORMATS[form]
-    targets = _targets(files, ending, output)
+    suffix, write = captions.FORMATS[form]
+    targets = _targets(files, suffix, output)
     if output is None and len(files) > 1 and form in ("srt", "vtt"):
-        raise UserError("subtitles of several recordings are files of their own; name a folder for them: --output")
+        raise UserError(
+            "subtitles of several recordings cannot be printed; name a folder for the files: --output FOLDER"
+        )
     decoder = transcription.prepare(sources.load_checkpoint(checkpoint), settings)
     failed = []
     for file, target in zip(tqdm(files, unit="file", disable=len(files) == 1), targets, strict=True):
@@ -50,12 +52,15 @@ def transcribe(files: list[Path], checkpoint: str, settings: Params, form: str, 
         if target:
             _write(target, content)
         else:
-            sys.stdout.write(f"{file}\n" * (len(files) > 1 and form == "text") + content)
+            if len(files) > 1 and form == "text":
+                sys.stdout.write(f"{file}\n")
+            sys.stdout.write(content)
     if failed:
         raise UserError("\n".join([f"{len(failed)} of {len(files)} recordings could not be read:", *failed]))
 
 
-def _targets(files: list[Path], ending: str, output: Path | None) -> list[Path | None]:
+def _targets(files: list[Path], suffix: str, output: Path | None) -> list[Path | None]:
+    """Return the file to write for each recording; None: its transcript is printed."""
     for file in files:
         if not file.is_file():
             raise UserError(f"{file} is not a file")
@@ -63,17 +68,17 @@ def _targets(files: list[Path], ending: str, output: Path | None) -> list[Path |
         return [None] * len(files)
     written_from: dict[Path, Path] = {}
     for file in files:
-        target = output / (file.stem + ending)
+        target = output / (file.stem + suffix)
         if target in written_from:
             raise UserError(
-                f"{written_from[target]} and {file} would both be written to {target}; transcribe them apart"
+                f"{written_from[target]} and {file} would both be written to {target}; use two commands and folders"
             )
         written_from[target] = file
     return list(written_from)
 
 
 def _write(path: Path, content: str) -> None:
-    """As a whole or not at all."""
+    """Write a file completely or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(content, encoding="utf-8")
