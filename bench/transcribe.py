@@ -240,7 +240,7 @@ def ours(folder: Path, device: str, window: str, precision: str) -> Transcriber:
 
     def transcribe(clips: list[np.ndarray]) -> list[str]:
         texts = [""] * len(clips)
-        for batch in transcription._batches(ready, [len(clip) / SAMPLE_RATE for clip in clips]):
+        for batch in transcription.clip_batches(ready, [len(clip) / SAMPLE_RATE for clip in clips]):
             for index, answer in zip(batch, transcription.transcribe(ready, [clips[i] for i in batch]), strict=True):
                 texts[index] = answer.text
         return texts

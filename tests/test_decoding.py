@@ -104,7 +104,7 @@ def teacher_forced(decoder: transcription.Decoder, clip: np.ndarray, text: str, 
     tokens = decoder.checkpoint.processor.tokenizer(" " + text, add_special_tokens=False).input_ids
     tokens += [config.eos_token_id] * ended
     prompt = model.prompt_tokens(network, "en")
-    inputs = transcription._inputs(decoder, [clip]).features
+    inputs = transcription.model_inputs(decoder, [clip]).features
     with torch.inference_mode():
         found = network(input_features=inputs, decoder_input_ids=torch.tensor([[*prompt, *tokens[:-1]]]))
     logits = found.logits[0, len(prompt) - 1 :].clone()
@@ -146,7 +146,7 @@ def test_half_precision_leaves_the_features_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(dtypes, "choose_precision", lambda *_, **__: "bf16")
     decoder = make_decoder(tmp_path / "tiny", "utterance")
     assert decoder.precision == "bf16"
-    inputs = transcription._inputs(decoder, [noise(1.0)])
+    inputs = transcription.model_inputs(decoder, [noise(1.0)])
     assert inputs.features.dtype == torch.float32
     assert transcription.transcribe(decoder, [noise(1.0)])[0].text
 

@@ -1,5 +1,6 @@
 """What the doctor finds on this machine; what it finds on a remote is in test_remote_faults.py."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -169,7 +170,7 @@ def test_too_little_shared_memory_for_data_workers(settings, monkeypatch):
 
 def test_tracker_that_is_not_installed(settings, monkeypatch):
     assert "report_to" not in told(environment.accelerator(settings))
-    monkeypatch.setattr(trackers, "_is_installed", lambda package: False)
+    monkeypatch.setattr(trackers, "is_installed", lambda package: False)
     chosen = settings.model_copy(update={"runtime": settings.runtime.model_copy(update={"report_to": ["wandb"]})})
     assert "problem: params.yaml: runtime.report_to names wandb" in told(environment.accelerator(chosen))
 
@@ -185,24 +186,44 @@ def test_wrong_parameters_do_not_keep_the_rest_from_being_looked_at(workspace, m
     assert "nothing in them looks like a secret" in out
 
 
-def test_time_for_many_missing_objects_is_not_their_square(monkeypatch):
-    store = SimpleNamespace(oid_to_path=str, fs=None)
-    repo = SimpleNamespace(
-        cloud=SimpleNamespace(get_remote_odb=lambda _: store),
-        index=SimpleNamespace(outs=[]),
-        cache=SimpleNamespace(local=SimpleNamespace(exists=lambda _: True)),
-    )
-    wanted = [remote.Wanted(str(number), "data", listed=False) for number in range(40_000)]
-    monkeypatch.setattr(remote, "_list", lambda _: {one.oid: {} for one in wanted[20_000:]})
-    monkeypatch.setattr(remote, "_wanted", lambda *_: wanted)
+class FakeRepo:
+    """A repository with one folder of objects, and a remote that has `in_remote` of them."""
+
+    def __init__(self, folder: Path, objects: list[str], in_remote: list[str]):
+        listing = write(folder / "list.json", json.dumps([{"md5": name} for name in objects]))
+        files = SimpleNamespace(invalidate_cache=lambda: None, find=lambda *_, **__: {name: {} for name in in_remote})
+        store = SimpleNamespace(oid_to_path=str, path="remote", fs=SimpleNamespace(fs=files))
+        self.config = {"core": {"remote": "storage"}, "remote": {"storage": {"url": "/remote", "verify": True}}}
+        self.cloud = SimpleNamespace(get_remote_odb=lambda _: store)
+        self.index = SimpleNamespace(outs=[FakeFolder()])
+        self.cache = SimpleNamespace(local=SimpleNamespace(exists=lambda _: True, oid_to_path=lambda _: listing))
+
+    def __enter__(self) -> "FakeRepo":
+        return self
+
+    def __exit__(self, *_) -> None:
+        pass
+
+
+class FakeFolder:
+    use_cache = True
+    hash_info = SimpleNamespace(value="0.dir", isdir=True)
+
+    def __str__(self) -> str:
+        return "data"
+
+
+def test_time_for_many_missing_objects_is_not_their_square(tmp_path, monkeypatch):
+    objects = [str(number) for number in range(40_000)]
+    monkeypatch.setattr(remote, "Repo", lambda: FakeRepo(tmp_path, objects, objects[20_000:]))
     before = time.process_time()
-    told = [found.text for found in remote._objects(repo, "storage", "/remote", read=False)]
+    texts = [finding.text for finding in remote.findings(read=False)]
     assert time.process_time() - before < 4  # each compared with all missing ones: 20 s
-    assert told == ["remote 'storage', /remote: answers, and holds 20000 objects", "remote: data is not there"]
+    assert texts == ["remote 'storage', /remote: answers, and holds 20000 objects", "remote: data is not there"]
 
 
 def test_status_is_not_looked_for_in_a_port():
     error = OSError('Could not connect to the endpoint URL: "http://127.0.0.1:40403/kids"')
-    assert remote._cure(error, "storage").startswith("the server does not answer")
-    assert remote._cure(OSError("Not Found (404)"), "storage").startswith("the bucket is missing")
-    assert remote._cure(OSError("other"), "storage") == ""
+    assert remote.cure_for(error, "storage").startswith("the server does not answer")
+    assert remote.cure_for(OSError("Not Found (404)"), "storage").startswith("the bucket is missing")
+    assert remote.cure_for(OSError("other"), "storage") == ""

@@ -425,4 +425,4 @@ def test_what_the_hub_refuses_is_told_and_the_export_stays(workspace, monkeypatc
     ],
 )
 def test_card_says_which_layers_learnt(count, words):
-    assert model_card._layers(count, "encoder") == words
+    assert model_card.layers_in_words(count, "encoder") == words

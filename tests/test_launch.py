@@ -22,9 +22,9 @@ def test_every_gpu_of_the_machine_is_used_unless_told_otherwise(monkeypatch):
     monkeypatch.setattr(launch.torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(launch.torch.cuda, "device_count", lambda: 8)
     for chosen, count in ((runtime(device="auto"), "8"), (runtime(device="auto", processes=2), "2")):
-        command = launch._launcher(chosen)
+        command = launch.launcher_options(chosen)
         assert command[command.index("--num_processes") + 1] == count
-    assert launch._launcher(runtime(device="cpu")) == []
+    assert launch.launcher_options(runtime(device="cpu")) == []
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_configuration_that_cannot_be_used(tmp_path, content, message):
     if content is not None:
         path.write_text(content)
     with pytest.raises(UserError, match=message):
-        launch._launcher(runtime(accelerate_config=str(path)))
+        launch.launcher_options(runtime(accelerate_config=str(path)))

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
@@ -12,6 +13,7 @@ from s3fs import S3FileSystem
 
 from stages.common.errors import UserError
 from stages.runtime import checkpoints
+from stages.runtime import mirror as mirrors
 from stages.runtime.mirror import Mirror
 from tests.support import s3_server
 from tests.support.s3_server import BUCKET, S3Server
@@ -95,21 +97,20 @@ def test_all_is_removed_after_success(url, local, other):
 
 def test_an_interrupted_upload_does_not_count_and_is_made_good(url, local, other, monkeypatch, capsys):
     path = checkpoint(local, 5)
-    mirror = Mirror(url, "train_lora/abc")
-    put = mirror._files.put_file
+    storage = type(fsspec.core.url_to_fs(url)[0])
+    put = storage.put_file
 
-    def put_one(source, target):
+    def put_one(files, source, target, *arguments, **options):
         if source.endswith("model.safetensors"):
             raise OSError("connection reset")
-        put(source, target)
+        return put(files, source, target, *arguments, **options)
 
-    monkeypatch.setattr(mirror._files, "put_file", put_one)
-    mirror.send([path])
-    mirror.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "put_file", put_one)
+        send(url, path)
     told = capsys.readouterr().out
     assert "checkpoint not mirrored (connection reset); training continues" in told
     assert told.count("\n") == 1
-    monkeypatch.undo()
     Mirror(url, "train_lora/abc").fetch(other)
     assert list(other.iterdir()) == []
     send(url, path)
@@ -136,17 +137,32 @@ def test_nothing_is_written_outside(url, local, other, name):
         Mirror(url, "train_lora/abc").fetch(other)
 
 
+def sent_checkpoints(monkeypatch) -> list[str]:
+    """The names of checkpoints, each added as soon as its last file is in memory://."""
+    put, sent = MemoryFileSystem.put_file, []
+
+    def put_file(files, source, target):
+        put(files, source, target)
+        if target.endswith(checkpoints.COMPLETE):
+            sent.append(Path(target).parent.name)
+
+    monkeypatch.setattr(MemoryFileSystem, "put_file", put_file)
+    return sent
+
+
 def test_training_does_not_wait_and_only_the_newest_request_does(local, monkeypatch):
     MemoryFileSystem.store.clear()
     paths = [checkpoint(local, step) for step in (5, 10, 15)]
     mirror = Mirror("memory://bucket", "train_lora/abc")
-    go, sent = threading.Event(), []
+    go, sent = threading.Event(), sent_checkpoints(monkeypatch)
+    put = MemoryFileSystem.put_file
 
-    def slow(wanted):
-        sent.append([path.name for path in wanted])
-        go.wait(10)
+    def slow(files, source, target):
+        put(files, source, target)
+        if target.endswith(checkpoints.COMPLETE):
+            assert go.wait(10)
 
-    monkeypatch.setattr(mirror, "_send", slow)
+    monkeypatch.setattr(MemoryFileSystem, "put_file", slow)
     mirror.send([paths[0]])
     while not sent:
         pass
@@ -156,7 +172,7 @@ def test_training_does_not_wait_and_only_the_newest_request_does(local, monkeypa
     assert not mirror.is_sending(paths[2])
     go.set()
     mirror.close()
-    assert sent == [["checkpoint-5"], ["checkpoint-15"]]
+    assert sent == ["checkpoint-5", "checkpoint-15"]
     assert not mirror.is_sending(paths[0])
 
 
@@ -164,22 +180,25 @@ def test_a_request_as_the_sender_ends_is_sent_at_once(local, monkeypatch):
     """A thread's function returns a moment before its future says so."""
     MemoryFileSystem.store.clear()
     paths = [checkpoint(local, step) for step in (5, 10)]
+    ended, go, sent = threading.Event(), threading.Event(), sent_checkpoints(monkeypatch)
+
+    class SlowToEnd(ThreadPoolExecutor):
+        def submit(self, function):
+            return super().submit(self.run, function)
+
+        def run(self, function):
+            function()
+            ended.set()
+            go.wait(10)
+
+    monkeypatch.setattr(mirrors, "ThreadPoolExecutor", SlowToEnd)
     mirror = Mirror("memory://bucket", "train_lora/abc")
-    send_all, ended, go, sent = mirror._send_all, threading.Event(), threading.Event(), []
-
-    def slow_to_end():
-        send_all()
-        ended.set()
-        go.wait(10)
-
-    monkeypatch.setattr(mirror, "_send_all", slow_to_end)
-    monkeypatch.setattr(mirror, "_send", lambda wanted: sent.append([path.name for path in wanted]))
     mirror.send([paths[0]])
     assert ended.wait(10)
     mirror.send([paths[1]])
     go.set()
     mirror.close()
-    assert sent == [["checkpoint-5"], ["checkpoint-10"]]
+    assert sent == ["checkpoint-5", "checkpoint-10"]
 
 
 def test_unreachable_place_is_told_at_the_start(other, monkeypatch):
@@ -188,7 +207,7 @@ def test_unreachable_place_is_told_at_the_start(other, monkeypatch):
     def fail(*_, **__):
         raise ConnectionError("no route to host")
 
-    monkeypatch.setattr(mirror._files, "ls", fail)
+    monkeypatch.setattr(MemoryFileSystem, "ls", fail)
     with pytest.raises(
         UserError, match=r"runtime.checkpoint_mirror: memory://bucket/train_lora/abc .*no route to host"
     ):

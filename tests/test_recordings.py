@@ -116,7 +116,7 @@ def test_time_for_many_recordings_is_not_their_square(monkeypatch):
     monkeypatch.setattr(Path, "is_file", lambda _: True)
     files = [Path(f"a/{number}.wav") for number in range(10_000)]
     before = time.process_time()
-    assert recordings._targets(files, ".txt", Path("out"))[9_999] == Path("out/9999.txt")
+    assert recordings.target_files(files, ".txt", Path("out"))[9_999] == Path("out/9999.txt")
     assert time.process_time() - before < 3  # each compared with those before: 15 s
 
 

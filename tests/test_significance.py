@@ -142,14 +142,14 @@ def test_blocks_of_draws_change_nothing(monkeypatch):
     expected = (draws @ of_speaker[0]) / (draws @ of_speaker[1])
     for block in (1, 1000, 10**9):
         monkeypatch.setattr(significance, "BLOCK", block)
-        significance._draws.cache_clear()
-        assert np.array_equal(SpeakerBootstrap(names)._rates(errors, words), expected)
+        significance.speaker_draws.cache_clear()
+        assert np.array_equal(SpeakerBootstrap(names).resampled_rates(errors, words), expected)
 
 
 def test_many_speakers_are_drawn_once_and_in_little_memory(monkeypatch):
     drawn, generator = [], np.random.default_rng
     monkeypatch.setattr(np.random, "default_rng", lambda seed: drawn.append(seed) or generator(seed))
-    significance._draws.cache_clear()
+    significance.speaker_draws.cache_clear()
     tracemalloc.start()
     for _ in range(3):
         SpeakerBootstrap([str(number) for number in range(1000)]).interval(np.ones(1000, int), np.ones(1000, int))

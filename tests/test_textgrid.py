@@ -122,7 +122,7 @@ TIME = st.integers(0, 9).map(float) | st.just(math.nan)
 def test_words_of_an_interval_are_those_whose_middle_is_in_it(intervals, times):
     words = [Word(start, end, str(number)) for number, (start, end) in enumerate(times)]
     entries = [(str(start), str(end), "x") for start, end in intervals]
-    turns = list(format._turns([("anna", entries)], {"anna": words}))
+    turns = list(format.turns_of([("anna", entries)], {"anna": words}))
     for (start, end), turn in zip(intervals, turns, strict=True):
         assert turn.words == tuple(word for word in words if start <= (word.start + word.end) / 2 <= end)
 
@@ -131,7 +131,7 @@ def test_time_for_many_intervals_and_words_is_not_their_product():
     words = [Word(number, number + 0.5, "x") for number in range(20_000)]
     entries = [(str(word.start), str(word.end), "x") for word in words]
     before = time.process_time()
-    assert all(len(turn.words) == 1 for turn in format._turns([("anna", entries)], {"anna": words}))
+    assert all(len(turn.words) == 1 for turn in format.turns_of([("anna", entries)], {"anna": words}))
     assert time.process_time() - before < 5  # one after the other: half a minute
 
 

@@ -154,7 +154,7 @@ def test_a_tracker_gets_the_figures_and_changes_nothing(workspace, environment, 
         return folders[-1]
 
     monkeypatch.setattr(checkpoints, "run_folder", run_folder)
-    monkeypatch.setattr(trackers, "_is_installed", lambda package: True)
+    monkeypatch.setattr(trackers, "is_installed", lambda package: True)
     monkeypatch.setitem(integration_utils.INTEGRATION_TO_CALLBACK, "wandb", Recorder)
     expected = run("train_lora", settings())
     assert Recorder.entries == []

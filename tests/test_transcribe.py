@@ -75,7 +75,7 @@ def run() -> None:
 
 def interrupted_after(batches: int, error: BaseException, monkeypatch) -> None:
     """Run the stage in this process and let decoding fail after so many batches."""
-    decode, done = transcription._answers, []
+    decode, done = transcription.decode_batch, []
 
     def failing(*arguments):
         if len(done) == batches:
@@ -84,7 +84,7 @@ def interrupted_after(batches: int, error: BaseException, monkeypatch) -> None:
         return done[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(transcription, "_answers", failing)
+        patch.setattr(transcription, "decode_batch", failing)
         run()
 
 
@@ -115,9 +115,9 @@ def test_only_what_is_missing_is_decoded(workspace, expected, monkeypatch):
     with pytest.raises(UserError, match="interrupted"):
         interrupted_after(3, KeyboardInterrupt(), monkeypatch)
     decoded = []
-    answers = transcription._answers
+    answers = transcription.decode_batch
     monkeypatch.setattr(
-        transcription, "_answers", lambda decoder, inputs: decoded.append(1) or answers(decoder, inputs)
+        transcription, "decode_batch", lambda decoder, inputs: decoded.append(1) or answers(decoder, inputs)
     )
     run()
     # Each clip takes a whole window of 10 s, so two are a batch: 2 + 20 batches, of which 3 were there.
@@ -142,8 +142,8 @@ def test_two_at_once_do_not_write_the_same_file(workspace, monkeypatch):
         messages.append(told)
         return answers(*arguments)
 
-    answers = transcription._answers
-    monkeypatch.setattr(transcription, "_answers", another)
+    answers = transcription.decode_batch
+    monkeypatch.setattr(transcription, "decode_batch", another)
     run()
     assert messages
 

@@ -95,17 +95,17 @@ def transcribe_split(
     """
     durations = [clip.duration for clip in clips]
     together = [index for index, seconds in enumerate(durations) if seconds <= decoder.window]
-    groups = [[together[place] for place in batch] for batch in _batches(decoder, [durations[i] for i in together])]
+    groups = [[together[place] for place in batch] for batch in clip_batches(decoder, [durations[i] for i in together])]
     waiting = [batch for batch in groups if not all(clips[index].id in known for index in batch)]
     long = [index for index, clip in enumerate(clips) if clip.duration > decoder.window and clip.id not in known]
 
     def read(batch: list[int]) -> Inputs:
-        return _inputs(decoder, [read_audio(folder, clips[index]) for index in batch])
+        return model_inputs(decoder, [read_audio(folder, clips[index]) for index in batch])
 
     done = len(clips) - sum(map(len, waiting)) - len(long)
     with tqdm(total=len(clips), initial=done, desc=f"transcribe {folder.name}", unit="clip") as progress:
         for batch, inputs in _ahead(waiting, read):
-            answers = _answers(decoder, inputs)
+            answers = decode_batch(decoder, inputs)
             yield [_transcript(folder.name, clips[i], answer) for i, answer in zip(batch, answers, strict=True)]
             progress.update(len(batch))
         for index in long:
@@ -130,7 +130,8 @@ def _ahead(waiting: list[list[int]], read: Callable[[list[int]], Inputs]) -> Ite
             yield batch, inputs
 
 
-def _batches(decoder: Decoder, durations: Sequence[Seconds]) -> Iterator[list[int]]:
+def clip_batches(decoder: Decoder, durations: Sequence[Seconds]) -> Iterator[list[int]]:
+    """Indices of clips that are decoded together, for clips of these durations."""
     at_least = decoder.window if decoder.checkpoint.audio_context == "window" else 0.0
     return batching.batches(durations, decoder.settings.batch_seconds, at_least)
 
@@ -142,7 +143,7 @@ def transcribe(decoder: Decoder, clips: list[np.ndarray]) -> list[Hypothesis]:
     ----------
     clips : float32 arrays, shape (samples,), 16 kHz
     """
-    return _answers(decoder, _inputs(decoder, clips))
+    return decode_batch(decoder, model_inputs(decoder, clips))
 
 
 def transcribe_recording(decoder: Decoder, samples: np.ndarray) -> list[Segment]:
@@ -158,7 +159,7 @@ def transcribe_recording(decoder: Decoder, samples: np.ndarray) -> list[Segment]
     # For what is not audible, Whisper invents words.
     audible = [index for index, (start, end) in enumerate(spans) if np.abs(samples[start:end]).max() >= SILENCE]
     answers = [Hypothesis("", None)] * len(spans)
-    for batch in _batches(decoder, [(spans[index][1] - spans[index][0]) / SAMPLE_RATE for index in audible]):
+    for batch in clip_batches(decoder, [(spans[index][1] - spans[index][0]) / SAMPLE_RATE for index in audible]):
         chosen = [audible[place] for place in batch]
         heard = transcribe(decoder, [samples[slice(*spans[index])] for index in chosen])
         for index, answer in zip(chosen, heard, strict=True):
@@ -175,7 +176,8 @@ def _joined(stretches: list[Segment]) -> Hypothesis:
     return Hypothesis(" ".join(answer.text for answer in answers if answer.text), round(mean, DIGITS))
 
 
-def _inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:
+def model_inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:
+    """Make features and token limits of clips, each float32 of shape (samples,), 16 kHz."""
     checkpoint, extractor = decoder.checkpoint, decoder.checkpoint.processor.feature_extractor
     # Never under autocast: in bfloat16, the extractor fails on a CPU.
     spectrograms = [features.log_mel(extractor, clip, checkpoint.spare_seconds) for clip in clips]
@@ -183,7 +185,8 @@ def _inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:
     return Inputs(features.batch(spectrograms, extractor, checkpoint.audio_context), limits)
 
 
-def _answers(decoder: Decoder, inputs: Inputs) -> list[Hypothesis]:
+def decode_batch(decoder: Decoder, inputs: Inputs) -> list[Hypothesis]:
+    """Generate the text of every clip of a batch."""
     torch.manual_seed(decoder.settings.seed)  # for each batch anew, so that those before do not matter
     generate = _beams if decoder.settings.num_beams > 1 else _greedy
     with torch.inference_mode(), dtypes.autocast(decoder.device, decoder.precision):

@@ -38,7 +38,7 @@ def relaunch_with_accelerate(command: Sequence[str], runtime: Runtime) -> bool:
             lifeline.end_with(os.getppid(), int(os.environ[STAGE_PROCESS]))
         return False
     lifeline.end_with_dvc()
-    launcher = _launcher(runtime)
+    launcher = launcher_options(runtime)
     if not launcher:
         return False
     environment = os.environ | {STAGE_PROCESS: str(os.getpid())}
@@ -49,7 +49,7 @@ def relaunch_with_accelerate(command: Sequence[str], runtime: Runtime) -> bool:
     return True
 
 
-def _launcher(runtime: Runtime) -> list[str]:
+def launcher_options(runtime: Runtime) -> list[str]:
     """Options for `accelerate launch`; empty: one process, here."""
     if runtime.accelerate_config:
         if not Path(runtime.accelerate_config).is_file():

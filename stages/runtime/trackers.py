@@ -35,14 +35,15 @@ def check(runtime: Runtime) -> None:
         Names the package, and how to install it.
     """
     for name in runtime.report_to:
-        if not any(map(_is_installed, PACKAGES[name])):
+        if not any(map(is_installed, PACKAGES[name])):
             raise UserError(
                 f"params.yaml: runtime.report_to names {name}, which is not installed: pip install {name}, or set it "
                 "to none"
             )
 
 
-def _is_installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
+    """Whether a package of this name on PyPI is installed."""
     # Not find_spec: it takes a folder that a tracker made here, such as wandb/, for the package.
     try:
         importlib.metadata.version(package)

@@ -206,21 +206,21 @@ def _rounded(found: Difference) -> dict[str, float]:
 
 
 def _slices(found: SetResults, trained: TrainedTexts | None) -> dict:
-    ages = _cut(found, age_group)
+    ages = figures_by_group(found, age_group)
     known = [block["wer"] for group, block in ages.items() if group != UNKNOWN and "wer" in block]
     macro = {"age_macro_wer": round(float(np.mean(known)), DIGITS)} if known else {}
     cut = macro | {
         "age": ages,
-        "duration": _cut(found, duration_group),
-        "format": _cut(found, lambda clip: clip.format),
-        "speaker": _cut(found, lambda clip: clip.speaker),
+        "duration": figures_by_group(found, duration_group),
+        "format": figures_by_group(found, lambda clip: clip.format),
+        "speaker": figures_by_group(found, lambda clip: clip.speaker),
     }
     if trained is not None:
-        cut["text"] = _cut(found, lambda clip: SEEN if trained.hold(clip) else UNSEEN)
+        cut["text"] = figures_by_group(found, lambda clip: SEEN if trained.hold(clip) else UNSEEN)
     return cut
 
 
-def _cut(found: SetResults, group: Callable[[Clip], str]) -> dict[str, dict]:
+def figures_by_group(found: SetResults, group: Callable[[Clip], str]) -> dict[str, dict]:
     """Figures of each group of clips, in the order of their names as people count."""
     places: dict[str, list[int]] = defaultdict(list)
     for place, clip in enumerate(found.clips):

@@ -44,7 +44,7 @@ class SpeakerBootstrap:
         speakers : of each utterance
         """
         names, self._speaker = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
-        self._draws = _draws(len(names))
+        self._draws = speaker_draws(len(names))
 
     def interval(self, errors: np.ndarray, words: np.ndarray) -> Interval:
         """Where a corpus WER lies in LEVEL per cent of the resamples.
@@ -53,12 +53,12 @@ class SpeakerBootstrap:
         ----------
         errors, words : of each utterance, shape (utterances,); errors may be a difference of errors
         """
-        return _middle(self._rates(errors, words))
+        return _middle(self.resampled_rates(errors, words))
 
     def difference(self, first: np.ndarray, second: np.ndarray, words: np.ndarray) -> Difference:
         """Compare the errors of two models on the same utterances; negative: the second makes fewer."""
         change = second - first
-        rates = self._rates(change, words)
+        rates = self.resampled_rates(change, words)
         denied = 1 + min(np.count_nonzero(rates <= 0), np.count_nonzero(rates >= 0))
         return Difference(
             wer=float(change.sum() / words.sum()),
@@ -67,7 +67,7 @@ class SpeakerBootstrap:
             matched_pairs_p=matched_pairs(first, second),
         )
 
-    def _rates(self, errors: np.ndarray, words: np.ndarray) -> np.ndarray:
+    def resampled_rates(self, errors: np.ndarray, words: np.ndarray) -> np.ndarray:
         """Corpus rate in every resample, shape (RESAMPLINGS,)."""
         counts = np.stack([np.bincount(self._speaker, counts) for counts in (errors, words)], axis=1)
         # Sums of whole numbers are exact in any order, so blocks change nothing.
@@ -76,7 +76,7 @@ class SpeakerBootstrap:
 
 
 @functools.lru_cache(maxsize=64)
-def _draws(speakers: int) -> np.ndarray:
+def speaker_draws(speakers: int) -> np.ndarray:
     """How often each speaker is in each resample, shape (RESAMPLINGS, speakers): the same for all models and slices.
 
     A speaker is drawn once on average, and never 256 times.

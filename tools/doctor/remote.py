@@ -101,7 +101,7 @@ def _objects(repo: Repo, name: str, url: str, read: bool) -> Iterator[Finding]:
         yield Finding("problem", f"remote {name!r} cannot be used: {error}", "see dvc remote list, and .dvc/config")
         return
     except Exception as error:  # each remote's library has its own errors; all of them are reported
-        yield Finding("problem", f"remote {name!r}, {url}: {first_lines(error)}", _cure(error, name))
+        yield Finding("problem", f"remote {name!r}, {url}: {first_lines(error)}", cure_for(error, name))
         return
     yield Finding("ok", f"remote {name!r}, {url}: answers, and holds {len(present)} objects")
     missing, corrupt = [], []
@@ -200,7 +200,7 @@ def _md5(store, path: str) -> str:
     return digest.hexdigest()
 
 
-def _cure(error: Exception, name: str) -> str:
+def cure_for(error: Exception, name: str) -> str:
     """Return what to do about an error of the remote's library; "" if it is not known."""
     message = f"{type(error).__name__} {error}"
     for pattern, cure in CURES.items():

@@ -140,11 +140,14 @@ def _learnt(export: Export) -> str:
         return f"adapters of rank {lora.rank} (alpha {lora.alpha}) on {modules} of every layer."
     chosen = settings.train_selective
     embedding = ", and the token embedding" if chosen.token_embedding else ""
-    encoder, decoder = _layers(chosen.encoder_layers, "encoder"), _layers(chosen.decoder_layers, "decoder")
+    encoder, decoder = (
+        layers_in_words(chosen.encoder_layers, "encoder"),
+        layers_in_words(chosen.decoder_layers, "decoder"),
+    )
     return f"{encoder} and {decoder}{embedding}; everything else is the base's."
 
 
-def _layers(count: int | str, stack: str) -> str:
+def layers_in_words(count: int | str, stack: str) -> str:
     """How many of a stack's layers learnt, in words."""
     if count in (ALL, 0):
         return f"{'all' if count else 'no'} {stack} layers"

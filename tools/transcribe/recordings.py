@@ -34,7 +34,7 @@ def transcribe(files: list[Path], checkpoint: str, settings: Params, form: str, 
         the recordings that could not be read.
     """
     suffix, write = captions.FORMATS[form]
-    targets = _targets(files, suffix, output)
+    targets = target_files(files, suffix, output)
     if output is None and len(files) > 1 and form in ("srt", "vtt"):
         raise UserError(
             "subtitles of several recordings cannot be printed; name a folder for the files: --output FOLDER"
@@ -59,7 +59,7 @@ def transcribe(files: list[Path], checkpoint: str, settings: Params, form: str, 
         raise UserError("\n".join([f"{len(failed)} of {len(files)} recordings could not be read:", *failed]))
 
 
-def _targets(files: list[Path], suffix: str, output: Path | None) -> list[Path | None]:
+def target_files(files: list[Path], suffix: str, output: Path | None) -> list[Path | None]:
     """Return the file to write for each recording; None: its transcript is printed."""
     for file in files:
         if not file.is_file():

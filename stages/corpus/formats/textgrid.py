@@ -61,7 +61,7 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     tiers += [
         (name, [_joined(row)]) for name, row in words.items() if row and name not in named and (name or not tiers)
     ]
-    return [Session((), list(_turns(tiers, words)), "textgrid", left_out=left_out)]
+    return [Session((), list(turns_of(tiers, words)), "textgrid", left_out=left_out)]
 
 
 def _tiers(text: str) -> list[dict]:
@@ -98,7 +98,14 @@ def _joined(words: list[Word]) -> tuple[Seconds, Seconds, str]:
     return words[0].start, max(word.end for word in words), " ".join(word.text for word in words)
 
 
-def _turns(tiers: list[tuple[str, list]], words: dict[str, list[Word]]) -> Iterator[Turn]:
+def turns_of(tiers: list[tuple[str, list]], words: dict[str, list[Word]]) -> Iterator[Turn]:
+    """The turns of all tiers, each with the words whose middle lies in it.
+
+    Parameters
+    ----------
+    tiers : name and entries (start, end, text) of each
+    words : of each speaker; under "" those of nobody in particular, which only a single tier gets
+    """
     only_tier = len(tiers) == 1
     for name, entries in tiers:
         inside = _Middles(words.get(name) or (words.get("", []) if only_tier else []))
