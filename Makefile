@@ -5,12 +5,15 @@ BIN := .venv/bin
 # LOCKED=1 installs the exact versions of requirements.lock.
 REQUIREMENTS := $(if $(LOCKED),requirements.lock,requirements.txt)
 
-.PHONY: repro test lint lock experiments metrics
+.PHONY: repro test check lint lock experiments metrics
 repro: .venv/$(REQUIREMENTS) ## set up and run the pipeline
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc repro
 
 test: .venv/requirements-dev.txt ## set up and run the tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n 2 --dist loadfile
+
+check: lint ## under a minute: check style, and run the tests that neither start processes nor train
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: .venv/requirements-dev.txt ## check style
 	$(BIN)/ruff check .

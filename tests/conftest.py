@@ -1,7 +1,11 @@
-"""No test reaches the network: the hub's address is a port of this machine, on which tests may start a server."""
+"""What holds for all tests: none reaches the network, and those that start a process are marked as slow.
+
+The hub's address is a port of this machine, on which tests may start a server.
+"""
 
 import os
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -48,3 +52,27 @@ def training_inputs(tmp_path_factory) -> Path:
     from tests.support.training import write_training_inputs
 
     return write_training_inputs(tmp_path_factory.mktemp("training"))
+
+
+# Python's own names of what starts a process, as it tells its audit hooks.
+STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system"}
+quick_test: list[str] = []  # the name of the test that runs now, if it is not marked as slow
+
+
+def refuse_processes(event: str, arguments: tuple) -> None:
+    """Fail a test that is not marked as slow when it starts a process."""
+    if quick_test and event in STARTS:
+        name = quick_test.pop()  # only once: what reports the failure may start one
+        pytest.fail(f"{name} starts a process ({event}) and is not marked: add @pytest.mark.slow")
+
+
+sys.addaudithook(refuse_processes)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    quick_test[:] = [] if item.get_closest_marker("slow") else [item.nodeid]
+    try:
+        return (yield)
+    finally:
+        quick_test.clear()

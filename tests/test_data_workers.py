@@ -46,6 +46,7 @@ def test_one_worker_is_this_process_which_keeps_its_threads(tmp_path):
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.get_num_threads() < 2, reason="needs two cores")
 def test_data_workers_change_nothing(tmp_path):
     tiny_checkpoint(tmp_path / "models" / "base")

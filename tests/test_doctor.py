@@ -20,6 +20,8 @@ from tests.support.corpora import write
 from tools.doctor import __main__ as doctor
 from tools.doctor import corpus, credentials, disk, environment, git, remote
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -209,6 +209,7 @@ def recorded(name: str) -> dict:
     return json.loads((ROOT / "metrics" / name).read_text())
 
 
+@pytest.mark.slow
 def test_readme_shows_the_committed_figures():
     rows = score_tables.score_table(recorded("scores.json")).partition("\n\n")[0]  # without the sizes of the sets
     assert f"```\n{rows}\n```" in (ROOT / "README.md").read_text()

@@ -157,6 +157,7 @@ def test_plot_names_what_is_missing(workspace):
         plot.read(scored("one", 0.2), "lora", ["sed"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["params.yaml", "profiles/whisper-base.yaml"])
 @pytest.mark.parametrize("recipe", sorted((ROOT / "experiments").glob("*.sh")), ids=lambda path: path.stem)
 def test_recipe_fits_the_parameters(tmp_path, recipe, profile):

@@ -33,6 +33,8 @@ from tools.export import ctranslate2_model, model_card
 from tools.export import export as exporter
 from tools.export.comparison import Comparison
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 NAME = "kids/whisper-export"
 CLIPS = 6

@@ -19,6 +19,8 @@ from tests.support.checkpoints import tiny_checkpoint
 from tests.support.s3_server import BUCKET, S3Server
 from tests.support.training import settings, write_split
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 KILLS = 6
 WHILE_SAVING = 2  # of those: as soon as a checkpoint begins to be written

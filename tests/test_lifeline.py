@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 WAIT = "import time; time.sleep(60)"
 TIED = f"import sys; from stages.runtime import lifeline; lifeline.end_with(*map(int, sys.argv[1:])); print(); {WAIT}"

@@ -165,6 +165,7 @@ def test_outdated_generation_config_is_named():
         model.prompt_tokens(whisper, "en")
 
 
+@pytest.mark.slow
 def test_importing_changes_nothing_of_transformers():
     ask = "from transformers.utils import logging as l; import stages.whisper.model; print(l.get_verbosity())"
     done = subprocess.run([sys.executable, "-c", ask], cwd=ROOT, capture_output=True, text=True, check=True)

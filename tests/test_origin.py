@@ -7,6 +7,8 @@ import pytest
 
 from stages.results import origin
 
+pytestmark = pytest.mark.slow
+
 
 def git(*arguments: str) -> str:
     identity = ["-c", "user.name=A", "-c", "user.email=a@b.c"]

@@ -2,12 +2,13 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.repository import ADULT_CLIPS, CLIPS_EACH, TEST_CLIPS, call, make_repository
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 
@@ -131,12 +132,12 @@ def test_models_load_with_no_code_of_this_project(repository):
         "PeftModel.from_pretrained(W.from_pretrained('models/base'), 'models/lora');"
         "pipeline('automatic-speech-recognition', model='models/selective')"
     )
-    call(repository, sys.executable, "-I", "-c", script)
+    call(repository, "python", "-I", "-c", script)
 
 
 def test_checkpoint_is_scored_outside_the_pipeline(repository):
     before = (repository / "metrics" / "wer.json").read_bytes()
-    table = call(repository, sys.executable, "-m", "tools.score", "models/lora")
+    table = call(repository, "python", "-m", "tools.score", "models/lora")
     row = next(line.split() for line in table.splitlines() if line.startswith("test "))
     assert row[1] == "models/lora"
     assert float(row[2]) == pytest.approx(100 * figures(repository)["lora"]["wer"], abs=0.01)
@@ -154,7 +155,7 @@ def test_report_is_kept_by_dvc_and_not_by_git(repository):
 
 def test_recording_is_transcribed_by_a_tuned_model(repository):
     session = next((repository / "data" / "train" / "sessions").glob("*.ogg"))
-    command = (sys.executable, "-m", "tools.transcribe", str(session), "--checkpoint", "models/lora")
+    command = ("python", "-m", "tools.transcribe", str(session), "--checkpoint", "models/lora")
     call(repository, *command, "--format", "srt", "--output", "subtitles")
     subtitles = (repository / "subtitles" / f"{session.stem}.srt").read_text()
     assert subtitles.count(" --> ") > 5
@@ -193,7 +194,7 @@ def test_model_and_scores_of_two_runs_are_not_exported(repository, file, old, ne
     path = repository / file
     before = path.read_text() if path.exists() else None
     path.write_text(before.replace(old, new, 1) if before else new)
-    told = call(repository, sys.executable, "-m", "tools.export", "lora", expect=1)
+    told = call(repository, "python", "-m", "tools.export", "lora", expect=1)
     assert f"error: the model and its scores are not of one run: {message}" in told
     path.unlink() if before is None else path.write_text(before)
 

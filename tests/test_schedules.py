@@ -12,6 +12,8 @@ from stages.training import loop, trainer_options
 from tests.support.report_inputs import write_report_inputs
 from tests.support.training import failing, run, settings, write_split
 
+pytestmark = pytest.mark.slow
+
 CLIPS = 17
 CLIP_SECONDS = 1.0  # and half a second of silence after each
 BATCH_SECONDS = {1: 170.0, 2: 16.0, 5: 7.0, 17: 2.0}  # that cut them into so many steps an epoch

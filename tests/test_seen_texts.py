@@ -40,6 +40,7 @@ def test_same_text_but_for_case_and_punctuation(text, seen):
     assert trained.count([clip(text), clip("other")]) == seen
 
 
+@pytest.mark.slow
 def test_preprocess_does_not_wait_for_heavy_packages():
     heavy = "{'transformers', 'torch', 'datasets', 'jiwer', 'matplotlib'}"
     script = f"import sys, stages.preprocess; print(sorted({heavy} & sys.modules.keys()))"

@@ -25,6 +25,8 @@ from stages.whisper import features, model
 from tests.support.checkpoints import SAMPLE, tiny_model
 from tests.support.training import checkpoint_names, enter_copy, failing, run, settings, write_split
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 PROCESSOR = WhisperProcessor.from_pretrained(SAMPLE)
 

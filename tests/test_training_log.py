@@ -16,6 +16,8 @@ from stages.training import trainer_options
 from stages.whisper import model
 from tests.support.training import checkpoint_names, enter_copy, run, settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def workspace(training_inputs, tmp_path, monkeypatch) -> Path:

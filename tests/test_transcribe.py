@@ -21,6 +21,8 @@ from stages.runtime import cost
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.training import write_split
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 CLIPS = 40
 TRANSCRIPTS = TRANSCRIPTS / "base.jsonl"

@@ -17,6 +17,8 @@ from safetensors.numpy import load_file
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.training import settings, write_split
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 STAGES = ("train_lora", "train_selective")
 CONFIGURATION = {  # what `accelerate config` writes, shortened

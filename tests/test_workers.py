@@ -9,6 +9,8 @@ from stages.common.errors import UserError
 from stages.cutting import cutting, workers
 from tests.support.corpora import options, utterance, write, write_audio
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def recordings(tmp_path) -> list[cutting.Recording]:
