@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from tests.support import warm_python
+
 ROOT = Path(__file__).parent.parent.parent
 CODE = (
     "stages",
@@ -29,7 +31,8 @@ TRAIN_SPEAKERS, CLIPS_EACH, TEST_CLIPS, ADULT_CLIPS = 4, 5, 8, 4
 
 def call(folder: Path, *command: str, expect: int = 0) -> str:
     """Run a command there and return what it printed; its failure is the test's failure."""
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": ""}
+    programs = f"{warm_python.folder()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": programs, "PYTHONPATH": ""}
     git = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
     done = subprocess.run(command, cwd=folder, env=environment | git, capture_output=True, text=True, timeout=900)
     assert done.returncode == expect, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"

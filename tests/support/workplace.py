@@ -2,9 +2,9 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+from tests.support import warm_python
 from tests.support.s3_server import environment
 
 ROOT = Path(__file__).parent.parent.parent
@@ -16,6 +16,7 @@ class Workplace:
     def __init__(self, folder: Path, home: Path, **secret):
         self.folder = folder
         self.environment = environment(home, **secret) | {"PYTHONPATH": str(ROOT)}
+        self.environment["PATH"] = f"{warm_python.folder()}:{self.environment['PATH']}"
 
     def run(self, *command: str, expect: int | None = 0, **options) -> str:
         done = subprocess.run(
@@ -27,7 +28,7 @@ class Workplace:
         return told
 
     def doctor(self, *options: str, expect: int) -> str:
-        return self.run(sys.executable, "-m", "tools.doctor", *options, expect=expect)
+        return self.run("python", "-m", "tools.doctor", *options, expect=expect)
 
     def forget(self) -> None:
         """As on another machine: no data, no cache."""

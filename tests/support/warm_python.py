@@ -1,0 +1,179 @@
+"""A `python` for tests that starts stages and tools at once, by forking a process that has imported the libraries.
+
+The imports of torch, transformers and datasets take 5 seconds of a core, and the tests of the pipeline start over a
+hundred stages and tools. The project's own modules are imported anew each time. What is about processes themselves
+(kills, several devices, data workers) is tested with a Python of its own.
+
+`folder()` is put first in PATH; its `python` hands arguments, environment and standard streams to the server below.
+"""
+
+import atexit
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import NoReturn
+
+import numpy
+
+LIBRARIES = (  # that stages/ and tools/ import
+    "accelerate",
+    "datasets",
+    "jinja2",
+    "joblib",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.figure",
+    "peft",
+    "pydantic",
+    "safetensors.torch",
+    "soundfile",
+    "torch.distributed",
+    "transformers.models.whisper.modeling_whisper",
+    "transformers.models.whisper.processing_whisper",
+    "transformers.trainer_seq2seq",
+    "yaml",
+)
+# Variables that the libraries, or Python itself, read when they are started: with others, Python is started anew.
+READ_AT_START = ("CUDA_", "HF_", "MKL_", "OMP_", "PYTHON", "TORCH_", "TRANSFORMERS_")
+SHIM = """#!{python} -SE
+import json, os, signal, socket, sys
+
+PYTHON, ADDRESS, PROJECT, PREFIXES, STARTED = json.loads({values!r})
+arguments = sys.argv[1:]
+environment = dict(os.environ)
+started = {{name: value for name, value in environment.items() if name.startswith(tuple(PREFIXES))}}
+started.pop("PYTHONPATH", None)
+is_ours = len(arguments) > 1 and arguments[0] == "-m" and arguments[1].split(".")[0] in PROJECT
+if not is_ours or started != STARTED:
+    os.execv(PYTHON, [PYTHON, *arguments])
+server = socket.socket(socket.AF_UNIX)
+server.connect(ADDRESS)
+request = json.dumps([arguments[1:], os.getcwd(), environment]).encode()
+socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])
+server.sendall(request)
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, lambda number, _: server.sendall(bytes([number])))
+status = int(server.recv(16) or b"1")
+if status < 0:
+    signal.signal(-status, signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+sys.exit(status)
+"""
+
+
+@cache
+def folder() -> Path:
+    """Start the server, which ends with this process, and return the folder of its `python`."""
+    if not hasattr(os, "pidfd_open"):  # no Linux: the tests take longer
+        return Path(sys.executable).parent
+    place = tempfile.TemporaryDirectory(prefix="warm-python-")
+    address = str(Path(place.name) / "socket")
+    server = subprocess.Popen([sys.executable, __file__, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    atexit.register(place.cleanup)
+    atexit.register(server.kill)
+    assert server.stdout.readline() == b"ready\n", "the server of tests/support/warm_python.py did not start"
+    started = {name: value for name, value in os.environ.items() if name.startswith(READ_AT_START)}
+    started.pop("PYTHONPATH", None)
+    values = [sys.executable, address, ["stages", "tools", "experiments"], READ_AT_START, started]
+    python = Path(place.name) / "python"
+    python.write_text(SHIM.format(python=sys.executable, values=json.dumps(values)))
+    python.chmod(0o755)
+    return Path(place.name)
+
+
+def serve(address: str) -> list[str]:
+    """Fork for each request; returns the module and its arguments in the process that shall run them."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen(64)
+    for name in LIBRARIES:
+        import_module(name)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the waiters
+    print("ready", flush=True)
+    while True:
+        if sys.stdin.fileno() in select.select([listener, sys.stdin], [], [])[0]:
+            os._exit(0)  # the tests have ended
+        connection, _ = listener.accept()
+        if os.fork() == 0:
+            listener.close()
+            return become(connection)
+        connection.close()
+
+
+def become(connection: socket.socket) -> list[str]:
+    """Take over streams, environment and folder of the asker, in a process of their own that this one waits for."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    header, streams, _, _ = socket.recv_fds(connection, 8, 3)
+    size, request = int.from_bytes(header, "big"), b""
+    while len(request) < size:
+        request += connection.recv(size - len(request))
+    arguments, current_folder, environment = json.loads(request)
+    process = os.fork()
+    if process:
+        wait_for(process, connection)
+    connection.close()
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(current_folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    numpy.random.seed()  # else each process would draw the same numbers
+    own_folder = str(Path(__file__).parent)
+    added = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
+    sys.path[:] = [current_folder, *added, *(path for path in sys.path if path and path != own_folder)]
+    return arguments
+
+
+def wait_for(process: int, connection: socket.socket) -> NoReturn:
+    """Send the process what signals the asker gets, kill it when the asker is gone, and answer its exit status."""
+    ended = os.pidfd_open(process)
+    while ended not in select.select([ended, connection], [], [])[0]:
+        received = connection.recv(1)
+        os.kill(process, received[0] if received else signal.SIGKILL)
+        if not received:
+            break
+    status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    try:
+        connection.sendall(str(status).encode())
+    except BrokenPipeError:  # the asker is gone
+        pass
+    os._exit(0)
+
+
+def run(module: str) -> int:
+    """Do what `python -m module` does, and return its exit status."""
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:  # as Python itself ends then
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def end(status: int) -> NoReturn:
+    """End as Python does, without taking the libraries apart, which takes 2 seconds of a core."""
+    threading._shutdown()  # waits for threads and pools
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    sys.argv = serve(sys.argv[1])
+    end(run(sys.argv[0]))
