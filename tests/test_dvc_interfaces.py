@@ -12,8 +12,10 @@ from dvc.ui import ui
 from experiments import run, shown
 from experiments.shown import QUEUED, RUNNING
 from stages.common.errors import UserError
-from tests.test_pipeline import call
+from tests.support.repository import call
 from tools.export import provenance
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
 STAGES = {"copy": {"cmd": "cp data copy", "deps": ["data"], "params": ["train_lora"], "outs": ["copy"]}}
