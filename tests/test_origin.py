@@ -56,9 +56,9 @@ def test_of_many_files_the_first_are_named(project):
 
 def test_no_repository(tmp_path, monkeypatch):
     monkeypatch.setattr(origin, "ROOT", tmp_path)
-    assert origin.commit().startswith("Of no known commit")
+    assert origin.commit().startswith("The commit is not known")
 
 
 def test_git_is_not_installed(project, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    assert origin.commit().startswith("Of no known commit")
+    assert origin.commit().startswith("The commit is not known")

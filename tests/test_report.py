@@ -94,11 +94,94 @@ def test_page_and_figures_are_the_same_every_time(page):
     before = {path: path.read_bytes() for path in [paths.REPORT_FILE, *sorted(figures.FOLDER.iterdir())]}
     report.main()
     assert {path: path.read_bytes() for path in before} == before
-    assert {path.stem for path in before} == {"report", "wer", "wer_by_age", "learning", "errors", "insertions"}
+    assert {path.stem for path in before} == {"report", "wer", "wer_by_age", "learning", "loss", "errors", "insertions"}
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_as_they_were(page):
     assert {key: mpl.rcParams[key] for key in figures.STYLE} == {key: mpl.rcParamsDefault[key] for key in figures.STYLE}
+
+
+def test_nothing_is_shown_only_on_hovering(page):
+    assert not [tag for tag, attributes in Page(page).tags if "title" in attributes]
+    assert ":hover" not in page
+    assert "<title>" not in page.split("</head>")[1]  # of an <svg>, browsers show it as a tooltip
+    assert page.count("<summary>As written, before normalisation</summary>") == 6
+
+
+def test_every_table_scrolls_by_itself_and_with_the_keyboard(page):
+    tags = Page(page).tags
+    tables = [place for place, (tag, _) in enumerate(tags) if tag == "table"]
+    assert tables
+    for place in tables:
+        tag, attributes = tags[place - 1]
+        assert (tag, attributes["class"], attributes["tabindex"]) == ("div", "wide", "0")
+        assert attributes["aria-label"]
+
+
+def drawn(models: scoreboard.Results, curves: dict[str, list[dict]]) -> dict:
+    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models)
+    return figures.draw_all(content, slices, curves, models)
+
+
+def assert_nothing_is_cut_off(figure) -> None:
+    """Lines, bars and intervals end below the top of the axes; numbers and labels lie inside the figure."""
+    figures.png(figure)  # which lays the figure out
+    (axes,) = figure.axes
+    assert axes.get_ylim()[0] == 0
+    assert axes.get_ylim()[1] > 1.05 * axes.dataLim.y1
+    assert axes.get_xlim()[0] < axes.dataLim.x0
+    assert axes.get_xlim()[1] > axes.dataLim.x1
+    whole = figure.bbox
+    for text in axes.texts:
+        box = text.get_window_extent()
+        assert box.y1 <= axes.bbox.y1, text
+    left, right = axes.get_xlim()
+    shown = [text for text in axes.get_xticklabels() if left <= text.get_position()[0] <= right]
+    for text in [*axes.texts, *shown, axes.xaxis.label, axes.yaxis.label]:
+        box = text.get_window_extent()
+        assert whole.x0 <= box.x0, text
+        assert box.x1 <= whole.x1, text
+
+
+EVALUATION = {"step": 5.0, "epoch": 1.0, "train_loss": 2.5, "dev_loss": 2.25, "dev_wer": 0.75}
+FIGURE_ROWS = {
+    "usual": [("a b c d", "a x x d", "a b c x", "a b c d e f"), ("e f g", "", "e f g", "e f")] * 3,
+    "no error": [("a b", "a b", "a b", "a b")] * 2,
+    "over 100 %": [("a", "a b c d e", "b c d", "x x x x")] * 2,
+    "one utterance": [("a b", "a x", "a b", "x y")],
+}
+
+
+@pytest.mark.parametrize("rows", FIGURE_ROWS.values(), ids=FIGURE_ROWS)
+@pytest.mark.parametrize("evaluations", [1, 3])
+def test_axes_end_beyond_what_is_drawn(rows, evaluations):
+    curve = [EVALUATION | {"step": 5.0 * number} for number in range(1, evaluations + 1)]
+    for figure in drawn(board(*rows), {"lora": curve, "selective": curve}).values():
+        assert_nothing_is_cut_off(figure)
+
+
+def test_points_at_zero_are_drawn_whole():
+    axes = drawn(board(*FIGURE_ROWS["no error"]), {"lora": [EVALUATION]})["wer_by_age"].axes[0]
+    points = [line for line in axes.lines if line.get_marker() in figures.MARKERS]
+    assert len(points) == 3
+    assert not any(line.get_clip_on() for line in points)
+
+
+def test_a_curve_of_one_evaluation_is_visible():
+    pictures = drawn(board(*FIGURE_ROWS["usual"]), {"lora": [EVALUATION], "selective": [EVALUATION]})
+    for name, count in (("learning", 2), ("loss", 4)):
+        lines = pictures[name].axes[0].lines
+        assert len(lines) == count
+        assert all(line.get_marker() in figures.MARKERS for line in lines)
+
+
+def test_models_differ_not_only_by_colour():
+    pictures = drawn(board(*FIGURE_ROWS["usual"]), {"lora": [EVALUATION], "selective": [EVALUATION]})
+    for name in ("learning", "wer_by_age"):
+        markers = [line.get_marker() for line in pictures[name].axes[0].lines if line.get_marker() in figures.MARKERS]
+        assert len(markers) == len(set(markers)) > 1
+    dashes = [patch.get_linestyle() for patch in pictures["insertions"].axes[0].patches]
+    assert len(dashes) == len(set(dashes)) == 3
 
 
 def test_every_part_is_there(page):
@@ -108,7 +191,7 @@ def test_every_part_is_there(page):
     for slice_name in ("duration", "format", "text", "speaker"):
         assert f"By {slice_name}" in text
     assert "Were the test sentences trained on?" in text
-    assert page.count("<svg") == 5
+    assert page.count("<svg") == 6
     assert page.count("<audio") == 6  # all test clips improved; LoRA made no error, so none is its worst
     assert "LoRA trains 1,000 parameters (1.00 %) in 2 min" in text
     assert "Nothing: LoRA made no error." in text
@@ -190,6 +273,18 @@ def test_worst_and_most_improved():
     assert examples.worst(np.array([1, 5, 0, 5, 2]), 3) == [1, 3, 4]
     assert examples.worst(np.array([0, 0]), 3) == []
     assert examples.most_improved(np.array([3, 9, 1]), np.array([4, 2, 0]), 5) == [1, 2]
+
+
+def test_the_reference_of_an_example_is_the_text_that_was_scored():
+    models = board(("The DOG, the dog.", "the dog the Cat!", "the dog the dog", "the dog"))
+    (example,) = examples.examples(models, [0], light_normaliser.light, sound=False)
+    assert example.reference == "the dog the dog"
+    assert example.reference_words == 4
+    assert example.reference_as_written == "The DOG, the dog."
+    for output in example.outputs:
+        assert " ".join(word.spoken for word in output.words if word.spoken) == example.reference
+        assert sum(word.spoken != word.heard for word in output.words) == output.errors
+    assert example.outputs[0].transcript == "the dog the Cat!"
 
 
 def test_long_recordings_are_cut_in_the_page(tmp_path, monkeypatch):
@@ -288,7 +383,7 @@ def test_findings_when_some_ages_gain_and_others_lose():
 @pytest.mark.parametrize("examples", [True, False])
 def test_findings_point_at_examples_only_where_there_are_some(examples):
     found = answers_of([("a b", "a x", "a x", "a x")], examples=examples)["What went wrong?"]
-    assert ("The utterances that cost most are below." in found) == examples
+    assert ("The utterances with the most errors are below." in found) == examples
 
 
 TRAINED_ON = "Were the test sentences trained on?"

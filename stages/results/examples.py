@@ -17,41 +17,41 @@ from stages.wer import alignment
 from stages.wer.alignment import Word
 from stages.wer.normalisers import Normaliser
 
-LONGEST: Seconds = 60.0  # of a recording that is put into the page
+LONGEST: Seconds = 60.0  # of each recording, this much is put into the page
 
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """What one model made of an utterance."""
+    """One model's transcript of an utterance, and its errors."""
 
     model: str
     errors: int
-    words: list[Word]
+    words: list[Word]  # the alignment with the reference, as scored
     transcript: str  # as the model wrote it
-    log_probability: float | None
 
 
 @dataclass(frozen=True)
 class Example:
-    """An utterance of the headline set, and what every model made of it."""
+    """An utterance of the headline set, and every model's transcript of it."""
 
     clip: Clip
     age: str
-    reference: str
-    spoken: int  # words in the reference
-    heard: list[ModelOutput]
+    reference: str  # as scored: normalised
+    reference_as_written: str
+    reference_words: int
+    outputs: list[ModelOutput]
     sound: str | None  # data: URL of an MP3; None: not wanted
     cut: bool  # only the beginning of the sound is there
 
 
 def worst(errors: np.ndarray, count: int) -> list[int]:
-    """The utterances that add most to the word error rate; shape of errors: (utterances,)."""
+    """Choose the utterances with the most errors; shape of errors: (utterances,)."""
     order = sorted(np.flatnonzero(errors).tolist(), key=lambda index: (-errors[index], index))
     return order[:count]
 
 
 def most_improved(before: np.ndarray, after: np.ndarray, count: int) -> list[int]:
-    """The utterances with the most errors fewer."""
+    """Choose the utterances in which the number of errors fell most."""
     return worst(np.maximum(before - after, 0), count)
 
 
@@ -60,32 +60,34 @@ def examples(board: Results, chosen: list[int], normalise: Normaliser, sound: bo
 
     Parameters
     ----------
+    normalise : the normaliser that `board` was scored with
     sound : put the recordings in, too
     """
-    found = {name: sets[HEADLINE_SET] for name, sets in board.items()}
-    first = next(iter(found.values()))
+    results = {name: sets[HEADLINE_SET] for name, sets in board.items()}
+    first = next(iter(results.values()))
     for index in chosen:
-        clip, row = first.clips[index], first.transcripts[index]
+        clip, written = first.clips[index], first.transcripts[index].reference
         samples = shards.read_audio(paths.split_folder(HEADLINE_SET), clip) if sound else None
         yield Example(
             clip=clip,
             age=scoreboard.age_group(clip),
-            reference=row.reference,
-            spoken=int(first.errors.words[index]),
-            heard=[_heard(name, answers, index, normalise) for name, answers in found.items()],
+            reference=normalise(written).strip(),
+            reference_as_written=written,
+            reference_words=int(first.errors.words[index]),
+            outputs=[_output(name, of_set, index, normalise) for name, of_set in results.items()],
             sound=None if samples is None else _mp3(samples[: round(LONGEST * SAMPLE_RATE)]),
             cut=clip.duration > LONGEST,
         )
 
 
-def _heard(name: str, answers: SetResults, index: int, normalise: Normaliser) -> ModelOutput:
-    row = answers.transcripts[index]
+def _output(name: str, results: SetResults, index: int, normalise: Normaliser) -> ModelOutput:
+    row = results.transcripts[index]
     words = alignment.words(row.reference, row.hypothesis, normalise)
-    return ModelOutput(name, int(answers.errors.errors[index]), words, row.hypothesis, row.log_probability)
+    return ModelOutput(name, int(results.errors.errors[index]), words, row.hypothesis)
 
 
 def _mp3(samples: np.ndarray) -> str:
-    """A tenth of the FLAC's size, and every browser plays it."""
+    """The sound as a data: URL of an MP3: a tenth of the FLAC's size, and every browser plays it."""
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, SAMPLE_RATE, format="MP3")
     return "data:audio/mpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -17,12 +16,16 @@ from stages.scores import scoreboard
 from stages.scores.scoreboard import HEADLINE_SET, Results
 
 FOLDER = METRICS / "figures"
-SIZE = (5.4, 3.2)  # inches: legible on a phone without zooming
-PNG_DPI = 150
+SIZE = (4.4, 2.9)  # inches; as wide as a phone's screen, so that text of 10 points stays about 10 pixels high there
+PNG_DPI = 180
 # Colours that the colour-blind tell apart (Okabe and Ito), by model; and ink and paper. The page has its own for each.
 COLOURS = {"base": "#767676", "lora": "#0072b2", "selective": "#d55e00"}
 INK = "#000001"
+# Models differ by these too, for print without colours and where two lines lie on each other; by the model's place.
+MARKERS = "os^Dv"
+DASHES = ("-", "--", ":", "-.", (0, (1, 1)))
 POSITIONS = 10  # parts of an utterance
+HEADROOM = 0.12  # of the highest value: the y axis ends so far above it, which is room for a bar's number
 
 # Of these figures alone: matplotlib's own settings stay as they are.
 STYLE = {
@@ -53,6 +56,7 @@ def draw_all(content: dict, slices: dict, curves: dict[str, list[dict]], board: 
             "wer": _wer(content),
             "wer_by_age": _wer_by_age(slices),
             "learning": _learning(curves),
+            "loss": _loss(curves),
             "errors": _errors(content),
             "insertions": _insertions(board),
         }
@@ -63,13 +67,20 @@ def read_curves(paths: dict[str, Path]) -> dict[str, list[dict[str, float]]]:
     curves = {}
     for name, path in paths.items():
         try:
-            with open(path, encoding="utf-8", newline="") as file:
-                curves[name] = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+            curves[name] = _read_curve(path)
         except FileNotFoundError:
             raise UserError(f"{path} is missing; make it with: dvc repro train_{name}") from None
         except (ValueError, TypeError) as error:
             raise UserError(f"{path} is no learning curve ({error}); restore it with git or train again") from None
     return curves
+
+
+def _read_curve(path: Path) -> list[dict[str, float]]:
+    evaluations = []
+    with open(path, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            evaluations.append({key: float(value) for key, value in row.items()})
+    return evaluations
 
 
 def png(figure: Figure) -> bytes:
@@ -102,76 +113,116 @@ def _axes(ylabel: str, xlabel: str = "") -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _grouped(axes: Axes, groups: Sequence[str], values: dict[str, list[dict]], marks: bool) -> None:
+def _finish(axes: Axes, columns: int) -> None:
+    """Let the y axis reach from 0 to above all that is drawn, and put the legend where it covers nothing."""
+    highest = axes.dataLim.y1
+    axes.set_ylim(0, (1 + HEADROOM) * highest if np.isfinite(highest) and highest > 0 else 1)
+    axes.legend(ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 1))
+
+
+def _percent(blocks: list[dict], key: str) -> np.ndarray:
+    """A rate of each block in per cent; NaN where a block has none."""
+    return np.array([100 * block.get(key, np.nan) for block in blocks])
+
+
+def _grouped(axes: Axes, groups: list[str], values: dict[str, list[dict]], marks: bool) -> None:
     """Rates of every model for every group, with intervals: bars beside each other, or points where there are many."""
     width = 0.8 / len(values)
-    for place, (name, blocks) in enumerate(values.items()):
-        positions = np.arange(len(groups)) + (place - (len(values) - 1) / 2) * width
-        rates = np.array([100 * block.get("wer", np.nan) for block in blocks])
-        ends = [[100 * block.get(key, np.nan) for block in blocks] for key in ("wer_low", "wer_high")]
-        around = np.abs(np.array(ends) - rates)
-        line = {"yerr": around, "ecolor": INK, "elinewidth": 1, "capsize": 2}
+    for number, (name, blocks) in enumerate(values.items()):
+        positions = np.arange(len(groups)) + (number - (len(values) - 1) / 2) * width
+        rates, high = _percent(blocks, "wer"), _percent(blocks, "wer_high")
+        lengths = np.abs(np.array([_percent(blocks, "wer_low"), high]) - rates)  # of an interval's lower and upper part
+        style = {"yerr": lengths, "ecolor": INK, "elinewidth": 1, "capsize": 2}
         if marks:
-            axes.errorbar(positions, rates, fmt="os^"[place % 3], color=COLOURS.get(name), label=name, ms=5, **line)
+            marker = MARKERS[number % len(MARKERS)]
+            # Not clipped: of a point at 0, half lies below the axis.
+            axes.errorbar(
+                positions, rates, fmt=marker, color=COLOURS.get(name), label=name, ms=5, clip_on=False, **style
+            )
         else:
             axes.bar(positions, rates, 0.9 * width, color=COLOURS.get(name), label=name)
-            axes.errorbar(positions, rates, fmt="none", **line)
-            for position, rate, high in zip(positions, rates, np.nan_to_num(ends[1]), strict=True):
-                place = (position, np.fmax(rate, high))
-                axes.annotate(f"{rate:.1f}", place, (0, 3), textcoords="offset points", ha="center", fontsize=7)
-    axes.set_xticks(range(len(groups)), groups)
-    axes.set_ylim(bottom=0)
-    axes.legend(ncols=len(values), loc="lower center", bbox_to_anchor=(0.5, 1))
+            axes.errorbar(positions, rates, fmt="none", **style)
+            _write_above(axes, positions, rates, np.fmax(rates, high), size=min(8, 90 / (len(groups) * len(values))))
+    crowded = max(map(len, groups)) * len(groups) > 45  # letters; more would overlap
+    axes.set_xticks(range(len(groups)), groups, rotation=45 if crowded else 0)
+    _finish(axes, columns=len(values))
+
+
+def _write_above(axes: Axes, positions: np.ndarray, rates: np.ndarray, tops: np.ndarray, size: float) -> None:
+    """Write each rate above its bar and interval; size in points."""
+    for position, rate, top in zip(positions, rates, tops, strict=True):
+        if np.isfinite(rate):
+            axes.annotate(
+                f"{rate:.1f}", (position, top), (0, 3), textcoords="offset points", ha="center", fontsize=size
+            )
 
 
 def _wer(content: dict) -> Figure:
     figure, axes = _axes("word error rate, %")
-    blocks = {name: scoreboard.by_set(block) for name, block in scoreboard.by_model(content).items()}
-    sets = list(next(iter(blocks.values())))
-    _grouped(axes, sets, {name: list(of.values()) for name, of in blocks.items()}, marks=False)
+    scores = scoreboard.by_model(content)
+    values = {name: list(scoreboard.by_set(block).values()) for name, block in scores.items()}
+    _grouped(axes, list(scoreboard.by_set(content["base"])), values, marks=False)
     return figure
 
 
 def _wer_by_age(slices: dict) -> Figure:
     figure, axes = _axes("word error rate, %", "age, years")
-    ages = {name: sets[HEADLINE_SET]["age"] for name, sets in slices.items()}
-    _grouped(axes, list(next(iter(ages.values()))), {name: list(of.values()) for name, of in ages.items()}, marks=True)
+    values = {name: list(sets[HEADLINE_SET]["age"].values()) for name, sets in slices.items()}
+    _grouped(axes, list(slices["base"][HEADLINE_SET]["age"]), values, marks=True)
     return figure
 
 
 def _learning(curves: dict[str, list[dict[str, float]]]) -> Figure:
-    figure = Figure(figsize=SIZE, layout="constrained")
-    rates, losses = figure.subplots(1, 2)
-    for name, rows in curves.items():
-        steps = [row["step"] for row in rows]
-        rates.plot(steps, [100 * row["dev_wer"] for row in rows], "o-", ms=3, color=COLOURS[name], label=name)
-        losses.plot(steps, [row["train_loss"] for row in rows], "--", color=COLOURS[name], label="train")
-        losses.plot(steps, [row["dev_loss"] for row in rows], "-", color=COLOURS[name], label="dev")
-    rates.set(xlabel="step", ylabel="dev word error rate, %", ylim=(0, None))
-    losses.set(xlabel="step", ylabel="loss (dashed: train, solid: dev)", ylim=(0, None))
-    rates.legend()
+    figure, axes = _axes("word error rate, %", "step")
+    for number, (name, evaluations) in enumerate(curves.items()):
+        _plot_curve(
+            axes, evaluations, "dev_wer", name, marker=MARKERS[(1 + number) % len(MARKERS)], label=name, scale=100
+        )
+    axes.set_xlim(left=0)  # a curve of a single evaluation would get a scale of fractions of a step
+    _finish(axes, columns=len(curves))
     return figure
 
 
+def _loss(curves: dict[str, list[dict[str, float]]]) -> Figure:
+    figure, axes = _axes("loss", "step")
+    for number, (name, evaluations) in enumerate(curves.items()):
+        marker = MARKERS[(1 + number) % len(MARKERS)]
+        _plot_curve(axes, evaluations, "dev_loss", name, marker=marker, label=f"{name}, dev")
+        _plot_curve(axes, evaluations, "train_loss", name, marker=marker, label=f"{name}, train", ls="--", mfc="none")
+    axes.set_xlim(left=0)  # a curve of a single evaluation would get a scale of fractions of a step
+    _finish(axes, columns=len(curves))
+    return figure
+
+
+def _plot_curve(axes: Axes, evaluations: list[dict], key: str, name: str, scale: float = 1, **style) -> None:
+    """One column of a model's learning curve by step; the markers show a curve of a single evaluation, too."""
+    steps = [row["step"] for row in evaluations]
+    values = [scale * row[key] for row in evaluations]
+    axes.plot(steps, values, ms=4, color=COLOURS[name], **style)
+
+
 def _errors(content: dict) -> Figure:
-    figure, axes = _axes(f"errors in 100 spoken words, {HEADLINE_SET}")
-    blocks = scoreboard.by_model(content)
-    kinds = ("substitutions", "deletions", "insertions")
+    figure, axes = _axes("errors per 100 words")
+    kinds = ["substitutions", "deletions", "insertions"]
     # As shares of the words they are rates like any other; intervals they have none.
-    shares = {name: [{"wer": block[kind] / block["words"]} for kind in kinds] for name, block in blocks.items()}
+    shares = {}
+    for name, block in scoreboard.by_model(content).items():
+        shares[name] = [{"wer": block[kind] / block["words"]} for kind in kinds]
     _grouped(axes, kinds, shares, marks=False)
     return figure
 
 
 def _insertions(board: Results) -> Figure:
-    figure, axes = _axes(f"insertions in 1000 spoken words, {HEADLINE_SET}", "where in the utterance")
-    labels = [f"{100 * part // POSITIONS}" for part in range(POSITIONS)]
-    for name, sets in board.items():
-        found = sets[HEADLINE_SET]
-        counts = np.bincount(np.floor(found.errors.inserted_at * POSITIONS).astype(int), minlength=POSITIONS + 1)
-        rates = 1000 * counts / max(1, found.errors.words.sum())
-        axes.step(range(POSITIONS + 1), rates, where="mid", color=COLOURS[name], label=name)
-    axes.set_xticks(range(POSITIONS + 1), [*(f"{label} %" for label in labels), "after"], fontsize=7)
-    axes.set_ylim(bottom=0)
-    axes.legend()
+    figure, axes = _axes("insertions per 1,000 words", "place in the utterance")
+    for number, (name, sets) in enumerate(board.items()):
+        errors = sets[HEADLINE_SET].errors
+        parts = np.floor(errors.inserted_at * POSITIONS).astype(int)  # POSITIONS itself: after the last word
+        counts = np.bincount(parts, minlength=POSITIONS + 1)
+        rates = 1000 * counts / max(1, errors.words.sum())
+        axes.stairs(rates, color=COLOURS[name], label=name, ls=DASHES[number % len(DASHES)], lw=1.5)
+    edges = range(0, POSITIONS, 2)
+    labels = [f"{100 * edge // POSITIONS} %" for edge in edges]
+    axes.set_xticks([*edges, POSITIONS + 0.5], [*labels, "after"])
+    axes.axvline(POSITIONS, color=INK, lw=0.5)
+    _finish(axes, columns=len(board))
     return figure

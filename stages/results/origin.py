@@ -7,15 +7,15 @@ from pathlib import Path
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "jiwer", "dvc")
 ROOT = Path(__file__).parent.parent.parent
-CODE = ("stages", "params.yaml", "dvc.yaml")  # whose changes are worth a word: they decide the results
+CODE = ("stages", "params.yaml", "dvc.yaml")  # these decide the results, so their changes are named
 MOST_NAMED = 5  # files
 
 
 def commit() -> str:
-    """Which commit the code is of, and which of its files differ from it, in a sentence."""
+    """A sentence: the commit that is checked out, and which files of the code differ from it."""
     head = _git("rev-parse", "HEAD")
     if head is None:
-        return "Of no known commit: git is not installed, or this is no git repository with a commit."
+        return "The commit is not known: git is not installed, or this is no git repository with a commit."
     status = _git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *CODE) or ""
     changed = [line[3:] for line in status.split("\0") if line]  # after two letters and a space
     if not changed:
@@ -28,12 +28,15 @@ def commit() -> str:
 def _git(*arguments: str) -> str | None:
     """What git prints about the project; None where it is not installed, or fails."""
     try:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+        process = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     except FileNotFoundError:
         return None
-    return None if done.returncode else done.stdout
+    return None if process.returncode else process.stdout
 
 
 def versions() -> list[tuple[str, str]]:
-    """Of Python and the libraries that the figures may depend on, on the machine that makes the page."""
-    return [("Python", platform.python_version()), *((name, importlib.metadata.version(name)) for name in LIBRARIES)]
+    """Names and versions of Python and of the libraries that the results may depend on, on this machine."""
+    rows = [("Python", platform.python_version())]
+    for name in LIBRARIES:
+        rows.append((name, importlib.metadata.version(name)))
+    return rows

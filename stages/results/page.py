@@ -18,13 +18,18 @@ CORPUS_HEADINGS = ("split", "clips", "hours", "speakers", "refused", "left out")
 
 
 def render(**values) -> str:
-    """The page. Whatever stands in a value is text, never markup; figures are ours."""
+    """Fill the template. Every value but the figures is text and is escaped, so no markup comes in with it."""
     environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
     return environment.get_template(TEMPLATE.name).render(**values) + "\n"
 
 
 def tables(content: dict, slices: dict, corpus: dict) -> dict:
-    """The page's tables, the same figures as on the terminal."""
+    """The page's tables: the same numbers as on the terminal.
+
+    Parameters
+    ----------
+    content, slices, corpus : of scores.json, slices.json and corpus.json
+    """
     scores = scoreboard.by_model(content)
     return {
         "sizes": score_tables.set_sizes(content),
@@ -44,31 +49,41 @@ def tables(content: dict, slices: dict, corpus: dict) -> dict:
 
 
 def slice_table(slices: dict, name: str) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
-    """What the headline set is cut by, and the headings and rows of its table."""
-    cut = {label: sets[HEADLINE_SET][name] for label, sets in slices.items()}
+    """Name, headings and rows of the table of one slicing of the headline set.
+
+    Parameters
+    ----------
+    slices : the contents of slices.json
+    name : what the set is sliced by, such as "speaker"
+    """
+    by_model = {model: sets[HEADLINE_SET][name] for model, sets in slices.items()}
+    headings = [name]
+    for model in by_model:
+        headings.append(f"{model} %")
     rows = []
-    for group, size in next(iter(cut.values())).items():
-        rates = (score_tables.percent(groups[group].get("wer")) for groups in cut.values())
-        rows.append((group, *rates, str(size["utterances"]), str(size["words"])))
-    return name, (name, *(f"{label} %" for label in cut), "utterances", "words"), rows
+    for group, size in by_model["base"].items():
+        cells = [group]
+        for groups in by_model.values():
+            cells.append(score_tables.percent(groups[group].get("wer")))
+        rows.append((*cells, str(size["utterances"]), str(size["words"])))
+    return name, (*headings, "utterances", "words"), rows
 
 
 def corpus_row(split: str, card: dict) -> tuple[str, ...]:
     """The cells under CORPUS_HEADINGS of a split of corpus.json."""
-    counts = (card["speakers"], sum(card["refused"].values()), card["left_out"])
-    return (split, str(card["clips"]), f"{card['hours']:.2f}", *map(str, counts))
+    clips, hours, speakers = str(card["clips"]), f"{card['hours']:.2f}", str(card["speakers"])
+    return split, clips, hours, speakers, str(sum(card["refused"].values())), str(card["left_out"])
 
 
 def shown_examples(board: Results, content: dict, settings: params.Report, normalise: normalisers.Normaliser) -> dict:
-    """The utterances where the best model fails most, and where it gained most over the base."""
-    errors = {name: sets[HEADLINE_SET].errors.errors for name, sets in board.items()}
+    """The utterances where the best model fails most, and those where it gained most over the base."""
     name = findings.best(content)
-    chosen = {
-        "worst": examples.worst(errors[name], settings.examples),
-        "improved": examples.most_improved(errors["base"], errors[name], settings.examples),
-    }
-    shown = {
-        kind: list(tqdm(examples.examples(board, rows, normalise, settings.audio), desc=kind, total=len(rows)))
-        for kind, rows in chosen.items()
-    }
-    return shown | {"sound": settings.audio}
+    before = board["base"][HEADLINE_SET].errors.errors
+    after = board[name][HEADLINE_SET].errors.errors
+    worst = examples.worst(after, settings.examples)
+    improved = examples.most_improved(before, after, settings.examples)
+    shown = {"sound": settings.audio}
+    for kind, places in (("worst", worst), ("improved", improved)):
+        utterances = examples.examples(board, places, normalise, settings.audio)
+        shown[kind] = list(tqdm(utterances, desc=f"report, {kind} utterances", total=len(places)))
+    return shown

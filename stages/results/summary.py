@@ -10,7 +10,7 @@ NAMES = {"base": "the base", "lora": "LoRA", "selective": "selective tuning"}
 
 
 def markdown(content: dict, slices: dict) -> str:
-    """What was measured, and what may be said about it.
+    """What was measured, and which differences are shown.
 
     Parameters
     ----------
@@ -21,7 +21,8 @@ def markdown(content: dict, slices: dict) -> str:
     parts = ["# Word error rates"]
     for name, size in by_set(scores["base"]).items():
         blocks = {model: by_set(block)[name] for model, block in scores.items()}
-        parts += [f"## {name}: {size['utterances']} utterances, {size['speakers']} speakers", _rates(blocks)]
+        parts.append(f"## {name}: {size['utterances']} utterances, {size['speakers']} speakers")
+        parts.append(_rates(blocks))
         parts.append("\n".join(f"- {comparison(*pair)}" for pair in content[PAIRED][name].items()))
         if sentence := seen_texts_sentence(slices, name):
             parts.append(f"{sentence}.")
@@ -37,30 +38,31 @@ def markdown(content: dict, slices: dict) -> str:
 
 def _rates(blocks: dict[str, dict]) -> str:
     rows = []
-    for name, figures in blocks.items():
-        rates = (figures["light"]["wer"], figures["cer"], figures["literature"].get("wer"))
-        rows.append((name, f"**{percent(figures['wer'])}**", interval(figures), *map(percent, rates)))
+    for name, block in blocks.items():
+        light, literature = percent(block["light"]["wer"]), percent(block["literature"].get("wer"))
+        rows.append((name, f"**{percent(block['wer'])}**", interval(block), light, percent(block["cer"]), literature))
     return _table(("model", "WER %", "interval", "light %", "CER %", "literature's filter, WER %"), rows)
 
 
-def comparison(label: str, found: dict) -> str:
-    """Two models in words: what was seen, and whether chance explains it.
+def comparison(label: str, difference: dict) -> str:
+    """A sentence on two models: the difference, and whether chance explains it.
 
     Parameters
     ----------
-    label, found : of the comparison in scores.json
+    label, difference : a comparison in scores.json, such as "lora_minus_base"
     """
     second, first = (NAMES[name] for name in label.split("_minus_"))
-    points = 100 * abs(found["wer"])
-    way = "lower" if found["wer"] < 0 else "higher"
-    seen = f"{points:.2f} points {way} than with {first}" if points else f"the same as with {first}"
-    verdict = "a difference is shown" if is_shown(found) else "no difference is shown"
-    return f"With {second}, WER is {seen} ({interval(found, '+')}; p = {found['p']:.4f}): {verdict}."
+    points = 100 * abs(difference["wer"])
+    direction = "lower" if difference["wer"] < 0 else "higher"
+    change = f"{points:.2f} points {direction} than with {first}" if points else f"the same as with {first}"
+    verdict = "a difference is shown" if is_shown(difference) else "no difference is shown"
+    around = interval(difference, "+")
+    return f"With {second}, WER is {change} ({around}; p = {difference['p']:.4f}): {verdict}."
 
 
-def is_shown(found: dict) -> bool:
-    """Whether the interval of a comparison in scores.json leaves out 0."""
-    return found["wer_low"] > 0 or found["wer_high"] < 0
+def is_shown(difference: dict) -> bool:
+    """Whether the interval of a comparison in scores.json excludes 0."""
+    return difference["wer_low"] > 0 or difference["wer_high"] < 0
 
 
 def _ages(slices: dict) -> str:
@@ -71,5 +73,8 @@ def _ages(slices: dict) -> str:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---", *["--:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    alignments = ["---"] + ["--:"] * (len(header) - 1)
+    lines = []
+    for cells in (header, alignments, *rows):
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
