@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -116,6 +118,26 @@ def test_every_table_scrolls_by_itself_and_with_the_keyboard(page):
         tag, attributes = tags[place - 1]
         assert (tag, attributes["class"], attributes["tabindex"]) == ("div", "wide", "0")
         assert attributes["aria-label"]
+
+
+PHONE = """<body><iframe src="{page}" style="width:360px;height:700px;border:0"></iframe><script>
+onload = () => {{
+  const page = document.querySelector("iframe").contentDocument
+  page.querySelectorAll("details").forEach(element => element.open = true)
+  document.body.textContent = "width " + page.documentElement.scrollWidth
+}}
+</script></body>"""
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium: apt-get install chromium")
+def test_the_page_does_not_scroll_sideways_on_a_phone(page, tmp_path):
+    frame = tmp_path / "phone.html"
+    frame.write_text(PHONE.format(page=paths.REPORT_FILE.resolve().as_uri()))
+    # As root Chromium starts only without its sandbox.
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--allow-file-access-from-files"]
+    command = ["chromium", *options, "--dump-dom", f"--user-data-dir={tmp_path / 'profile'}", frame.as_uri()]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert re.search(r"width (\d+)", process.stdout)[1] == "360"
 
 
 def drawn(models: scoreboard.Results, curves: dict[str, list[dict]]) -> dict:
