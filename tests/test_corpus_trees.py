@@ -266,7 +266,7 @@ TREES = {
 }
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_rubbish(data):
     with TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.corpus.formats import kaldi, registry
+from stages.corpus.formats import registry, wav_scp
 from stages.corpus.rows.utterance import SplitContents
 from tests.support.corpora import options, write, write_audio
 
@@ -81,7 +81,7 @@ def test_kaldi_without_speakers(data):
     ],
 )
 def test_wav_scp_entry(entry, file):
-    assert kaldi.file_of(entry) == file
+    assert wav_scp.file_of(entry) == file
 
 
 @pytest.mark.parametrize(

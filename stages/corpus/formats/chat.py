@@ -6,9 +6,9 @@
     *CHI:           want (t)a play . 12414_17804       (a time is enclosed in the control character 0x15)
     %wor:           want 12414_12900 ta ...
 
-Many lines have no time; they are refused one by one, and the share is told. pylangacq is used with strict=False, since
-it otherwise refuses most real files; the text of a line is taken as it stands, as its tokens are without fillers and
-retracings. stages/corpus/markup/chat_codes.py reads the codes.
+Many lines have no time; they are refused one by one, and their share is reported. pylangacq is used with strict=False,
+since it otherwise refuses most real files; the text of a line is taken as it stands, as its tokens are without fillers
+and retracings. stages/corpus/markup/chat_codes.py reads the codes.
 """
 
 import re
@@ -25,6 +25,7 @@ from stages.corpus.rows.utterance import Refused, SplitContents, Word
 
 CONTINUED = re.compile(r"\n[ \t]+")
 ID = re.compile(r"^@ID:[ \t]*(.*)$", re.MULTILINE)  # language|corpus|code|age|sex|group|status|role|...
+ID_FIELDS = 8  # of an @ID, up to the role
 TIME = re.compile(r"\x15([0-9]{1,12})_([0-9]{1,12})-?\x15")  # with a minus: to be skipped in playback
 TIMED_WORD = re.compile(r"(?<![^\s\x15])([^\s\x15]+)\s*" + TIME.pattern)
 MILLISECONDS = 1000  # in a second
@@ -59,13 +60,17 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     """
     text = read_text(path, place, reading)
     # pylangacq loses a continuation that begins with * or %.
-    whole = CONTINUED.sub(" ", text)
-    chat, utterances = _parsed(whole)
-    people = _people(chat, whole)
-    media = [header.media["filename"] for header in chat.headers() if header.media and header.media["filename"]]
-    numbers = (number for number, line in enumerate(text.split("\n"), start=1) if line.startswith("*"))
-    lines = zip(numbers, (line for line in whole.split("\n") if line.startswith("*")), strict=True)
-    turns = list(_turns(lines, utterances, people))
+    joined = CONTINUED.sub(" ", text)
+    chat, utterances = _parsed(joined)
+    people = _people(chat, joined)
+    media = []
+    for header in chat.headers():
+        if header.media and header.media["filename"]:
+            media.append(header.media["filename"])
+    # The same lines before and after joining: the first have the line numbers, the second the whole text.
+    numbers = [number for number, line in enumerate(text.split("\n"), start=1) if line.startswith("*")]
+    lines = [line for line in joined.split("\n") if line.startswith("*")]
+    turns = list(_turns(numbers, lines, utterances, people))
     untimed = sum(turn.start is None for turn in turns)
     if untimed:
         reading.warn("utterances without times", f"{place} ({untimed} of {len(turns)})")
@@ -73,12 +78,14 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
 
 
 def _parsed(text: str) -> tuple[pylangacq.CHAT, list[pylangacq.Utterance]]:
+    """The document and its utterances. Raises Refused (broken-chat) where these are not its speakers' lines."""
     try:
-        # Without its tiers of grammar, which nobody needs here: it prints a warning for each that does not fit.
+        # Without its tiers of grammar, which are not used here: it prints a warning for each that does not fit.
         chat = pylangacq.CHAT.from_strs([text], parallel=False, strict=False, mor_tier=None, gra_tier=None)
     except (ValueError, OSError) as error:
         raise Refused("broken-chat", f"pylangacq cannot read it: {error}") from None
-    utterances = [one for one in chat.utterances() if one.participant is not None]  # others are headers between lines
+    # Those without a participant are headers between lines.
+    utterances = [utterance for utterance in chat.utterances() if utterance.participant is not None]
     lines = sum(line.startswith("*") and ":" in line for line in text.split("\n"))
     if not utterances or len(utterances) != lines:
         raise Refused("broken-chat", f"{len(utterances)} utterances in {lines} lines of speakers")
@@ -88,44 +95,50 @@ def _parsed(text: str) -> tuple[pylangacq.CHAT, list[pylangacq.Utterance]]:
 def _people(chat: pylangacq.CHAT, text: str) -> dict[str, Person]:
     """Participants by code. @ID is read here: pylangacq leaves out an age like 4;07.00-4;08.00, and all @ID of a file
     without @Participants."""
-    names = {one.code: one.name or "" for one in chat.participants()}
-    # Of "CHI Mary Ann Target_Child", it takes "Ann Target_Child" for the role.
-    roles = {one.code: (one.role or "").split()[-1:] for one in chat.participants()}
-    people = {code: Person(names[code], role="".join(roles[code])) for code in names}
+    people: dict[str, Person] = {}
+    for participant in chat.participants():
+        # Of "CHI Mary Ann Target_Child", it takes "Ann Target_Child" for the role.
+        role = (participant.role or "").split()
+        people[participant.code] = Person(participant.name or "", role=role[-1] if role else "")
     for row in ID.findall(text):
         fields = [field.strip() for field in row.split("|")]
-        _, corpus, code, age, sex, _, _, role = (fields + [""] * 8)[:8]
-        known = people.get(code, Person())
-        people[code] = Person(known.name, corpus, role or known.role, age, sex)
+        fields += [""] * (ID_FIELDS - len(fields))
+        _, corpus, code, age, sex, _, _, role = fields[:ID_FIELDS]
+        person = people.get(code, Person())
+        people[code] = Person(person.name, corpus, role or person.role, age, sex)
     return people
 
 
 def _turns(
-    lines: Iterator[tuple[int, str]], utterances: list[pylangacq.Utterance], people: dict[str, Person]
+    numbers: list[int], lines: list[str], utterances: list[pylangacq.Utterance], people: dict[str, Person]
 ) -> Iterator[Turn]:
+    """A turn for each speaker's line; `utterances` are those of the lines with a colon, in the same order."""
     following = iter(utterances)
-    for number, line in lines:
+    for number, line in zip(numbers, lines, strict=True):
         if ":" in line:
             yield _turn(next(following), people, number)
-        else:
-            code = "".join(line[1:].split()[:1])
-            broken = Refused("broken-chat", "there is no colon after the speaker's code")
-            yield Turn(code, line, None, None, number, people.get(code, Person()).role, refused=broken)
+            continue
+        code = "".join(line[1:].split()[:1])
+        refused = Refused("broken-chat", "there is no colon after the speaker's code")
+        yield Turn(code, line, None, None, number, people.get(code, Person()).role, refused=refused)
 
 
 def _turn(utterance: pylangacq.Utterance, people: dict[str, Person], line: int) -> Turn:
     code = utterance.participant.strip()
     person = people.get(code, Person())
+    name = person.name
+    if name and person.corpus:
+        name = f"{person.corpus}-{name}"
     spoken = utterance.tiers[utterance.participant]
-    times = [int(time) / MILLISECONDS for pair in TIME.findall(spoken) for time in pair]
+    times = TIME.findall(spoken)  # pairs of start and end; a line may be timed in several pieces
     return Turn(
         label=code,
         text=TIME.sub("", spoken).strip(),
-        start=times[0] if times else None,
-        end=times[-1] if times else None,
+        start=int(times[0][0]) / MILLISECONDS if times else None,
+        end=int(times[-1][1]) / MILLISECONDS if times else None,
         line=line,
         role=person.role,
-        name="-".join(filter(None, (person.corpus, person.name))) if person.name else "",
+        name=name,
         age=person.age,
         gender=person.sex,
         words=tuple(_words(utterance.tiers.get("%wor", ""))),

@@ -3,7 +3,7 @@
     kids/fabm/signal/fabm2aa1.sph     speaker, sentence, and 1 or 2 for a good or a poor reader; f and m are the sexes
     kids/fabm/trans/fabm2aa1.trn      what was said
     tables/transcrp.tbl               the same in one table: fabm2aa1 HUNDREDS OF GREEN ...
-    tables/sentence.tbl               what was to be said: never used, though some published recipes take it
+    tables/sentence.tbl               the prompts: not used, as children do not read them exactly
     tables/speaker.tbl                fabm  SUM95  3/9  100  62       (the third is grade and age, or NA)
 
 Noises are in [ ], mispronounced words in phones between slashes.
@@ -11,6 +11,7 @@ Noises are in [ ], mispronounced words in phones between slashes.
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from stages.corpus.formats.text_files import whole_recording, words_in
 from stages.corpus.rows.encodings import read_text
@@ -21,6 +22,14 @@ NAME = re.compile(r"([fm][a-z]{3})([0-9][a-z0-9]{2})[12]", re.IGNORECASE)
 ROW = re.compile(r"([fm][a-z]{3}[0-9][a-z0-9]{2}[12])\s+(.*)", re.IGNORECASE)
 SPEAKER = re.compile(r"([fm][a-z]{3})\s+\S+\s+([0-9]{1,2}|NA)/([0-9]{1,2}|NA)\b", re.IGNORECASE)
 GENDERS = {"f": "female", "m": "male"}
+
+
+class Transcript(NamedTuple):
+    """Where an utterance's words are: a file of its own, or a row of the table."""
+
+    path: Path
+    text: str | None = None  # of the table; None: all of the file
+    line: int | None = None
 
 
 def claims(files: Files) -> list[Path]:
@@ -37,26 +46,43 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
     recordings = {path.stem.lower(): path for path in files.recordings if _is_recording(path)}
     tables = {path.name.lower(): path for path in paths if path.suffix.lower() == ".tbl"}
     ages = _ages(tables.get("speaker.tbl"), files, reading)
-    spoken = {path.stem.lower(): (path, None) for path in paths if path.suffix.lower() == ".trn"}
-    said = _table(tables.get("transcrp.tbl"), files, reading)
-    missing = len((said.keys() | spoken.keys()) - recordings.keys())
+    transcripts = _rows_of_table(tables.get("transcrp.tbl"), files, reading)
+    for path in paths:  # a .trn file goes before the table
+        if path.suffix.lower() == ".trn":
+            transcripts[path.stem.lower()] = Transcript(path)
+    missing = len(transcripts.keys() - recordings.keys())
     if missing:
         reading.left_out["transcripts without a recording here"] += missing
     for id, audio in sorted(recordings.items()):
-        path, text, line = (*spoken[id], None) if id in spoken else said.get(id, (None, None, None))
-        if path is None:
+        if id not in transcripts:
             continue  # counted as untranscribed
+        path, text, line = transcripts[id]
         try:
-            text = _without_id(words_in(path, files, reading), id) if text is None else text
-            more = {"id": audio.stem, "line": line, "age": ages.get(id[:4], ""), "gender": GENDERS[id[0]]}
-            reading.add(whole_recording(audio, path, text, f"cmu-{id[:4]}", files, reading, format="cmu-kids", **more))
+            if text is None:
+                text = _without_id(words_in(path, files, reading), id)
+            row = whole_recording(
+                audio,
+                path,
+                text,
+                f"cmu-{id[:4]}",
+                files,
+                reading,
+                format="cmu-kids",
+                id=audio.stem,
+                line=line,
+                age=ages.get(id[:4], ""),
+                gender=GENDERS[id[0]],
+            )
+            reading.add(row)
         except Refused as refused:
             reading.refuse(audio.stem, files.shown(path), line, refused.reason, refused.detail)
 
 
 def _is_recording(path: Path) -> bool:
-    named = NAME.fullmatch(path.stem)
-    return bool(named) and path.parent.name.lower() == "signal" and path.parent.parent.name.lower() == named[1].lower()
+    name = NAME.fullmatch(path.stem)
+    if not name or path.parent.name.lower() != "signal":
+        return False
+    return path.parent.parent.name.lower() == name[1].lower()
 
 
 def _is_transcript(path: Path) -> bool:
@@ -65,25 +91,32 @@ def _is_transcript(path: Path) -> bool:
 
 def _without_id(text: str, id: str) -> str:
     """The words of a .trn file; some copies of the corpus begin them with the utterance's id, as the table does."""
-    named = ROW.fullmatch(text)
-    return named[2] if named and named[1].lower() == id else text
+    row = ROW.fullmatch(text)
+    return row[2] if row and row[1].lower() == id else text
 
 
-def _table(path: Path | None, files: Files, reading: SplitContents) -> dict[str, tuple[Path, str, int]]:
-    """The transcripts of transcrp.tbl: the file, the text and its line, by utterance."""
+def _rows_of_table(path: Path | None, files: Files, reading: SplitContents) -> dict[str, Transcript]:
+    """The transcripts of transcrp.tbl by utterance."""
+    transcripts: dict[str, Transcript] = {}
     if path is None:
-        return {}
-    lines = enumerate(read_text(path, files.shown(path), reading).split("\n"), start=1)
-    rows = ((number, ROW.fullmatch(line.strip())) for number, line in lines)
-    return {row[1].lower(): (path, row[2], number) for number, row in rows if row}
+        return transcripts
+    for number, line in enumerate(read_text(path, files.shown(path), reading).split("\n"), start=1):
+        row = ROW.fullmatch(line.strip())
+        if row:
+            transcripts[row[1].lower()] = Transcript(path, row[2], number)
+    return transcripts
 
 
 def _ages(path: Path | None, files: Files, reading: SplitContents) -> dict[str, str]:
     """The age in years of each speaker, or else the grade; "" where both are NA."""
+    ages: dict[str, str] = {}
     if path is None:
-        return {}
-    rows = map(SPEAKER.match, read_text(path, files.shown(path), reading).split("\n"))
-    return {row[1].lower(): _age(row[2], row[3]) for row in rows if row}
+        return ages
+    for line in read_text(path, files.shown(path), reading).split("\n"):
+        row = SPEAKER.match(line)
+        if row:
+            ages[row[1].lower()] = _age(row[2], row[3])
+    return ages
 
 
 def _age(grade: str, age: str) -> str:

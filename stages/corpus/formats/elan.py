@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
@@ -28,13 +29,16 @@ WORDS = re.compile(r"(.*[-_@/ ])?words?([-_@/ ].*)?", re.IGNORECASE)
 MILLISECONDS = 1000  # in a second
 
 Span = tuple[Seconds | None, Seconds | None]
+UNTIMED: Span = (None, None)
 
 
 @dataclass(frozen=True)
 class Tier:
+    """A tier, with its annotations in the order of the file."""
+
     name: str
-    parent: str | None
-    participant: str
+    parent: str | None  # the name of the tier that it depends on
+    participant: str  # "" where the tier has none
     rows: list[tuple[str, str]]  # annotation id, text
 
 
@@ -62,20 +66,28 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
         spans = _spans(root)
     except (KeyError, ValueError) as error:
         raise Refused("broken-elan", f"an attribute is missing or no number: {error}") from None
-    wanted = [tier for tier in tiers.values() if _is_wanted(tier, reading.options.tiers)]
-    words = [tier for tier in tiers.values() if tier not in wanted and tier.parent and WORDS.fullmatch(tier.name)]
-    left_out = Counter(f"tier {name}" for name, tier in tiers.items() if tier not in wanted and tier not in words)
-    turns = [turn for tier in wanted for turn in _turns(tier, tiers, words, spans)]
-    return [Session(tuple(_media(root)), turns, "elan", left_out=left_out)]
+    transcripts, word_tiers = [], []
+    left_out: Counter[str] = Counter()
+    for tier in tiers.values():
+        if _is_wanted(tier, reading.options.tiers):
+            transcripts.append(tier)
+        elif tier.parent and WORDS.fullmatch(tier.name):
+            word_tiers.append(tier)
+        else:
+            left_out[f"tier {tier.name}"] += 1
+    turns: list[Turn] = []
+    for tier in transcripts:
+        words = _words(tier, word_tiers, spans)
+        turns += _turns(tier, _participant(tier, tiers), words, spans)
+    return [Session(_media(root), turns, "elan", left_out=left_out)]
 
 
 def _tiers(root: Element) -> Iterator[Tier]:
-    for tier in root.iter("TIER"):
-        rows = [
-            (annotation.attrib["ANNOTATION_ID"], annotation.findtext("ANNOTATION_VALUE") or "")
-            for annotation in tier.iterfind("ANNOTATION/*")
-        ]
-        yield Tier(tier.attrib["TIER_ID"], tier.get("PARENT_REF"), tier.get("PARTICIPANT", ""), rows)
+    for element in root.iter("TIER"):
+        rows = []
+        for annotation in element.iterfind("ANNOTATION/*"):
+            rows.append((annotation.attrib["ANNOTATION_ID"], annotation.findtext("ANNOTATION_VALUE") or ""))
+        yield Tier(element.attrib["TIER_ID"], element.get("PARENT_REF"), element.get("PARTICIPANT", ""), rows)
 
 
 def _is_wanted(tier: Tier, pattern: str | None) -> bool:
@@ -83,42 +95,59 @@ def _is_wanted(tier: Tier, pattern: str | None) -> bool:
 
 
 def _spans(root: Element) -> dict[str, Span]:
-    """Start and end of each annotation in seconds; None where ELAN has none."""
-    slots = {slot.attrib["TIME_SLOT_ID"]: slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
-    times = {name: None if value is None else int(value) / MILLISECONDS for name, value in slots.items()}
+    """Start and end of each annotation in seconds, by its id; None where ELAN has none."""
+    times: dict[str, Seconds | None] = {}
+    for slot in root.iter("TIME_SLOT"):
+        value = slot.get("TIME_VALUE")
+        times[slot.attrib["TIME_SLOT_ID"]] = None if value is None else int(value) / MILLISECONDS
     spans: dict[str, Span] = {}
-    for one in root.iter("ALIGNABLE_ANNOTATION"):
-        spans[one.attrib["ANNOTATION_ID"]] = times[one.attrib["TIME_SLOT_REF1"]], times[one.attrib["TIME_SLOT_REF2"]]
-    refers = {one.attrib["ANNOTATION_ID"]: one.attrib["ANNOTATION_REF"] for one in root.iter("REF_ANNOTATION")}
+    for annotation in root.iter("ALIGNABLE_ANNOTATION"):
+        start, end = annotation.attrib["TIME_SLOT_REF1"], annotation.attrib["TIME_SLOT_REF2"]
+        spans[annotation.attrib["ANNOTATION_ID"]] = times[start], times[end]
+    refers = {}
+    for annotation in root.iter("REF_ANNOTATION"):
+        refers[annotation.attrib["ANNOTATION_ID"]] = annotation.attrib["ANNOTATION_REF"]
     for id in refers:
-        way = [id]
-        while way[-1] not in spans and way[-1] in refers and len(way) <= len(refers):  # no longer: it goes in a circle
-            way.append(refers[way[-1]])
-        for step in way:
-            spans[step] = spans.get(way[-1], (None, None))
+        chain = [id]
+        # A chain longer than all references goes in a circle.
+        while chain[-1] not in spans and chain[-1] in refers and len(chain) <= len(refers):
+            chain.append(refers[chain[-1]])
+        for step in chain:
+            spans[step] = spans.get(chain[-1], UNTIMED)
     return spans
 
 
-def _turns(tier: Tier, tiers: dict[str, Tier], words: list[Tier], spans: dict[str, Span]) -> Iterator[Turn]:
-    known = [
-        Word(*spans[id], text)
-        for words_of in words
-        if words_of.parent == tier.name
-        for id, text in words_of.rows
-        if None not in spans.get(id, (None, None))
-    ]
-    by_start = sorted(known, key=lambda word: word.start)
-    name = _participant(tier, tiers)
-    place = 0
-    for id, text in sorted(tier.rows, key=lambda row: spans.get(row[0], (None,))[0] or 0.0):
-        start, end = spans.get(id, (None, None))
+def _words(tier: Tier, word_tiers: list[Tier], spans: dict[str, Span]) -> list[Word]:
+    """The words of the tiers that depend on `tier`, sorted by start."""
+    words = []
+    for word_tier in word_tiers:
+        if word_tier.parent != tier.name:
+            continue
+        for id, text in word_tier.rows:
+            start, end = spans.get(id, UNTIMED)
+            if start is not None and end is not None:
+                words.append(Word(start, end, text))
+    return sorted(words, key=attrgetter("start"))
+
+
+def _turns(tier: Tier, name: str, words: list[Word], spans: dict[str, Span]) -> Iterator[Turn]:
+    """The turns of a tier in the order of their starts, each with the words that start inside of it.
+
+    Parameters
+    ----------
+    name : who speaks
+    words : sorted by start
+    """
+    place = 0  # of the first word that no turn has passed yet
+    for id, text in sorted(tier.rows, key=lambda row: spans.get(row[0], UNTIMED)[0] or 0.0):
+        start, end = spans.get(id, UNTIMED)
         if start is None or end is None:
             yield Turn(tier.name, text, None, None, name=name, refused=Refused("untimed", f"{id} has no times"))
             continue
         inside = []
-        while place < len(by_start) and by_start[place].start < end:
-            if by_start[place].start >= start:
-                inside.append(by_start[place])
+        while place < len(words) and words[place].start < end:
+            if words[place].start >= start:
+                inside.append(words[place])
             place += 1
         yield Turn(tier.name, text, start, end, name=name, words=tuple(inside))
 
@@ -132,14 +161,22 @@ def _participant(tier: Tier, tiers: dict[str, Tier]) -> str:
     return tier.participant
 
 
-def _media(root: Element) -> list[str]:
-    """The recordings that the document names, sound before video."""
-    found = []
-    for media in root.iter("MEDIA_DESCRIPTOR"):
-        for url in (media.get("RELATIVE_MEDIA_URL"), media.get("MEDIA_URL")):
+def _media(root: Element) -> tuple[str, ...]:
+    """The names of the recordings that the document names, sound before video.
+
+    Raises
+    ------
+    Refused
+        media-offset: the times of the annotation are not those of the first recording
+    """
+    media: list[tuple[str, str]] = []  # name, offset in milliseconds
+    for descriptor in root.iter("MEDIA_DESCRIPTOR"):
+        for url in (descriptor.get("RELATIVE_MEDIA_URL"), descriptor.get("MEDIA_URL")):
             if url:
-                found.append((PurePosixPath(unquote(url).replace("\\", "/")).name, media.get("TIME_ORIGIN", "0")))
-    found.sort(key=lambda row: PurePosixPath(row[0]).suffix.lower() in VIDEO_SUFFIXES)
-    if found and found[0][1] != "0":
-        raise Refused("media-offset", f"{found[0][0]} is shifted by {found[0][1]} ms against the annotation")
-    return list(dict.fromkeys(name for name, _ in found))
+                name = PurePosixPath(unquote(url).replace("\\", "/")).name
+                media.append((name, descriptor.get("TIME_ORIGIN", "0")))
+    media.sort(key=lambda row: PurePosixPath(row[0]).suffix.lower() in VIDEO_SUFFIXES)
+    if media and media[0][1] != "0":
+        name, offset = media[0]
+        raise Refused("media-offset", f"{name} is shifted by {offset} ms against the annotation")
+    return tuple(dict.fromkeys(name for name, _ in media))

@@ -24,7 +24,8 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
     for path in paths:
         student = NAME.fullmatch(path.stem)[1]
         try:
-            audio, text = files.beside(path), words_in(path, files, reading)
+            audio = files.beside(path)
+            text = words_in(path, files, reading)
             row = whole_recording(audio, path, text, f"myst-{student}", files, reading, format="myst", id=path.stem)
             reading.add(row)
         except Refused as refused:

@@ -19,12 +19,13 @@ from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.utterance import Refused, SplitContents
 
-NAME = re.compile(r"ks[0-9a-z]{3,6}", re.IGNORECASE)
+SPEAKER = re.compile(r"ks[0-9a-z]{3,6}", re.IGNORECASE)
 PROMPT = re.compile(r"(\S{2})\s+\"?(.*?)\"?")
 VERIFIED = re.compile(r"(\S+?)(?:\.wav)?\s+([1-4])", re.IGNORECASE)
-DOCUMENTS = ("docs", "labels", "misc", "trans", "verify")  # folders beside speech/
+DOCUMENTS = frozenset(("docs", "labels", "misc", "trans", "verify"))  # folders beside speech/
 NOT_SAID = "3"
-FLAGS = {"2": ("verified-maybe",), "4": ("verified-puff",)}
+FLAGS = {"": ("not-verified",), "2": ("verified-maybe",), "4": ("verified-puff",)}
+HIGHEST_GRADE = 12
 
 
 def claims(files: Files) -> list[Path]:
@@ -38,11 +39,11 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
     recordings = [path for path in files.recordings if _kind(path)]
     prompts = _prompts(paths, files, reading)
     verified = _verified(paths, files, reading)
-    spoken = {path.stem.lower(): path for path in paths if "spontaneous" in _parts(path)}
+    transcripts = {path.stem.lower(): path for path in paths if "spontaneous" in _parts(path)}
     for audio in recordings:
         try:
             if _kind(audio) == "spontaneous":
-                _add_spontaneous(audio, spoken, files, reading)
+                _add_spontaneous(audio, transcripts, files, reading)
             else:
                 _add_scripted(audio, prompts, verified, files, reading)
         except Refused as refused:
@@ -54,41 +55,58 @@ def _parts(path: Path) -> list[str]:
 
 
 def _kind(path: Path) -> str:
-    """scripted or spontaneous, where a recording lies as the corpus has it; else ""."""
+    """scripted or spontaneous, where a recording is in the folder that the corpus has for it; else ""."""
     kind = path.parts[-5].lower() if len(path.parts) > 5 else ""
-    in_place = kind in ("scripted", "spontaneous") and path.stem.lower().startswith(path.parent.name.lower())
-    return kind if in_place and NAME.fullmatch(path.parent.name) else ""
+    if kind not in ("scripted", "spontaneous"):
+        return ""
+    speaker = path.parent.name
+    is_speakers = path.stem.lower().startswith(speaker.lower())
+    return kind if is_speakers and SPEAKER.fullmatch(speaker) else ""
 
 
 def _is_document(path: Path) -> bool:
-    return any(part in DOCUMENTS for part in _parts(path)[:-1])
+    return not DOCUMENTS.isdisjoint(_parts(path)[:-1])
 
 
 def _prompts(documents: list[Path], files: Files, reading: SplitContents) -> dict[str, tuple[Path, int, str]]:
-    """The file, the line and the text of each prompt."""
-    found = {}
-    for path in sorted(path for path in documents if path.name.lower() == "all.map"):
+    """The file, the line and the text of each prompt, by its two characters."""
+    prompts = {}
+    for path in documents:
+        if path.name.lower() != "all.map":
+            continue
         for number, line in enumerate(read_text(path, files.shown(path), reading).split("\n"), start=1):
-            if row := PROMPT.fullmatch(line.strip()):
-                found[row[1].lower()] = path, number, row[2]
-    return found
+            row = PROMPT.fullmatch(line.strip())
+            if row:
+                prompts[row[1].lower()] = path, number, row[2]
+    return prompts
 
 
 def _verified(documents: list[Path], files: Files, reading: SplitContents) -> dict[str, str]:
-    """The code of each verified utterance."""
-    found = {}
-    for path in sorted(path for path in documents if path.name.lower().endswith("-verified.txt")):
+    """The code of each verified utterance, by the name of its recording."""
+    codes = {}
+    for path in documents:
+        if not path.name.lower().endswith("-verified.txt"):
+            continue
         for line in read_text(path, files.shown(path), reading).split("\n"):
-            if row := VERIFIED.fullmatch(line.strip()):
-                found[row[1].replace("\\", "/").rsplit("/")[-1].lower()] = row[2]
-    return found
+            row = VERIFIED.fullmatch(line.strip())
+            if row:
+                name = row[1].replace("\\", "/").rsplit("/")[-1]
+                codes[name.lower()] = row[2]
+    return codes
 
 
-def _who(audio: Path) -> dict:
+def _speaker(audio: Path) -> str:
+    return f"ogi-{audio.parent.name.lower()}"
+
+
+def _grade(audio: Path) -> str:
+    """The school year that a recording's folder is for: grade K, grade 3; "" where the folder is named otherwise."""
     grade = audio.parts[-4].lower()
-    known = grade.isdecimal() and int(grade) <= 12
-    text = f"grade {int(grade)}" if known and int(grade) else "grade K" if known or grade == "k" else ""
-    return {"id": audio.stem, "age": text, "format": "ogi-kids", "markup": "ogi"}
+    if grade == "k":
+        return "grade K"
+    if not grade.isdecimal() or int(grade) > HIGHEST_GRADE:
+        return ""
+    return f"grade {int(grade)}" if int(grade) else "grade K"
 
 
 def _add_scripted(audio: Path, prompts: dict, verified: dict[str, str], files: Files, reading: SplitContents) -> None:
@@ -101,12 +119,37 @@ def _add_scripted(audio: Path, prompts: dict, verified: dict[str, str], files: F
     if key not in prompts:
         raise Refused("missing-prompt", f"docs/all.map has no prompt {key}")
     path, line, text = prompts[key]
-    more = {**_who(audio), "line": line, "flags": FLAGS.get(code, ()) if code else ("not-verified",)}
-    reading.add(whole_recording(audio, path, text, f"ogi-{audio.parent.name.lower()}", files, reading, **more))
+    row = whole_recording(
+        audio,
+        path,
+        text,
+        _speaker(audio),
+        files,
+        reading,
+        format="ogi-kids",
+        id=audio.stem,
+        line=line,
+        age=_grade(audio),
+        markup="ogi",
+        flags=FLAGS.get(code, ()),
+    )
+    reading.add(row)
 
 
-def _add_spontaneous(audio: Path, spoken: dict[str, Path], files: Files, reading: SplitContents) -> None:
-    if path := spoken.get(audio.stem.lower()):  # else it is counted as untranscribed
-        text = words_in(path, files, reading)
-        speaker = f"ogi-{audio.parent.name.lower()}"
-        reading.add(whole_recording(audio, path, text, speaker, files, reading, **_who(audio)))
+def _add_spontaneous(audio: Path, transcripts: dict[str, Path], files: Files, reading: SplitContents) -> None:
+    path = transcripts.get(audio.stem.lower())
+    if path is None:
+        return  # counted as untranscribed
+    row = whole_recording(
+        audio,
+        path,
+        words_in(path, files, reading),
+        _speaker(audio),
+        files,
+        reading,
+        format="ogi-kids",
+        id=audio.stem,
+        age=_grade(audio),
+        markup="ogi",
+    )
+    reading.add(row)

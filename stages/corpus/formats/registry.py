@@ -78,9 +78,9 @@ def splits(data: Path) -> list[str]:
     """
     for split in ("train", "test"):
         if not (data / split).is_dir():
-            fetch = "; fetch it with dvc pull data" if Path(f"{data}.dvc").exists() else ""
+            advice = "; fetch it with dvc pull data" if Path(f"{data}.dvc").exists() else ""
             raise UserError(
-                f"{data}/{split} is missing{fetch}. {data}/train and {data}/test hold the corpus. {LAYOUTS}"
+                f"{data}/{split} is missing{advice}. {data}/train and {data}/test hold the corpus. {LAYOUTS}"
             )
     names = [path.name for path in data.iterdir() if path.is_dir() and not path.name.startswith(".")]
     for name in names:
@@ -103,7 +103,9 @@ def read(data: Path, options: Preprocess) -> dict[str, SplitContents]:
         if reading.utterances or reading.refusals:
             continue
         if split in ("train", "dev", "test"):
-            left_out = "".join(f"; left out: {what} {number}" for what, number in sorted(reading.left_out.items()))
+            left_out = ""
+            for what, number in sorted(reading.left_out.items()):
+                left_out += f"; left out: {what} {number}"
             raise UserError(
                 f"data/{split} holds no transcripts of children ({reading.untranscribed} recordings without any"
                 f"{left_out}). {LAYOUTS}"

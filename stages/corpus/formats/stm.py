@@ -1,4 +1,4 @@
-"""STM reference files of NIST's SCTK: a line a segment, often several recordings in one file.
+"""STM reference files of NIST's SCTK: one segment a line, often several recordings in one file.
 
     ;; comment
     recording 1 anna 107.675 110.695 <O,F,C1> (%HESITATION) with {among / between} us
@@ -21,7 +21,7 @@ from stages.corpus.rows.utterance import Refused, SplitContents
 # With a comma, empty, or the two that stand alone; <breath> at the start of a text is no label.
 LABELS = re.compile(r"<([^<>\s,]*,[^<>\s]*|o|na|)>(?:\s+|$)", re.IGNORECASE)
 IGNORED = "ignore_time_segment_in_scoring"
-NOBODY = ("inter_segment_gap", "excluded_region")  # as speakers
+NO_SPEAKERS = ("inter_segment_gap", "excluded_region")  # in the speaker's column
 CHANNELS = {"1": 1, "a": 1, "2": 2, "b": 2}
 GENDERS = ("f", "m", "female", "male")
 
@@ -57,25 +57,28 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
         turns[recording].append(_turn(cells, number, left_out[recording]))
     if not turns:
         raise Refused("broken-stm", "no line is a segment")
-    return [
-        Session(
-            (recording,),
-            rows if len(channels[recording]) > 1 else [replace(turn, channel=None) for turn in rows],
-            "stm",
-            left_out=left_out[recording],
-            own_stem=len(turns) == 1,
-        )
-        for recording, rows in sorted(turns.items())
-    ]
+    sessions = []
+    for recording, rows in sorted(turns.items()):
+        if len(channels[recording]) == 1:
+            rows = [replace(turn, channel=None) for turn in rows]
+        session = Session((recording,), rows, "stm", left_out=left_out[recording], own_stem=len(turns) == 1)
+        sessions.append(session)
+    return sessions
 
 
 def _turn(cells: list[str], line: int, left_out: Counter[str]) -> Turn:
-    _, channel, speaker, start, end, *rest = cells
-    text, gender = rest[0].strip() if rest else "", ""
-    if labels := LABELS.match(text):
+    """The turn of a line that was split into its five or six columns."""
+    channel, speaker, start, end = cells[1:5]
+    text = cells[5].strip() if len(cells) > 5 else ""
+    gender = ""
+    labels = LABELS.match(text)
+    if labels:
         text = text[labels.end() :]
-        gender = next((label for label in labels[1].lower().split(",") if label in GENDERS), "")
-    if text.lower() == IGNORED or speaker.lower() in NOBODY:
+        for label in labels[1].lower().split(","):
+            if label in GENDERS:
+                gender = label
+                break
+    if text.lower() == IGNORED or speaker.lower() in NO_SPEAKERS:
         left_out["stretches that are ignored in scoring"] += 1
         text = ""
     elif not text:

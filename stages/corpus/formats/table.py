@@ -4,7 +4,7 @@
     clips/0001.wav,we call it bear,anna,6,f
 
 With start and end (seconds) a row is a stretch of a longer recording. Hugging Face's audiofolder, Common Voice,
-Samrómur, Pasketti and NeMo call the columns differently, and people differently again: preprocess.columns.
+Samrómur, Pasketti and NeMo call the columns differently; KNOWN has their names, preprocess.columns further ones.
 """
 
 import math
@@ -16,28 +16,16 @@ from stages.common.params import Columns
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.encodings import read_rows
 from stages.corpus.rows.files import Files, nfc
-from stages.corpus.rows.speakers import SPEAKER_COLUMNS, age_of, cell, gender_of
+from stages.corpus.rows.speakers import SPEAKER_COLUMNS, SPEAKER_LISTS, age_of, cell, gender_of
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.records.units import Seconds
 
-SUFFIXES = (".jsonl", ".csv", ".tsv")
-SPEAKER_LISTS = ("speakers.csv", "speakers.tsv")
 METADATA = "metadata"  # a table by this name has to be one of utterances
-FIRST_ROWS = 20  # tell which columns there are: a line of JSON has only those that hold something
+FIRST_ROWS = 20  # are looked at for the columns: a line of JSON has only those that hold something
 
 # The first of each row is the name in the documentation; the others are what common corpora call it.
 KNOWN = {
-    "file_name": (
-        "file_name",
-        "path",
-        "file",
-        "audio",
-        "audio_path",
-        "filename",
-        "audio_filepath",
-        "audio_file",
-        "wav",
-    ),
+    "file_name": tuple("file_name path file audio audio_path filename audio_filepath audio_file wav".split()),
     "text": ("text", "sentence", "transcript", "transcription", "orthographic_text"),
     "id": ("id", "utterance_id", "utt_id"),
     "speaker": SPEAKER_COLUMNS,
@@ -52,12 +40,13 @@ SPLITS |= dict.fromkeys(("dev", "development", "valid", "validation", "val"), "d
 
 # What Common Voice has beside train.tsv, dev.tsv and test.tsv.
 ASIDE = frozenset("invalidated other reported unvalidated_sentences validated_sentences clip_durations times".split())
-EVERYTHING = "validated"
+EVERYTHING = "validated"  # holds the rows of all splits
 
 
 def claims(files: Files) -> list[Path]:
     """All tables but the lists of speakers, which stages/corpus/rows/speakers.py reads."""
-    return [path for path in files.with_suffix(*SUFFIXES) if path.name.lower() not in SPEAKER_LISTS]
+    tables = files.with_suffix(".jsonl", ".csv", ".tsv")
+    return [path for path in tables if path.name.lower() not in SPEAKER_LISTS]
 
 
 def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
@@ -65,23 +54,23 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
         _read_table(path, files, reading)
 
 
-def _tables_of_split(tables: list[Path], files: Files, reading: SplitContents) -> list[Path]:
+def _tables_of_split(paths: list[Path], files: Files, reading: SplitContents) -> list[Path]:
     """The tables without those whose name says that they are another split's."""
-    stems = {(path.parent, path.stem.lower()) for path in tables}
-    kept = []
-    for path in tables:
-        stem = path.stem.lower()
-        elsewhere = SPLITS.get(stem, reading.split) != reading.split and reading.split in SPLITS.values()
-        repeated = stem == EVERYTHING and (path.parent, reading.split) in stems
-        if elsewhere or repeated or stem in ASIDE:
+    names = {(path.parent, path.stem.lower()) for path in paths}
+    tables = []
+    for path in paths:
+        name = path.stem.lower()
+        elsewhere = SPLITS.get(name, reading.split) != reading.split and reading.split in SPLITS.values()
+        repeated = name == EVERYTHING and (path.parent, reading.split) in names
+        if elsewhere or repeated or name in ASIDE:
             reading.warn("a table of another split, passed over", files.shown(path))
         else:
-            kept.append(path)
-    return kept
+            tables.append(path)
+    return tables
 
 
 def _read_table(path: Path, files: Files, reading: SplitContents) -> None:
-    """Add the utterances of one table; what is no table of utterances is passed over, and said.
+    """Add the utterances of one table. A table that is not one of utterances is passed over, with a warning.
 
     Raises
     ------
@@ -89,20 +78,23 @@ def _read_table(path: Path, files: Files, reading: SplitContents) -> None:
         A metadata file has no column for the file or for the text.
     """
     place = files.shown(path)
-    before = len(reading.refusals)
+    refused_before = len(reading.refusals)
     rows = read_rows(path, place, reading)
-    first = list(islice(rows, FIRST_ROWS))
-    if not first:
+    first_rows = list(islice(rows, FIRST_ROWS))
+    if not first_rows:
         return
-    present = set().union(*(row for _, row in first))
+    present: set[str] = set()
+    for _, row in first_rows:
+        present.update(row)
     columns = {field: _names(field, present, reading.options.columns) for field in KNOWN}
-    if missing := [field for field in ("file_name", "text") if present.isdisjoint(columns[field])]:
-        del reading.refusals[before:]  # broken rows of what is no table of utterances
+    missing = [field for field in ("file_name", "text") if present.isdisjoint(columns[field])]
+    if missing:
+        del reading.refusals[refused_before:]  # broken rows of a table that is not one of utterances
         _pass_over(path, place, present, missing, reading)
         return
-    for line, row in chain(first, rows):
+    for line, row in chain(first_rows, rows):
         try:
-            if not _of_another_split(row, reading):
+            if not _is_of_another_split(row, reading):
                 reading.add(_utterance(row, columns, path, line, files, reading))
         except Refused as refused:
             id = cell(row, columns["id"]) or cell(row, columns["file_name"])
@@ -110,7 +102,13 @@ def _read_table(path: Path, files: Files, reading: SplitContents) -> None:
 
 
 def _names(field: str, present: set[str], own: Columns) -> tuple[str, ...]:
-    """What a field's column may be called in a table with these columns."""
+    """What a field's column may be called in a table.
+
+    Parameters
+    ----------
+    present : the table's columns
+    own : preprocess.columns, the user's names
+    """
     name = _own_name(field, own)
     return (name,) if name and name in present else KNOWN[field]
 
@@ -136,14 +134,19 @@ def _pass_over(path: Path, place: str, present: set[str], missing: list[str], re
         reading.warn("a table that names no recordings, passed over", place)
 
 
-def _of_another_split(row: dict, reading: SplitContents) -> bool:
-    """Whether the row says that it belongs elsewhere: such tables come whole with every part of their corpus."""
-    named = (cell(row, [column]).lower() for column in SPLIT)
-    theirs = next((SPLITS[name] for name in named if name in SPLITS), reading.split)
-    if theirs == reading.split or reading.split not in SPLITS.values():
+def _is_of_another_split(row: dict, reading: SplitContents) -> bool:
+    """Whether the row says so: some corpora have one table for all splits, and come with all of it in each."""
+    if reading.split not in SPLITS.values():
         return False
-    reading.left_out[f"rows of the {theirs} split"] += 1
-    return True
+    for column in SPLIT:
+        split = SPLITS.get(cell(row, [column]).lower())
+        if split is None:
+            continue
+        if split == reading.split:
+            return False
+        reading.left_out[f"rows of the {split} split"] += 1
+        return True
+    return False
 
 
 def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, reading: SplitContents) -> Utterance:
@@ -180,13 +183,14 @@ def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, re
 
 
 def _check_valid(row: dict) -> None:
-    """Samrómur says which rows were listened to and found to be what was to be read."""
+    """Refuse rows that Samrómur has listened to and found not to be what was to be read."""
     valid, empty = cell(row, ["is_valid"]).lower(), cell(row, ["empty"]).lower()
     if valid in ("0", "0.0", "false") or empty in ("1", "1.0", "true"):
         raise Refused("marked-invalid", f"the corpus says is_valid {valid or 'nothing'}, empty {empty or 'nothing'}")
 
 
 def _recording(name: str, row: dict, folder: Path, files: Files) -> Path:
+    """The recording that a row of a table in `folder` names."""
     foreign = "audio_filepath" in row  # NeMo's manifests name files by their absolute paths, of whatever machine
     try:
         return files.resolve(name, folder, foreign=foreign)
@@ -216,7 +220,7 @@ def _times(row: dict, columns: dict) -> tuple[Seconds | None, Seconds | None]:
 
 
 def _stated_seconds(row: dict, place: str, reading: SplitContents) -> Seconds | None:
-    """How long the recording is said to be. What cannot be read is no reason to refuse the row."""
+    """How long the recording is, according to the row. If that cannot be read, a warning says so, and it is None."""
     try:
         seconds = _seconds(row, DURATION)
     except Refused:
@@ -228,6 +232,7 @@ def _stated_seconds(row: dict, place: str, reading: SplitContents) -> Seconds | 
 
 
 def _seconds(row: dict, names: tuple[str, ...]) -> Seconds | None:
+    """The first of the columns that holds something; None where none does."""
     text = cell(row, names)
     if not text:
         return None

@@ -1,4 +1,4 @@
-"""Recordings with a text of the same stem: anna/0001.wav and anna/0001.txt (or .trn, .lab), the words of all of it.
+"""Recordings with a text of the same stem: anna/0001.wav and anna/0001.txt (or .trn, .lab), all that is said in it.
 
 The speaker is the folder that holds them.
 """
@@ -31,20 +31,21 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
 
 def _read_transcript(path: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterance of one transcript."""
-    known = path.parent != files.folder
-    if not known:
+    in_folder = path.parent != files.folder
+    if not in_folder:
         reading.warn_unknown_speaker(files.shown(path))
-    speaker = nfc(path.parent.name if known else path.stem)
+    speaker = nfc(path.parent.name if in_folder else path.stem)
     try:
         audio = files.beside(path)
         text = words_in(path, files, reading)
-        reading.add(whole_recording(audio, path, text, speaker, files, reading, format="text", speaker_known=known))
+        row = whole_recording(audio, path, text, speaker, files, reading, format="text", speaker_known=in_folder)
+        reading.add(row)
     except Refused as refused:
         reading.refuse(files.named(path), files.shown(path), None, refused.reason, refused.detail)
 
 
 def words_in(path: Path, files: Files, reading: SplitContents) -> str:
-    """The text of a transcript. Raises Refused (not-text) where it is none."""
+    """The text of a transcript. Raises Refused (not-text) where the file is binary."""
     text = read_text(path, files.shown(path), reading)
     if "\0" in text:
         raise Refused("not-text", "it holds binary data")
@@ -52,19 +53,37 @@ def words_in(path: Path, files: Files, reading: SplitContents) -> str:
 
 
 def whole_recording(
-    audio: Path, path: Path, text: str, speaker: str, files: Files, reading: SplitContents, *, format: str, **more
+    audio: Path,
+    path: Path,
+    text: str,
+    speaker: str,
+    files: Files,
+    reading: SplitContents,
+    *,
+    format: str,
+    id: str = "",
+    line: int | None = None,
+    speaker_known: bool = True,
+    age: str = "",
+    gender: str = "",
+    markup: str = "plain",
+    flags: tuple[str, ...] = (),
 ) -> Utterance:
-    """The utterance of a recording that is transcribed as a whole in the file `path`; `more` are further fields."""
-    age, gender, line = more.pop("age", ""), more.pop("gender", ""), more.pop("line", None)
+    """The utterance of a recording that is transcribed as a whole in the file `path`.
+
+    Parameters
+    ----------
+    id : "": derived from the path
+    age, gender : as the corpus writes them; "" where it does not
+    """
     place = files.shown(path)
-    known = more.pop("speaker_known", True)
     return Utterance(
-        id=more.pop("id", "") or files.named(path),
+        id=id or files.named(path),
         audio=audio,
         source=files.shown(audio),
         text_raw=text,
         speaker=speaker,
-        speaker_known=known,
+        speaker_known=speaker_known,
         start=None,
         end=None,
         age=age or None,
@@ -73,5 +92,6 @@ def whole_recording(
         file=place,
         line=line,
         format=format,
-        **more,
+        markup=markup,
+        flags=flags,
     )

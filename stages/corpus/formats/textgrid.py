@@ -46,25 +46,38 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     Refused
         broken-textgrid
     """
-    tiers, words, left_out = [], {}, Counter()
+    tiers: list[tuple[str, list[tuple]]] = []
+    words: dict[str, list[Word]] = {}  # by speaker
+    left_out: Counter[str] = Counter()
     for tier in _tiers(read_text(path, place, reading)):
         name = nfc(tier["name"]).strip()
-        wanted = re.fullmatch(reading.options.tiers or ".*", name)
-        if tier["class"] == INTERVAL_TIER and (found := WORDS.fullmatch(name)):
-            words[found[1] or ""] = _words(tier["entries"])
-        elif tier["class"] != INTERVAL_TIER or NO_UTTERANCES.fullmatch(name) or not wanted:
+        is_wanted = re.fullmatch(reading.options.tiers or ".*", name)
+        word_tier = WORDS.fullmatch(name) if tier["class"] == INTERVAL_TIER else None
+        if word_tier:
+            words[word_tier[1] or ""] = _words(tier["entries"])
+        elif tier["class"] != INTERVAL_TIER or NO_UTTERANCES.fullmatch(name) or not is_wanted:
             left_out[f"tier {name}"] += 1
         else:
             tiers.append((name, tier["entries"]))
-    named = {name for name, _ in tiers}
-    # Word tiers that belong to no tier of utterances.
-    tiers += [
-        (name, [_joined(row)]) for name, row in words.items() if row and name not in named and (name or not tiers)
-    ]
+    tiers += _words_only(tiers, words)
     return [Session((), list(turns_of(tiers, words)), "textgrid", left_out=left_out)]
 
 
+def _words_only(tiers: list[tuple[str, list[tuple]]], words: dict[str, list[Word]]) -> list[tuple[str, list[tuple]]]:
+    """A tier for each speaker who has words and no tier of utterances: one interval with all of them."""
+    speakers = {name for name, _ in tiers}
+    more_tiers = []
+    for name, words_of_tier in words.items():
+        if not words_of_tier or name in speakers or (not name and tiers):
+            continue
+        end = max(word.end for word in words_of_tier)
+        text = " ".join(word.text for word in words_of_tier)
+        more_tiers.append((name, [(words_of_tier[0].start, end, text)]))
+    return more_tiers
+
+
 def _tiers(text: str) -> list[dict]:
+    """praatio's tiers, without intervals that have no label: dicts with name, class and entries (start, end, label)."""
     # Not praatio's openTextgrid: it refuses a whole file for one interval that ends before it starts,
     # and reads neither Windows-1252 nor UTF-8 with a byte-order mark.
     try:
@@ -72,72 +85,82 @@ def _tiers(text: str) -> list[dict]:
     except Exception as error:  # its string handling raises whatever it meets: ValueError, IndexError, AttributeError
         raise Refused("broken-textgrid", f"praatio cannot read it ({type(error).__name__}: {error})") from None
     _check_complete(text, [len(tier["entries"]) for tier in tiers])
-    return [{**tier, "entries": [row for row in tier["entries"] if row[-1].strip()]} for tier in tiers]
+    for tier in tiers:
+        tier["entries"] = [entry for entry in tier["entries"] if entry[-1].strip()]
+    return tiers
 
 
 def _check_complete(text: str, sizes: list[int]) -> None:
-    """Refuse what praatio changes in silence: it drops the end of a truncated file, and minus signs."""
-    stated = [int(one or other) for one, other in SIZE.findall(text)]
+    """Refuse files that praatio changes without an error: it drops the end of a truncated file, and minus signs.
+
+    `sizes` are the numbers of intervals and points that it has read in each tier.
+    """
+    stated = []
+    for long_form, short_form in SIZE.findall(text):
+        stated.append(int(long_form or short_form))
     if stated != sizes:
         raise Refused("broken-textgrid", f"its tiers should have {stated} intervals and have {sizes}; is it truncated?")
     if any(float(time) <= -START_SLACK for time in NEGATIVE.findall(text)):
         raise Refused("broken-textgrid", "it has times before zero")
 
 
-def _words(entries: list) -> list[Word]:
-    rows = []
+def _words(entries: list[tuple]) -> list[Word]:
+    words = []
     for entry in entries:
         try:
-            rows.append(Word(*_times(entry), entry[2]))
+            start, end = _times(entry)
         except Refused:  # without this word, the words do not match the utterance, and it is not split by them
             continue
-    return rows
+        words.append(Word(start, end, entry[2]))
+    return words
 
 
-def _joined(words: list[Word]) -> tuple[Seconds, Seconds, str]:
-    return words[0].start, max(word.end for word in words), " ".join(word.text for word in words)
-
-
-def turns_of(tiers: list[tuple[str, list]], words: dict[str, list[Word]]) -> Iterator[Turn]:
-    """The turns of all tiers, each with the words whose middle lies in it.
+def turns_of(tiers: list[tuple[str, list[tuple]]], words: dict[str, list[Word]]) -> Iterator[Turn]:
+    """A turn for each interval, with the words of its speaker whose middle is inside.
 
     Parameters
     ----------
-    tiers : name and entries (start, end, text) of each
-    words : of each speaker; under "" those of nobody in particular, which only a single tier gets
+    tiers : name and intervals (start, end, label)
+    words : by speaker; those without a speaker ("") belong to the only tier there is
     """
-    only_tier = len(tiers) == 1
     for name, entries in tiers:
-        inside = _Middles(words.get(name) or (words.get("", []) if only_tier else []))
+        words_of_tier = words.get(name)
+        if not words_of_tier and len(tiers) == 1:
+            words_of_tier = words.get("")
+        index = _WordIndex(words_of_tier or [])
         for entry in entries:
             try:
                 start, end = _times(entry)
             except Refused as refused:
                 yield Turn(name, entry[2], None, None, refused=refused)
                 continue
-            yield Turn(name, entry[2], start, end, words=inside.between(start, end))
+            yield Turn(name, entry[2], start, end, words=index.between(start, end))
 
 
-class _Middles:
+class _WordIndex:
     """The words of a tier by the middle of each, to find those of an interval without looking at all of them."""
 
     def __init__(self, words: list[Word]):
-        middles = [(word.start + word.end) / 2 for word in words]
         self._words = words
-        self._order = sorted(
-            (place for place, time in enumerate(middles) if not math.isnan(time)), key=middles.__getitem__
-        )
-        self._middles = [middles[place] for place in self._order]
+        middles = []
+        for place, word in enumerate(words):
+            middle = (word.start + word.end) / 2
+            if not math.isnan(middle):
+                middles.append((middle, place))
+        middles.sort()
+        self._middles = [middle for middle, _ in middles]
+        self._places = [place for _, place in middles]
 
     def between(self, start: Seconds, end: Seconds) -> tuple[Word, ...]:
-        """In the order of the file."""
+        """The words whose middle is between two times, in the order of the file."""
         if not start <= end:  # also where one of them is no number
             return ()
-        found = self._order[bisect_left(self._middles, start) : bisect_right(self._middles, end)]
-        return tuple(self._words[place] for place in sorted(found))
+        places = self._places[bisect_left(self._middles, start) : bisect_right(self._middles, end)]
+        return tuple(self._words[place] for place in sorted(places))
 
 
 def _times(entry: tuple) -> tuple[Seconds, Seconds]:
+    """Start and end of an interval. Raises Refused (bad-time) where they are no numbers."""
     try:
         return float(entry[0]), float(entry[1])
     except ValueError:

@@ -7,6 +7,7 @@
 A turn of several speakers says with <Who nb="1"/> whose words follow. Events stay in the text as marks.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -40,15 +41,17 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     if root.tag != "Trans":
         raise Refused("broken-trs", f"its root is {root.tag}, expected Trans")
     speakers = {speaker.get("id", ""): speaker for speaker in root.iter("Speaker")}
-    media = (root.get("audio_filename", ""),)
-    return [Session(tuple(filter(None, media)), list(_turns(root, speakers)), "trs")]
+    media = root.get("audio_filename", "")
+    return [Session((media,) if media else (), list(_turns(root, speakers)), "trs")]
 
 
 def _turns(root: Element, speakers: dict[str, Element]) -> Iterator[Turn]:
+    """What each speaker says in each stretch; `speakers` are the <Speaker> elements by id."""
     for turn in root.iter("Turn"):
         ids = turn.get("speaker", "").split() or [""]
         stretches = list(_stretches(turn))
-        ends = [time for time, _ in stretches[1:]] + [turn.get("endTime", "")]
+        ends = [start for start, _ in stretches[1:]]
+        ends.append(turn.get("endTime", ""))
         for (start, texts), end in zip(stretches, ends, strict=True):
             for number, text in sorted(texts.items()):
                 id = ids[number - 1] if number <= len(ids) else ids[0]
@@ -57,7 +60,7 @@ def _turns(root: Element, speakers: dict[str, Element]) -> Iterator[Turn]:
 
 
 def _stretches(turn: Element) -> Iterator[tuple[str, dict[int, str]]]:
-    """From each <Sync> to the next: its time, and the text of each of the turn's speakers by number."""
+    """From each <Sync> to the next: its time, and the text of each of the turn's speakers by number, from 1."""
     start, speaker, texts = turn.get("startTime", ""), 1, {1: turn.text or ""}
     for child in turn:
         if child.tag == "Sync":
@@ -73,16 +76,19 @@ def _stretches(turn: Element) -> Iterator[tuple[str, dict[int, str]]]:
 
 
 def _mark(event: Element) -> str:
-    """An event's name as a mark; the many codes of noises are one."""
-    desc = "".join(letter for letter in event.get("desc", "").lower() if letter.isalnum() or letter in "-_ ")
-    named = len(desc) > 2 and desc != "noise"
-    return desc if named else "noise"
+    """An event's name as a mark; the many codes of noises become one."""
+    name = re.sub(r"[^\w -]", "", event.get("desc", "").lower())
+    return name if len(name) > 2 and name != "noise" else "noise"
 
 
 def _turn(speaker: Element | None, id: str, text: str, start: str, end: str) -> Turn:
-    label = (speaker.get("name", "") if speaker is not None else "") or id
-    role = "Child" if speaker is not None and speaker.get("type") == "child" else ""
-    gender = speaker.get("type", "") if speaker is not None and not role else ""
+    name = type = ""
+    if speaker is not None:
+        name, type = speaker.get("name", ""), speaker.get("type", "")
+    # The type is child, male or female.
+    role = "Child" if type == "child" else ""
+    gender = "" if role else type
+    label = name or id
     try:
         return Turn(label, text, float(start), float(end), role=role, gender=gender)
     except ValueError:

@@ -46,8 +46,8 @@ STUTTER = "\u21ab"  # encloses what was repeated of a word, left or right of it
 ENDS = ".?!,"  # punctuation that stays
 AFTER_WORDS = ENDS + ";:\u2021\u201e"
 UNCLEAR = frozenset("xxx xx yyy yy www".split())
-LONGEST = 1000  # tokens; nobody says more in one line, however often [x 99] stands in it
-BETWEEN = 10  # tokens at most between a word and its punctuation: laughter, a pause
+LONGEST = 1000  # tokens of a line: [x 99] many times in it would make it endless
+MAX_BETWEEN = 10  # tokens between a word and its punctuation: laughter, a pause
 SPOKEN = (Kind.WORD, Kind.FILLER, Kind.PARTIAL)
 
 
@@ -56,27 +56,28 @@ def tokenize(text: str) -> list[Token]:
     tokens: list[Token] = []
     starts: list[int] = []  # where each open group begins
     last = 0  # where the last word or group begins: what [x 3] repeats
-    for found in SCANNER.finditer(text):
-        action = ACTIONS[int(found.lastgroup[1:])]
+    for match in SCANNER.finditer(text):
+        action = ACTIONS[int(match.lastgroup[1:])]
         if action == "group":
             starts.append(len(tokens))
         elif action == "end of group":
             last = starts.pop() if starts else last
         elif action == "repeat":
-            tokens += _again(tokens, last, found)
+            tokens += _again(tokens, last, match)
             last = len(tokens)
         elif action in SPOKEN:
-            word = found[0].rstrip(AFTER_WORDS)
+            word = match[0].rstrip(AFTER_WORDS)
             last = len(tokens) if word else last
             tokens += _spoken(action, word)
-            _punctuate(tokens, "".join(mark for mark in found[0][len(word) :] if mark in ENDS))
+            _punctuate(tokens, re.sub(f"[^{ENDS}]", "", match[0][len(word) :]))
         elif action:
             last = len(tokens)
-            tokens.append(Token(action, found[0][:SHOWN]))
+            tokens.append(Token(action, match[0][:SHOWN]))
     return tokens
 
 
 def _again(tokens: list[Token], last: int, repeat: re.Match[str]) -> list[Token]:
+    """The tokens that [x 3] adds: those from `last` on two more times."""
     times = int(repeat["times"]) - 1
     if len(tokens) + times * (len(tokens) - last) > LONGEST:
         return [Token(Kind.UNKNOWN, repeat[0])]
@@ -84,16 +85,17 @@ def _again(tokens: list[Token], last: int, repeat: re.Match[str]) -> list[Token]
 
 
 def _punctuate(tokens: list[Token], mark: str) -> None:
-    """Attach a sentence's punctuation to its last word, as it is written elsewhere; one mark is enough."""
-    for place in range(len(tokens) - 1, max(-1, len(tokens) - 1 - BETWEEN), -1):
+    """Attach a sentence's punctuation to its last word, where CHAT has a space; a word with a mark gets no second."""
+    for place in range(len(tokens) - 1, max(-1, len(tokens) - 1 - MAX_BETWEEN), -1):
         token = tokens[place]
         if token.kind in SPOKEN and not token.text.endswith(tuple(ENDS)):
             tokens[place] = Token(token.kind, token.text + mark)
         if token.kind is not Kind.NOISE:
-            return  # else the last word is one that cannot be written
+            return  # the last word has the mark now, or is one that is not transcribed
 
 
 def _spoken(kind: Kind, word: str) -> Iterator[Token]:
+    """The tokens of a word, which its codes may turn into another kind; a_lot is two words."""
     if kind is not Kind.WORD:
         form = _plain(word.lstrip("&-~+")).rstrip("-")
         if kind is Kind.FILLER or form.lower() in FILLERS:  # older files have &um
@@ -111,7 +113,8 @@ def _spoken(kind: Kind, word: str) -> Iterator[Token]:
     elif form.lower() in FILLERS:
         yield Token(Kind.FILLER, form)
     else:
-        yield from (Token(Kind.PARTIAL if part.endswith("-") else Kind.WORD, part) for part in form.split())
+        for part in form.split():
+            yield Token(Kind.PARTIAL if part.endswith("-") else Kind.WORD, part)
 
 
 def _plain(word: str) -> str:

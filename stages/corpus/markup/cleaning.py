@@ -23,10 +23,10 @@ SPOKEN = {
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A transcript without its markup, and what the markup says against using it."""
+    """A transcript without its markup, and the marks that are reasons not to use it."""
 
     text: str
-    unclear: tuple[str, ...] = ()  # marks of speech that is heard and not written
+    unclear: tuple[str, ...] = ()  # marks of speech that is heard and not transcribed
     unknown: tuple[str, ...] = ()  # marks that no table knows
     readings: tuple[tuple[str, str], ...] = ()  # misspelled marks, each with the name it was read as
 
@@ -58,13 +58,18 @@ def clean_all(
 
 
 def _clean(raw: str, tokenize: Callable[[str], list[Token]], spoken: frozenset[Kind]) -> Cleaned:
-    tokens = tokenize(normal_form(raw))
-    return Cleaned(
-        " ".join(token.text for token in tokens if token.kind in spoken and token.text),
-        tuple(token.text for token in tokens if token.kind is Kind.UNCLEAR),
-        tuple(token.text for token in tokens if token.kind is Kind.UNKNOWN),
-        tuple((token.text, token.read_as) for token in tokens if token.read_as),
-    )
+    """Clean one transcript; `spoken` are the kinds of tokens that stay."""
+    words, unclear, unknown, readings = [], [], [], []
+    for token in tokenize(normal_form(raw)):
+        if token.kind in spoken and token.text:
+            words.append(token.text)
+        elif token.kind is Kind.UNCLEAR:
+            unclear.append(token.text)
+        elif token.kind is Kind.UNKNOWN:
+            unknown.append(token.text)
+        if token.read_as:
+            readings.append((token.text, token.read_as))
+    return Cleaned(" ".join(words), tuple(unclear), tuple(unknown), tuple(readings))
 
 
 def normal_form(text: str) -> str:

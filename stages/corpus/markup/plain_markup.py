@@ -1,4 +1,4 @@
-"""Markup of plain transcripts: what people put between the words, tolerant of how they spell it.
+"""Markup of plain transcripts: the marks that people put between words, also misspelled ones.
 
 Known are the marks of MyST (<BREATH>, +UM+, (()), *word*), CMU Kids ([begin_noise], /phones/), OGI Kids (<bn>; CSLU
 labelling guide), TLT-school (@um, @ns), SCTK's STM ({a / b}, (%hesitation)) and Kaldi ([NOISE], <unk>). Transcribers
@@ -32,11 +32,13 @@ UNCLEAR = """
 """
 KINDS = {name: Kind.NOISE for name in NOISE.split()} | {name: Kind.UNCLEAR for name in UNCLEAR.split()}
 LONG_NAME = 5  # letters; a shorter one is similar to too many words
+LONGEST_NAME = 30  # letters; a longer one is not compared
+LONG_NAMES = [name for name in KINDS if len(name) >= LONG_NAME]
 SIMILAR = 0.8  # difflib's ratio
 
 SHOWN = 20  # characters of an unknown mark
 
-# Marks are no longer than that: what is further apart are stray brackets, and looking for their ends takes no time.
+# Limits on the length of marks: brackets further apart do not belong together, and the search stays linear.
 MARK = re.compile(
     r"""
       \(\((?P<guess>[^()]{0,200})\)\)                      # ((best guess)), or nothing: (())
@@ -53,6 +55,9 @@ MARKING = re.compile(r"[<>\[\](){}+*@%/]")
 SPEAKER = re.compile(r"speaker\s*[0-9]{1,3}\s*:", re.IGNORECASE)
 TIME = re.compile(r"[0-9]{1,2}(:[0-9]{1,2}){1,2}([.,][0-9]{1,3})?")
 EDGE_OF_STRETCH = re.compile(r"^(begin|being|end)(?=.{2})")  # [begin_noise] ... [end_noise]; being is a frequent slip
+IN_PLUS = re.compile(r"\+([^\s+]+)\+([.,?!]*)")
+WITH_STAR = re.compile(r"\*?([^\s*]*[^\W_][^\s*]*)\*?([.,?!]*)")
+FILLER_SOUNDS = re.compile(r"[aeouhmw]{1,5}")
 CLITIC = re.compile(r"'(m|s|t|re|ve|ll|d)|n't", re.IGNORECASE)
 PUNCTUATION = ".,;:!?\"'"
 
@@ -68,34 +73,43 @@ def own_table(markup: dict[str, str]) -> Own:
 
 
 def tokenize(text: str, own: Own) -> list[Token]:
-    """The tokens of a transcript in normal form. `own` says what marks, or whole pairs of brackets ("[]"), mean."""
-    marked = MARKING.search(text) or any(mark in text.lower() for mark in own)
-    tokens = list(_marks(text, own)) if marked else [_word(word) for word in text.split()]
-    if SPEAKER.match(text):
-        tokens = list(_marks(SPEAKER.sub("", text, count=1), own))
+    """The tokens of a transcript in normal form.
+
+    Parameters
+    ----------
+    own : kinds of marks, or of all marks in a pair of brackets ("[]"), by the mark in lower case
+    """
+    has_speaker = SPEAKER.match(text)
+    if has_speaker:
+        text = SPEAKER.sub("", text, count=1)
+    if has_speaker or MARKING.search(text) or any(mark in text.lower() for mark in own):
+        tokens = list(_marks(text, own))
+    else:
+        tokens = [_word(word) for word in text.split()]
     return _with_clitics(tokens) if "'" in text else tokens
 
 
 def _marks(text: str, own: Own) -> Iterator[Token]:
-    for found in MARK.finditer(text):
-        match found.lastgroup:
+    for found_mark in MARK.finditer(text):
+        group = found_mark.lastgroup
+        part = found_mark[group]
+        match group:
             case "guess":
-                words = found["guess"].split()
+                words = part.split()
                 yield from map(_word, words)
                 if not words:
                     yield Token(Kind.UNCLEAR, "(())")
             case "mark":
-                yield from _bracketed(found["mark"], own)
+                yield from _bracketed(part, own)
             case "open" | "close":
                 # Half a mark if it has the name of one, else a word with a stray bracket.
-                text_of = found[found.lastgroup]
-                yield _named(text_of, text_of, own) or _word(text_of.strip("<>"))
+                yield _named(part, part, own) or _word(part.strip("<>"))
             case "phones":
-                yield Token(Kind.UNCLEAR, found["phones"])
+                yield Token(Kind.UNCLEAR, part)
             case "word":
-                yield from _symbols(found["word"], own)
+                yield from _symbols(part, own)
             case _:
-                yield Token(Kind.UNKNOWN, found["stray"])
+                yield Token(Kind.UNKNOWN, part)
 
 
 def _bracketed(mark: str, own: Own) -> Iterator[Token]:
@@ -119,50 +133,64 @@ def _bracketed(mark: str, own: Own) -> Iterator[Token]:
 
 def _named(mark: str, inside: str, own: Own) -> Token | None:
     """The token of a mark that has an entry in the user's table or a name in ours, perhaps misspelled."""
-    if kind := own.get(mark.lower()):
+    kind = own.get(mark.lower())
+    if kind:
         return next(_as(kind, inside.strip("<>[](){}+*@%")), Token(kind, mark))
     name = re.sub(r"[\W\d_]+", "", inside.lower())
     name = EDGE_OF_STRETCH.sub("", name)
-    if kind := KINDS.get(name):
-        return Token(kind, mark)
-    if known := _similar(name):
-        return Token(KINDS[known], mark, read_as=known)
+    if name in KINDS:
+        return Token(KINDS[name], mark)
+    similar_name = _similar(name)
+    if similar_name:
+        return Token(KINDS[similar_name], mark, read_as=similar_name)
     return None
 
 
 @functools.lru_cache(maxsize=10_000)
 def _similar(name: str) -> str | None:
-    if not LONG_NAME <= len(name) <= 30:
+    """The name of a mark that a misspelled name is closest to; None where none is similar."""
+    if not LONG_NAME <= len(name) <= LONGEST_NAME:
         return None
-    names = [known for known in KINDS if len(known) >= LONG_NAME]
-    return next(iter(difflib.get_close_matches(name, names, 1, SIMILAR)), None)
+    closest = difflib.get_close_matches(name, LONG_NAMES, 1, SIMILAR)
+    return closest[0] if closest else None
 
 
 def _as(kind: Kind, inside: str) -> Iterator[Token]:
-    """What is inside a mark, as the user wants it."""
+    """The tokens of what is inside a mark, of the kind that the user's table has for it."""
     if kind in (Kind.NOISE, Kind.UNCLEAR):
         yield Token(kind, inside)
-    else:
-        yield from (Token(kind, word) for word in inside.split())
+        return
+    for word in inside.split():
+        yield Token(kind, word)
 
 
 def _symbols(word: str, own: Own) -> Iterator[Token]:
     """A run of characters without brackets: +UM+, *word*, word*, @um, %uh, or a word."""
-    if kind := own.get(word.lower()):
+    kind = own.get(word.lower())
+    if kind:
         yield next(_as(kind, word.strip("+*@%")), Token(kind, word))
-    elif found := re.fullmatch(r"\+([^\s+]+)\+([.,?!]*)", word):
-        yield from _as(own.get("++", Kind.FILLER), found[1] + found[2])
-    elif found := re.fullmatch(r"\*?([^\s*]*[^\W_][^\s*]*)\*?([.,?!]*)", word) if "*" in word else None:
-        yield from _as(own.get("**", Kind.WORD), found[1] + found[2])
+        return
+    in_plus = IN_PLUS.fullmatch(word)
+    if in_plus:
+        yield from _as(own.get("++", Kind.FILLER), in_plus[1] + in_plus[2])
+        return
+    with_star = WITH_STAR.fullmatch(word) if "*" in word else None
+    if with_star:
+        yield from _as(own.get("**", Kind.WORD), with_star[1] + with_star[2])
     elif word[0] in "@%" and len(word) > 1:
-        name = word[1:].lower().strip(PUNCTUATION)
-        token = _named(word, name, own)
-        filler = Token(Kind.FILLER, word[1:]) if re.fullmatch(r"[aeouhmw]{1,5}", name) else None
-        yield filler or token or Token(Kind.UNKNOWN, word.lower()[:SHOWN])
-    elif not re.search(r"[^*+]", word):
+        yield _with_sign(word, own)
+    elif not word.strip("*+"):
         yield Token(Kind.UNKNOWN, word[:SHOWN])
     else:
         yield _word(word)
+
+
+def _with_sign(word: str, own: Own) -> Token:
+    """The token of a word after @ or %: a filler such as @um, or a mark such as @ns."""
+    name = word[1:].lower().strip(PUNCTUATION)
+    if FILLER_SOUNDS.fullmatch(name):
+        return Token(Kind.FILLER, word[1:])
+    return _named(word, name, own) or Token(Kind.UNKNOWN, word.lower()[:SHOWN])
 
 
 def _word(word: str) -> Token:

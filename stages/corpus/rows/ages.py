@@ -36,18 +36,36 @@ def age_in_months(text: str, place: str, reading: SplitContents) -> int | None:
 
 
 def _months(text: str) -> float | None:
-    if found := YEARS.fullmatch(text):
-        return 12 * float(found[1])
-    if found := MONTHS.fullmatch(text):
-        return float(found[1])
-    if found := CHAT_AGE.fullmatch(text):
-        years, months, days = (int(part or 0) for part in found.groups())
-        return 12 * years + months + days / 30.4 if months < 12 and days < 32 else None
-    if text in BANDS or (found := BAND.fullmatch(text)):
-        first, last = BANDS.get(text) or (float(found[1]), float(found[2]))
-        return 6 * (first + last + 1) if first <= last else None  # up to the next birthday
-    if found := GRADE.fullmatch(text):
-        if found[3]:
-            return 60 if found[3].startswith("pre") else 72
-        return 12 * (int(found[1] or found[2]) + 6)
-    return None
+    """The months of an age in lower case; None where it is written in no known way."""
+    years = YEARS.fullmatch(text)
+    if years:
+        return 12 * float(years[1])
+    months = MONTHS.fullmatch(text)
+    if months:
+        return float(months[1])
+    chat_age = CHAT_AGE.fullmatch(text)
+    if chat_age:
+        return _months_of_chat_age(int(chat_age[1]), int(chat_age[2] or 0), int(chat_age[3] or 0))
+    if text in BANDS:
+        return _middle_of_band(BANDS[text])
+    band = BAND.fullmatch(text)
+    if band:
+        return _middle_of_band((float(band[1]), float(band[2])))
+    grade = GRADE.fullmatch(text)
+    if not grade:
+        return None
+    if grade[3]:
+        return 60 if grade[3].startswith("pre") else 72
+    return 12 * (int(grade[1] or grade[2]) + 6)
+
+
+def _months_of_chat_age(years: int, months: int, days: int) -> float | None:
+    if months > 11 or days > 31:
+        return None
+    return 12 * years + months + days / 30.4
+
+
+def _middle_of_band(years: tuple[float, float]) -> float | None:
+    """The middle of a band in months. Its last year lasts until the next birthday."""
+    first, last = years
+    return 6 * (first + last + 1) if first <= last else None

@@ -1,4 +1,4 @@
-"""Reading annotation files, whatever they were saved as: encodings, byte-order marks, line ends, broken rows."""
+"""Reading annotation files as people save them: encodings, byte-order marks, line ends, broken rows."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def read_bytes(path: Path, place: str) -> bytes:
 
 
 def read_text(path: Path, place: str, reading: SplitContents) -> str:
-    """The text of a file, whatever it was saved as: NFC, no byte-order mark, newlines as \\n, no non-breaking spaces.
+    """The text of a UTF-8, UTF-16 or Windows-1252 file: NFC, newlines as \\n, without byte-order mark, plain spaces.
 
     `place` is the path as messages show it.
 
@@ -47,6 +47,7 @@ def read_text(path: Path, place: str, reading: SplitContents) -> str:
 
 
 def _decode(data: bytes) -> str | None:
+    """The text of UTF-16 or UTF-8, without byte-order mark; None where it is neither."""
     utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         return data.decode("utf-16" if utf16 else "utf-8-sig")
@@ -60,15 +61,16 @@ def read_rows(path: Path, place: str, reading: SplitContents) -> Iterator[tuple[
     A row that cannot be read is refused, and reading goes on.
     """
     text = read_text(path, place, reading)
-    rows = _json_rows if path.suffix.lower() == ".jsonl" else _cell_rows
-    for line, row in rows(text, path.suffix.lower(), place):
+    suffix = path.suffix.lower()
+    rows = _json_rows(text) if suffix == ".jsonl" else _cell_rows(text, suffix)
+    for line, row in rows:
         if isinstance(row, Refused):
             reading.refuse("", place, line, row.reason, row.detail)
         else:
             yield line, {nfc(str(name)).strip().lower(): value for name, value in row.items()}
 
 
-def _json_rows(text: str, suffix: str, place: str) -> Iterator[tuple[int, dict | Refused]]:
+def _json_rows(text: str) -> Iterator[tuple[int, dict | Refused]]:
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
@@ -81,12 +83,12 @@ def _json_rows(text: str, suffix: str, place: str) -> Iterator[tuple[int, dict |
         yield number, row if isinstance(row, dict) else Refused("broken-row", "not a JSON object")
 
 
-def _cell_rows(text: str, suffix: str, place: str) -> Iterator[tuple[int, dict | Refused]]:
+def _cell_rows(text: str, suffix: str) -> Iterator[tuple[int, dict | Refused]]:
     header = None
     for line, cells in _cells(text.split("\n"), suffix):
         if isinstance(cells, Refused):
             yield line, cells
-        elif not any(cell.strip() for cell in cells):
+        elif not "".join(cells).strip():
             continue
         elif header is None:
             header = cells

@@ -1,14 +1,13 @@
-"""Finding files, tolerant of what corpora go through: Unicode forms, extensions in capitals, moved folders."""
+"""Finding files also where a corpus was moved or renamed: Unicode forms, extensions in capitals, other folders."""
 
 import os
 import posixpath
-import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from stages.common.errors import UserError
+from stages.corpus.rows import listing
 from stages.corpus.rows.utterance import Refused
 
 # What is taken for a recording. Containers of video count, for their sound.
@@ -22,8 +21,8 @@ PAPERS = frozenset("readme license licence copying copyright changelog citation"
 
 
 def nfc(text: str) -> str:
-    """One Unicode form for what macOS (NFD) and everybody else (NFC) may write differently; always encodable."""
-    if text.isascii():  # most are, and it saves a third of the time that a large table takes
+    """The text in NFC: macOS writes file names in NFD. What cannot be encoded as UTF-8 is written as an escape."""
+    if text.isascii():  # most texts are, and it saves a third of the time that a large table takes
         return text
     return unicodedata.normalize("NFC", text).encode("utf-8", "backslashreplace").decode()  # file names may be Latin-1
 
@@ -35,7 +34,7 @@ def key(path: str) -> str:
 
 
 class Files:
-    """The files of one split, found once.
+    """The files of one split, listed once.
 
     Symbolic links are followed inside data/ and into DVC's cache, hidden files and folders are skipped.
     """
@@ -44,28 +43,33 @@ class Files:
         self.folder = folder
         self.data = data
         self.outside: list[Path] = []  # links that lead out of data/, not followed
-        self.paths = sorted(_walk(folder, data, self.outside), key=lambda path: nfc(path.as_posix()))
+        self.paths = sorted(listing.walk(folder, data, self.outside), key=lambda path: nfc(path.as_posix()))
         self._shown: dict[Path, str] = {}
         self._relative: dict[Path, str] = {}  # folders, to data/
-        self._by_ending: dict[str, dict[str, list[Path]]] = {}  # of a file name that stands in several folders
-        self._by_suffix = defaultdict(list)
-        self._by_key, self._by_name = {}, defaultdict(list)
+        self._by_ending: dict[str, dict[str, list[Path]]] = {}  # of a file name that several folders have
+        self._by_suffix: dict[str, list[Path]] = defaultdict(list)
+        self._by_key: dict[str, Path] = {}
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
         for path in self.paths:
             self._by_suffix[path.suffix.lower()].append(path)
             self._by_key[key(self.shown(path))] = path
             self._by_name[key(path.name)].append(path)
-        self.recordings = self.with_suffix(*RECORDING_SUFFIXES)
-        self._by_stem, self._by_bare_stem = defaultdict(list), defaultdict(list)
+        self.recordings = [path for path in self.paths if path.suffix.lower() in RECORDING_SUFFIXES]
+        self._by_stem: dict[tuple[str, str], list[Path]] = defaultdict(list)  # folder and stem
+        self._by_bare_stem: dict[str, list[Path]] = defaultdict(list)
         for path in self.recordings:
             stem = nfc(path.stem).lower()
             self._by_stem[self._folder(path), stem].append(path)
             self._by_bare_stem[stem].append(path)
 
     def with_suffix(self, *suffixes: str) -> list[Path]:
-        """The files with one of these extensions, whatever its case, in order."""
+        """The files with one of these extensions, given in lower case with the dot; files may have them in capitals."""
         if len(suffixes) == 1:
             return self._by_suffix.get(suffixes[0], [])
-        return sorted((path for suffix in suffixes for path in self._by_suffix.get(suffix, [])), key=self.shown)
+        paths: list[Path] = []
+        for suffix in suffixes:
+            paths += self._by_suffix.get(suffix, [])
+        return sorted(paths, key=self.shown)
 
     def _folder(self, path: Path) -> str:
         """The folder of a file, as it is compared."""
@@ -78,15 +82,16 @@ class Files:
         return self._shown[path]
 
     def named(self, path: Path) -> str:
-        """The path inside the split without its extension: what an utterance without an id is called."""
+        """The path inside the split without its extension and with - for /: the id of an utterance without one."""
         inside = self.shown(path).removeprefix(self.shown(self.folder) + "/")
         return posixpath.splitext(inside)[0].replace("/", "-")
 
     def recordings_beside(self, path: Path) -> list[Path]:
         """The recordings of the same stem in the same folder; of a.labels.txt a.wav, unless a.labels.wav is there."""
         folder, stem = self._folder(path), nfc(path.stem).lower()
-        found = self._by_stem.get((folder, stem)) or self._by_stem.get((folder, stem.partition(".")[0]), [])
-        return [one for one in found if nfc(one.stem) == nfc(path.stem)] or found
+        same_stem = self._by_stem.get((folder, stem)) or self._by_stem.get((folder, stem.partition(".")[0]), [])
+        same_case = [recording for recording in same_stem if nfc(recording.stem) == nfc(path.stem)]
+        return same_case or same_stem
 
     def beside(self, path: Path) -> Path:
         """The recording of the same stem in the same folder.
@@ -111,27 +116,39 @@ class Files:
         """
         names = [PurePosixPath(name.strip().replace("\\", "/")).name for name in media]
         for name in names:
-            if found := self._called(name, path.parent):
-                return _only(found, "")
-        if own_stem and (found := self.recordings_beside(path)):
-            return _only(found, "")
+            recordings = self._called(name, path.parent)
+            if recordings:
+                return _only(recordings, "")
+        recordings = self.recordings_beside(path) if own_stem else []
+        if recordings:
+            return _only(recordings, "")
         for name in names:
-            if found := self._called(name, None):
-                return _only(found, "")
-        wanted = " or ".join(dict.fromkeys([*names, *([f"{nfc(path.stem)}.*"] if own_stem else [])]))
-        raise Refused("missing-audio", f"no recording {wanted} in data/")
+            recordings = self._called(name, None)
+            if recordings:
+                return _only(recordings, "")
+        if own_stem:
+            names.append(f"{nfc(path.stem)}.*")
+        raise Refused("missing-audio", f"no recording {' or '.join(dict.fromkeys(names))} in data/")
 
     def _called(self, name: str, folder: Path | None) -> list[Path]:
         """The recordings with this file name, or else with this stem, in a folder or (None) in the whole split."""
-        named = [path for path in self._by_name.get(key(name), []) if path.suffix.lower() in RECORDING_SUFFIXES]
-        found = named or self._by_bare_stem.get(nfc(name).lower(), [])
-        return [path for path in found if folder is None or path.parent == folder]
+        recordings = [path for path in self._by_name.get(key(name), []) if path.suffix.lower() in RECORDING_SUFFIXES]
+        recordings = recordings or self._by_bare_stem.get(nfc(name).lower(), [])
+        if folder is None:
+            return recordings
+        return [path for path in recordings if path.parent == folder]
 
     def resolve(self, name: str, base: Path, *, foreign: bool) -> Path:
-        """Find the recording that an annotation in folder `base` names.
+        """Find the recording that an annotation names.
 
         Relative to `base`, to the split or to data/; then by the end of the path anywhere in the split, since corpora
-        are moved and repacked. `foreign` allows paths of another machine, which are looked for by their end only.
+        are moved and repacked.
+
+        Parameters
+        ----------
+        name : a path as the annotation writes it
+        base : the folder of the annotation file
+        foreign : allow paths of another machine, which are looked for by their end only
 
         Raises
         ------
@@ -139,22 +156,26 @@ class Files:
             missing-audio, ambiguous-audio, or outside-data where a path leaves data/ and `foreign` is False.
         """
         wanted = PurePosixPath(name.strip().replace("\\", "/"))
-        absolute = wanted.is_absolute() or str(wanted)[1:3] == ":/"
+        is_absolute = wanted.is_absolute() or str(wanted)[1:3] == ":/"
         for folder in dict.fromkeys((base, self.folder, self.data)):
-            relative = ".." if absolute else self._from_data(folder, wanted)
+            relative = ".." if is_absolute else self._from_data(folder, wanted)
             if relative == ".." or relative.startswith("../"):
                 if folder == base and not foreign:
                     raise Refused("outside-data", f"{name} is not inside data/; write paths relative to this file")
-            elif found := self._inside(relative):
-                return found
+                continue
+            path = self._inside(relative)
+            if path:
+                return path
         return self._by_end(key(str(wanted)))
 
     def _inside(self, relative: str) -> Path | None:
-        if found := self._by_key.get(key(relative)):
-            return found
-        path = self.data / relative  # in another folder of data/
-        # Unlike Path.is_file, os.path.isfile bears any string.
-        return path if os.path.isfile(path) and is_inside(path, self.data) else None
+        """The file with this path relative to data/, in this split or another folder of data/; None without one."""
+        path = self._by_key.get(key(relative))
+        if path:
+            return path
+        path = self.data / relative
+        # Unlike Path.is_file, os.path.isfile does not raise for strings that cannot be a path.
+        return path if os.path.isfile(path) and listing.is_inside(path, self.data) else None
 
     def _from_data(self, folder: Path, wanted: PurePosixPath) -> str:
         """The path of what `folder` calls `wanted`, relative to data/; it may begin with .. and so lead out of it."""
@@ -163,64 +184,45 @@ class Files:
         return os.path.normpath(os.path.join(self._relative[folder], wanted))
 
     def _by_end(self, wanted: str) -> Path:
+        """The file of the split whose path ends like `wanted`, by as many folders as there are in common."""
         parts = wanted.split("/")
-        found = self._by_name.get(parts[-1], [])
-        if len(found) > 1:
-            endings = self._endings(parts[-1], found)
-            tails = ("/".join(parts[place:]) for place in range(len(parts)))
-            found = next((endings[tail] for tail in tails if tail in endings), [])
-        if not found:
+        paths = self._by_name.get(parts[-1], [])
+        if len(paths) > 1:
+            paths = self._longest_common_end(parts, paths)
+        if not paths:
             raise Refused("missing-audio", f"{wanted} is not in data/")
-        if len(found) > 1:
+        if len(paths) > 1:
             raise Refused(
-                "ambiguous-audio", f"{wanted} fits {len(found)} files, {' and '.join(map(self.shown, found[:2]))}"
+                "ambiguous-audio",
+                f"{wanted} fits {len(paths)} files, {self.shown(paths[0])} and {self.shown(paths[1])}",
             )
-        return found[0]
+        return paths[0]
 
-    def _endings(self, name: str, found: list[Path]) -> dict[str, list[Path]]:
+    def _longest_common_end(self, parts: list[str], same_name: list[Path]) -> list[Path]:
+        """Those of the files that have as many of the last `parts` in common with the path as any has."""
+        endings = self._endings(parts[-1], same_name)
+        for place in range(len(parts)):
+            ending = "/".join(parts[place:])
+            if ending in endings:
+                return endings[ending]
+        return []
+
+    def _endings(self, name: str, same_name: list[Path]) -> dict[str, list[Path]]:
         """The files of one name under every end of their paths, made once: every folder may have its audio.wav."""
         if name not in self._by_ending:
             endings = self._by_ending[name] = defaultdict(list)
-            for path in found:
+            for path in same_name:
                 parts = key(self.shown(path)).split("/")
                 for place in range(len(parts)):
                     endings["/".join(parts[place:])].append(path)
         return self._by_ending[name]
 
 
-def _only(found: list[Path], missing: str) -> Path:
-    if not found:
+def _only(recordings: list[Path], missing: str) -> Path:
+    """The only recording of a list. Raises Refused if it is empty (`missing` is the detail then) or has several."""
+    if not recordings:
         raise Refused("missing-audio", missing)
-    if len(found) > 1:
-        raise Refused("ambiguous-audio", f"it fits {' and '.join(nfc(one.name) for one in found)}")
-    return found[0]
-
-
-# What DVC links to, in whatever folder its cache is: files/md5/<2>/<30 hexadecimal digits>.
-DVC_CACHE = re.compile(r".*/files/md5/[0-9a-f]{2}/[0-9a-f]{30}")
-
-
-def is_inside(path: str | Path, data: Path) -> bool:
-    """Whether a path, with its symbolic links followed, is in data/ or in DVC's cache."""
-    real = os.path.realpath(path)
-    return real.startswith(os.path.realpath(data) + os.sep) or bool(DVC_CACHE.fullmatch(Path(real).as_posix()))
-
-
-def _walk(folder: Path, data: Path, outside: list[Path]) -> Iterator[Path]:
-    """All files but hidden ones; links that lead out of data/ are not followed, and added to `outside`."""
-    seen = set()
-    for here, folders, names in os.walk(folder, followlinks=True, onerror=_cannot_list):
-        real = os.path.realpath(here)
-        if real in seen:  # a link that leads back
-            folders.clear()
-            continue
-        seen.add(real)
-        shown = [Path(here, name) for name in (*sorted(folders), *names) if not name.startswith(".")]
-        leaving = {path.name for path in shown if path.is_symlink() and not is_inside(path, data)}
-        outside += [path for path in shown if path.name in leaving]
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in leaving)
-        yield from (Path(here, name) for name in names if not name.startswith(".") and name not in leaving)
-
-
-def _cannot_list(error: OSError) -> None:
-    raise UserError(f"{error.filename} cannot be listed: {error.strerror}")
+    if len(recordings) > 1:
+        names = " and ".join(nfc(recording.name) for recording in recordings)
+        raise Refused("ambiguous-audio", f"it fits {names}")
+    return recordings[0]

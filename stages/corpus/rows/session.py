@@ -1,7 +1,7 @@
-"""Annotated sessions: recordings with turns of one or more speakers, whatever format the turns were written in.
+"""Annotated sessions: recordings with timed turns of one or more speakers, in any format.
 
-A format's own file only parses: it turns an annotation file into `Session`s. What follows is the same for all of them
-and stands here: finding the recording, leaving adults out, naming speakers and utterances.
+A format's module only parses: it turns an annotation file into `Session`s. The rest is the same for all of them and is
+done here: finding the recording, leaving adults out, naming speakers and utterances.
 """
 
 import re
@@ -16,24 +16,24 @@ from stages.corpus.rows.speakers import gender_of
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance, Word
 from stages.records.units import Seconds
 
-# Names of tiers and speakers that say what somebody is, not who: another recording's CHI is another child.
-NOBODY_IN_PARTICULAR = re.compile(
+# Names of tiers and speakers that are no names of persons: another recording's CHI is another child.
+GENERIC_NAME = re.compile(
     r"|(target[ _-]?)?chi(ld)?\d*|kid\d*|boy|girl|student|pupil|sib\d?|sis\d?|bro\d?|mot|fat|inv|exp|adult|interviewee"
     r"|(spk|speaker|participant|par|voice|channel)[ _-]?\d*|[a-d]|unknown"
     r"|tier[ _-]?\d*|tokens?|phrases?|utterances?|utts?|transcri(pt(ion)?s?|be[dr]?)|default|text|ort(hography)?"
     r"|speech|words?|labels?",
     re.IGNORECASE,
 )
-# Of these, the ones by which the child that a recording is about is meant: the folder's name is theirs.
+# Of these, the ones that mean the child that a recording is about, who is called like the folder.
 MAIN_SPEAKER = re.compile(r"(?!(sib|sis|bro|mot|fat|inv|exp|adult|[b-d]$))[^0-9]*1?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One speaker says something in one stretch of a recording."""
+    """What one speaker says in one stretch of a recording."""
 
     label: str  # the tier, participant code or voice; "" where the format names none
-    text: str  # as written, without the format's own syntax; "": somebody speaks, and nobody wrote down what
+    text: str  # as written, without the format's own syntax; "": speech that is not transcribed
     start: Seconds | None  # None: untimed
     end: Seconds | None
     line: int | None = None  # in the annotation file, counted from 1
@@ -50,12 +50,12 @@ class Turn:
 class Session:
     """The turns of one recording."""
 
-    media: tuple[str, ...]  # what the annotation says its recording is called: names or paths, most wanted first
+    media: tuple[str, ...]  # what the annotation calls its recording: names or paths, the first that exists is taken
     turns: Iterable[Turn]
     format: str
     markup: str = "plain"  # see Utterance.markup
     left_out: Counter[str] = field(default_factory=Counter)  # tiers or lines that hold no turns, by what they are
-    own_stem: bool = True  # False: the file's name says nothing about the recording, only `media` does
+    own_stem: bool = True  # False: the recording is not called like the file, only `media` names it
 
 
 def read_sessions(
@@ -95,7 +95,7 @@ def is_first_annotation(path: Path, files: Files, reading: SplitContents) -> boo
 
 
 def _take(session: Session, path: Path, files: Files, reading: SplitContents) -> None:
-    """Add the children's turns of a session that stands in the annotation file `path` to the reading.
+    """Add the children's turns of a session of the annotation file `path` to `reading`.
 
     Raises
     ------
@@ -107,22 +107,26 @@ def _take(session: Session, path: Path, files: Files, reading: SplitContents) ->
     reading.left_out.update(session.left_out)
     numbers: Counter[str] = Counter()
     for turn in session.turns:
+        label = nfc(turn.label).strip()
         if not turn.text.strip() and not turn.refused:
-            _occupy(turn, audio, reading)
+            _mark_speech(turn, audio, reading)
             continue
-        if not reading.is_child(nfc(turn.label).strip(), nfc(turn.name).strip(), role=turn.role):
-            reading.left_out[f"other speakers: {turn.role or nfc(turn.label).strip() or 'unnamed'}"] += 1
-            _occupy(turn, audio, reading)
+        if not reading.is_child(label, nfc(turn.name).strip(), role=turn.role):
+            reading.left_out[f"other speakers: {turn.role or label or 'unnamed'}"] += 1
+            _mark_speech(turn, audio, reading)
             continue
         numbers[turn.label] += 1
-        id = "-".join(filter(None, (files.named(path), nfc(turn.label).strip(), f"{numbers[turn.label]:04d}")))
+        id = f"{numbers[turn.label]:04d}"
+        if label:
+            id = f"{label}-{id}"
+        id = f"{files.named(path)}-{id}"
         try:
             reading.add(_utterance(id, turn, session, path, audio, files, reading))
         except Refused as refused:
             reading.refuse(id, files.shown(path), turn.line, refused.reason, refused.detail)
 
 
-def _occupy(turn: Turn, audio: Path, reading: SplitContents) -> None:
+def _mark_speech(turn: Turn, audio: Path, reading: SplitContents) -> None:
     if turn.start is not None:
         reading.mark_speech(audio, turn.start, turn.end)
 
@@ -133,8 +137,8 @@ def _utterance(
     if turn.refused:
         raise turn.refused
     place = files.shown(path) + (f":{turn.line}" if turn.line else "")
-    speaker, known = speaker_of(turn, path, audio, files)
-    if not known:
+    speaker, is_known = speaker_of(turn, path, audio, files)
+    if not is_known:
         reading.warn_unknown_speaker(place)
     return Utterance(
         id=id,
@@ -142,7 +146,7 @@ def _utterance(
         source=files.shown(audio),
         text_raw=" ".join(turn.text.split("\n")),
         speaker=speaker,
-        speaker_known=known,
+        speaker_known=is_known,
         start=turn.start,
         end=turn.end,
         age=turn.age or None,
@@ -158,14 +162,14 @@ def _utterance(
 
 
 def speaker_of(turn: Turn, path: Path, audio: Path, files: Files) -> tuple[str, bool]:
-    """Who speaks, named the same in every recording of theirs, and whether that is known.
+    """The speaker's name, the same in all recordings of a person, and whether it is known.
 
-    A proper name is taken as it is. CHI, spk1 or "utterances" mean somebody else in every recording: in a folder of its
-    own (as CHILDES and most home-made corpora have one for each child) they are the folder's child, else unknown and
-    called after the recording.
+    A proper name is taken as it is. CHI, spk1 or "utterances" are another person in every recording. If the file is in
+    a folder (CHILDES and most home-made corpora have one for each child), they are the folder's child; else the speaker
+    is unknown and called after the recording.
     """
     name = nfc(turn.name or turn.label).strip()
-    if not NOBODY_IN_PARTICULAR.fullmatch(name):
+    if not GENERIC_NAME.fullmatch(name):
         return name, True
     folder = "" if path.parent == files.folder else nfc(path.parent.relative_to(files.folder).as_posix())
     owner = folder.replace("/", "-") or files.named(audio)

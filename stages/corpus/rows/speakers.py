@@ -11,8 +11,12 @@ from stages.corpus.rows.ages import UNKNOWN, age_in_months
 from stages.corpus.rows.encodings import read_rows
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.utterance import SplitContents, Utterance
+from stages.records.paths import TRAINING_SPLITS
 
 GENDERS = {"female": "f", "woman": "f", "girl": "f", "male": "m", "man": "m", "boy": "m"}
+
+SPEAKER_LISTS = ("speakers.csv", "speakers.tsv")
+SHOWN = 10  # names in a message
 
 SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id", "child_id")
 
@@ -28,15 +32,17 @@ def cell(row: dict, columns: Iterable[str]) -> str:
 
 def age_of(row: dict, columns: Iterable[str] = ("age", "age_bucket", "age_group")) -> str:
     """A table row's age as stages/corpus/rows/ages.py reads it: from an age, age_months or grade column."""
-    if months := known(cell(row, ["age_months"])):
+    months = _known(cell(row, ["age_months"]))
+    if months:
         return f"{months} months"
-    if age := known(cell(row, columns)):
+    age = _known(cell(row, columns))
+    if age:
         return age
-    grade = known(cell(row, ["grade"]))
+    grade = _known(cell(row, ["grade"]))
     return grade if not grade or "grade" in grade.lower() else f"grade {grade}"
 
 
-def known(text: str) -> str:
+def _known(text: str) -> str:
     return "" if text.lower() in UNKNOWN else text
 
 
@@ -47,10 +53,11 @@ def gender_of(text: str) -> str | None:
 
 
 def complete(reading: SplitContents, files: Files) -> None:
-    """Fill in ages and genders from speakers.csv or speakers.tsv in the split's folder, where the rest is silent."""
-    ages, genders = {}, {}
-    for path in files.paths:
-        if path.parent != files.folder or path.name.lower() not in ("speakers.csv", "speakers.tsv"):
+    """Set ages and genders that the annotations lack, from speakers.csv or speakers.tsv in the split's folder."""
+    ages: dict[str, tuple[str | None, int | None]] = {}  # as the corpus writes it, and in months
+    genders: dict[str, str | None] = {}
+    for path in files.with_suffix(".csv", ".tsv"):
+        if path.parent != files.folder or path.name.lower() not in SPEAKER_LISTS:
             continue
         place = files.shown(path)
         for line, row in read_rows(path, place, reading):
@@ -59,40 +66,47 @@ def complete(reading: SplitContents, files: Files) -> None:
                 raise UserError(
                     f"data/{place}, line {line}: no speaker; the columns are speaker, age (or age_months), gender"
                 )
-            where = f"{place}:{line}"
             age = age_of(row)
-            ages[speaker] = age or None, age_in_months(age, where, reading)
+            ages[speaker] = age or None, age_in_months(age, f"{place}:{line}", reading)
             genders[speaker] = gender_of(cell(row, ["gender", "sex"]))
     reading.utterances = [_completed(utterance, ages, genders) for utterance in reading.utterances]
 
 
 def _completed(utterance: Utterance, ages: dict, genders: dict) -> Utterance:
-    age = utterance.age, utterance.age_months
-    gender = utterance.gender
-    age, months = ages.get(utterance.speaker, age) if utterance.age_months is None else age
-    gender = genders.get(utterance.speaker) if gender is None else gender
+    age, months, gender = utterance.age, utterance.age_months, utterance.gender
+    if months is None:
+        age, months = ages.get(utterance.speaker, (age, months))
+    if gender is None:
+        gender = genders.get(utterance.speaker)
     return replace(utterance, age=age, age_months=months, gender=gender)
 
 
 def leave_out_adults(reading: SplitContents) -> None:
-    """Leave out whom the params do not count as children: by name, and by age where it is known."""
-    oldest = reading.options.child_max_age
-    everyone = reading.split in reading.options.everyone_in
-    kept = []
+    """Leave out whom the params do not count as children: by age where it is known, and by name where the format has
+    not asked for that yet."""
+    max_age = reading.options.child_max_age
+    is_everyone_wanted = reading.split in reading.options.everyone_in
+    children = []
     for row in reading.utterances:
-        if not everyone and oldest is not None and row.age_months is not None and row.age_months >= 12 * oldest:
-            reading.left_out[f"speakers of {oldest:g} years or more"] += 1
+        if not is_everyone_wanted and _is_older(row, max_age):
+            reading.left_out[f"speakers of {max_age:g} years or more"] += 1
         elif row.check_name and not reading.is_child(row.speaker):
             reading.left_out[f"other speakers: {row.speaker}"] += 1
         else:
-            kept.append(row)
-    reading.utterances = kept
+            children.append(row)
+    reading.utterances = children
+
+
+def _is_older(row: Utterance, max_age: float | None) -> bool:
+    if max_age is None or row.age_months is None:
+        return False
+    return row.age_months >= 12 * max_age
 
 
 def drawn_for_dev(speakers: Iterable[str], fraction: float, seed: int) -> set[str]:
     """Choose about `fraction` of the speakers, at least one, leaving at least one.
 
-    The choice hangs on each speaker's name and the seed only, so that a speaker who joins the corpus moves few others.
+    The order depends on each speaker's name and the seed only, so that a speaker who joins the corpus moves few others.
 
     Raises
     ------
@@ -113,10 +127,11 @@ def with_dev(readings: dict[str, SplitContents], fraction: float, seed: int) -> 
     """The same splits, with some of the training speakers moved to a development set."""
     train = readings["train"]
     chosen = drawn_for_dev((row.speaker for row in train.utterances), fraction, seed)
-    dev = SplitContents(
-        "dev", train.options, [row for row in train.utterances if row.speaker in chosen], spans=train.spans
-    )
-    train.utterances = [row for row in train.utterances if row.speaker not in chosen]
+    dev = SplitContents("dev", train.options, spans=train.spans)
+    others = []
+    for row in train.utterances:
+        (dev.utterances if row.speaker in chosen else others).append(row)
+    train.utterances = others
     return {"train": train, "dev": dev, **readings}
 
 
@@ -126,20 +141,24 @@ def check_apart(readings: dict[str, SplitContents], allowed: bool) -> None:
     Raises
     ------
     UserError
-        Names the two splits and up to ten of the speakers they share; not if `allowed`, then it is only said.
+        Names the two splits and up to ten of the speakers they share. If `allowed`, this is a printed warning.
     """
-    known = {split: {row.speaker for row in one.utterances if row.speaker_known} for split, one in readings.items()}
-    for one, other in combinations(known, 2):
-        if one not in ("train", "dev"):
+    speakers: dict[str, set[str]] = {}
+    for split, reading in readings.items():
+        speakers[split] = {row.speaker for row in reading.utterances if row.speaker_known}
+    for first, second in combinations(speakers, 2):
+        if first not in TRAINING_SPLITS:
             break  # two evaluation sets may share speakers
-        if shared := sorted(known[one] & known[other]):
-            message = (
-                f"data/{one} and data/{other} share {len(shared)} speaker(s): {', '.join(shared[:10])}"
-                f"{', ...' if len(shared) > 10 else ''}"
+        shared = sorted(speakers[first] & speakers[second])
+        if not shared:
+            continue
+        message = (
+            f"data/{first} and data/{second} share {len(shared)} speaker(s): {', '.join(shared[:SHOWN])}"
+            f"{', ...' if len(shared) > SHOWN else ''}"
+        )
+        if not allowed:
+            raise UserError(
+                f"{message}. Results on speakers that were trained on say nothing about others: keep each speaker"
+                " in one of them (and rename people who only share a name), or set preprocess.allow_shared_speakers"
             )
-            if not allowed:
-                raise UserError(
-                    f"{message}. Results on speakers that were trained on say nothing about others: keep each speaker"
-                    " in one of them (and rename people who only share a name), or set preprocess.allow_shared_speakers"
-                )
-            print(f"warning: {message}")
+        print(f"warning: {message}")

@@ -1,4 +1,4 @@
-"""What every annotation format is turned into: utterances, refusals, and what else was noticed on the way."""
+"""What every annotation format is read into: utterances, refusals and warnings."""
 
 import math
 import re
@@ -23,7 +23,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Utterance:
-    """Somebody says something in a recording, as the corpus has it."""
+    """What one speaker says in one recording, or one stretch of it, as the corpus has it."""
 
     id: str  # as the corpus names it, or derived from the file's path; any characters
     audio: Path  # the recording, found on disk (not yet opened)
@@ -49,7 +49,7 @@ class Utterance:
 
     @property
     def content(self) -> tuple:
-        """What is said where: a row of the same id and content repeats this one."""
+        """Recording, times, text and speaker: a row of the same id and content repeats this one."""
         return self.source, self.start, self.end, self.text_raw, self.speaker
 
 
@@ -75,9 +75,14 @@ class Refused(Exception):
 
 
 def check_times(start: Seconds, end: Seconds | None) -> None:
-    """Refuse what is wrong whatever the recording: bad-time, start-before-zero, end-before-start.
+    """Check what can be checked without the recording. An `end` of None is the end of the recording.
 
     A start less than START_SLACK before zero passes; the cut begins at zero then.
+
+    Raises
+    ------
+    Refused
+        bad-time (not finite), start-before-zero or end-before-start
     """
     if not math.isfinite(start) or (end is not None and not math.isfinite(end)):
         raise Refused("bad-time", f"from {start} to {end} s")
@@ -89,17 +94,17 @@ def check_times(start: Seconds, end: Seconds | None) -> None:
 
 @dataclass
 class SplitContents:
-    """All that was found in one split. The readers add to it; nothing is dropped without a trace here."""
+    """The content of one split. Formats add to it; what they do not add as an utterance is counted or listed here."""
 
     split: str
     options: Preprocess
     utterances: list[Utterance] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
-    # Every annotated stretch of each recording, of any speaker: what context must not enter.
+    # Every annotated stretch of each recording, of any speaker: a clip's context must not reach into them.
     spans: dict[Path, list[tuple[Seconds, Seconds]]] = field(default_factory=lambda: defaultdict(list))
     _marked: set[tuple] = field(default_factory=set, repr=False)  # the utterances whose speech is in spans
-    annotated: set[Path] = field(default_factory=set)  # recordings that some annotation names
-    untranscribed: int = 0  # recordings that none names
+    annotated: set[Path] = field(default_factory=set)  # recordings that have annotations
+    untranscribed: int = 0  # number of recordings that have none
     left_out: Counter[str] = field(default_factory=Counter)  # utterances that were not asked for, by what they are
     unknown_markup: Counter[str] = field(default_factory=Counter)  # by mark
     warnings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # message -> places
@@ -110,33 +115,37 @@ class SplitContents:
         if self.split in options.everyone_in:
             return True
         if role:
-            return role.lower() in (wanted.lower() for wanted in options.child_roles)
-        adult = any(name and re.fullmatch(options.adult_names, name, re.IGNORECASE) for name in names)
-        return not adult and any(re.fullmatch(options.child_names, name, re.IGNORECASE) for name in names)
+            return role.lower() in map(str.lower, options.child_roles)
+        for name in names:
+            if name and re.fullmatch(options.adult_names, name, re.IGNORECASE):
+                return False
+        return any(re.fullmatch(options.child_names, name, re.IGNORECASE) for name in names)
 
     def add(self, utterance: Utterance) -> None:
-        """Take an utterance in. Raises Refused where its times cannot be true of any recording."""
+        """Add an utterance. Raises Refused where its times cannot be those of any recording, see check_times."""
         self.annotated.add(utterance.audio)
         if utterance.start is not None:
             check_times(utterance.start, utterance.end)
             identity = (utterance.id, utterance.content)
-            if identity not in self._marked:  # a row that repeats another is spoken once
+            if identity not in self._marked:  # a row that repeats another is no second speaker
                 self._marked.add(identity)
                 self.mark_speech(utterance.audio, utterance.start, utterance.end)
         self.utterances.append(utterance)
 
     def mark_speech(self, audio: Path, start: Seconds, end: Seconds | None) -> None:
-        """Somebody speaks here."""
+        """Mark a stretch of a recording in which anybody speaks. An `end` of None is the end of the recording."""
         end = math.inf if end is None else end
         if start < end:  # False for nan too
             self.spans[audio].append((start, end))
 
     def warn_unknown_speaker(self, place: str) -> None:
-        """The corpus does not say who speaks here."""
+        """Warn that the corpus does not say who speaks. `place` is the file, with the line where there is one."""
         self.warn("unknown speakers are one per recording", place)
 
     def refuse(self, id: str, file: str, line: int | None, reason: str, detail: str) -> None:
+        """Record that an utterance, or a whole file, cannot be used; see Refusal."""
         self.refusals.append(Refusal(id, self.split, file, line, reason, detail))
 
     def warn(self, message: str, place: str) -> None:
+        """Record a warning; the report has one line for each message, with the number of places and the first."""
         self.warnings[message].append(place)

@@ -1,4 +1,4 @@
-"""Reading XML that comes from elsewhere, with defusedxml: nothing is expanded, and nothing else is opened."""
+"""Reading XML of unknown origin with defusedxml: no entity is expanded, and no other file is opened."""
 
 from xml.etree.ElementTree import Element, ParseError
 
@@ -9,10 +9,11 @@ from stages.corpus.rows.utterance import Refused
 
 
 def parse(data: bytes, format: str, *, doctype: bool = False) -> Element:
-    """The root of a document, in whatever encoding it declares.
+    """The root of a document, in the encoding that it declares.
 
     Parameters
     ----------
+    format : of the annotation, for the reason of a refusal
     doctype : accept a DOCTYPE that only names a DTD (which is never fetched): Transcriber writes one into every file
 
     Raises
