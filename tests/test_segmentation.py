@@ -40,6 +40,11 @@ def test_cut_at_the_largest_gap():
     assert found.spans[AUDIO] == [(0.5, 4), (6, 9.5)]  # so that context of one piece does not reach into the next
 
 
+def test_text_of_punctuation_only_is_not_split():
+    found = split(spoken("...", 0, 20, words=words((0, 5, "..."), (6, 20, "-"))), 8)
+    assert [row.text for row in found.utterances] == ["..."]
+
+
 def test_pieces_are_as_short_as_needed():
     found = split(spoken("one two three four", 0, 10, words=FOUR), 3)
     assert [row.text for row in found.utterances] == ["one", "two", "three", "four"]

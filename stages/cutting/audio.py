@@ -2,7 +2,7 @@
 
 soundfile brings its own libsndfile (WAV, FLAC, MP3, Ogg, Opus, AIFF, NIST SPHERE), so no ffmpeg has to be installed;
 m4a, mp4 and other video containers need PyAV (stages/cutting/video.py). soxr resamples while a recording is
-decoded, so that of a long session in 48 kHz stereo only the 16 kHz mono is ever held.
+decoded, so that of a long session in 48 kHz stereo only the 16 kHz mono is in memory.
 """
 
 from collections.abc import Iterator
@@ -95,18 +95,21 @@ def _opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
 
 
 def _blocks(file: soundfile.SoundFile, dtype: str) -> Iterator[np.ndarray]:
+    """Blocks of samples, shape (frames, channels)."""
     # Not the whole file at once: its length in a broken header can be anything.
     while len(block := file.read(BLOCK, dtype=dtype, always_2d=True)):
         yield block
 
 
 def _hint(path: Path) -> str:
+    """What to do about a file that libsndfile cannot read, as the end of a message."""
     if path.suffix.lower() == ".sph":
         return "; if it is compressed with shorten, convert it: sph2pipe -f wav"
     return ""
 
 
 def _check_file(path: Path) -> None:
+    """Raises AudioError for files that are no recordings: missing-audio, git-lfs-pointer, no-samples and .raw."""
     try:
         with open(path, "rb") as file:
             start = file.read(len(LFS_POINTER))
@@ -140,26 +143,27 @@ def _at_16k(blocks: Iterator[np.ndarray], rate: int, channels: int, channel: str
             yield block.sum(axis=1) if channel == "mix" else block[:, channel - 1]
 
     gathered = _gathered(resampled(mono(), rate))
-    heard = int((peaks >= SILENCE).sum()) if channel == "mix" else 1
-    return _pcm_in_place(gathered, 1 / max(1, heard))
+    mixed = np.count_nonzero(peaks >= SILENCE) if channel == "mix" else 1  # channels that are not silent
+    return _pcm_in_place(gathered, 1 / max(1, mixed))
 
 
 def _loudest(blocks: Iterator[np.ndarray], rate: int, channels: int) -> np.ndarray:
-    """The channel with the most energy; all of them are held until that is known."""
+    """The channel with the most energy as int16 at 16 kHz; all channels are in memory until that is known."""
     resamplers = [Resampler(rate) for _ in range(channels)]
-    lines, energies = [bytearray() for _ in range(channels)], np.zeros(channels)
+    gathered = [bytearray() for _ in range(channels)]
+    energies = np.zeros(channels)
     for block in blocks:
         _peaks(block)
         energies += np.square(block, dtype=np.float64).sum(axis=0)
-        for lane, (resampler, line) in enumerate(zip(resamplers, lines, strict=True)):
-            line += resampler.take(block[:, lane]).tobytes()
-    lane = int(energies.argmax())
-    lines[lane] += resamplers[lane].end().tobytes()
-    return _pcm_in_place(lines[lane], 1.0)
+        for index in range(channels):
+            gathered[index] += resamplers[index].take(block[:, index]).tobytes()
+    loudest = int(energies.argmax())
+    gathered[loudest] += resamplers[loudest].end().tobytes()
+    return _pcm_in_place(gathered[loudest], 1.0)
 
 
 def _gathered(blocks: Iterator[np.ndarray]) -> bytearray:
-    """Samples one after the other; grows in place, where joining arrays would hold a long session twice."""
+    """The bytes of all samples, in one buffer that grows: joining arrays would need the memory twice."""
     gathered = bytearray()
     for block in blocks:
         gathered += block.tobytes()
@@ -167,7 +171,7 @@ def _gathered(blocks: Iterator[np.ndarray]) -> bytearray:
 
 
 def _peaks(block: np.ndarray) -> np.ndarray:
-    """The largest amplitude of each channel."""
+    """The largest amplitude of each channel, shape (channels,). Raises AudioError where samples are no numbers."""
     peaks = np.abs(block).max(axis=0)
     if not np.isfinite(peaks).all():
         raise AudioError("unreadable-audio", "it holds samples that are no numbers")
@@ -175,7 +179,7 @@ def _peaks(block: np.ndarray) -> np.ndarray:
 
 
 def _pcm_in_place(gathered: bytearray, scale: float) -> np.ndarray:
-    """Float samples, times `scale`, as int16; the memory is used again, since a second copy of a session is a lot."""
+    """Float samples, times `scale`, as int16, shape (samples,), in the same memory: a session may fill much of it."""
     samples, scaled = np.frombuffer(gathered, np.float32), np.frombuffer(gathered, np.int16)
     count = len(samples)
     for start in range(0, count, BLOCK):  # what is written lies before what is still to be read

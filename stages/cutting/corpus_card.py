@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from operator import attrgetter
 
 from stages.corpus.rows.utterance import SplitContents
 from stages.records import seen_texts
@@ -13,13 +14,14 @@ FIGURE = METRICS / "corpus.png"
 
 UNKNOWN = "unknown"
 ADULT = 18  # years; older speakers are one row of the card
+BINS = 30  # of the durations
 
 
 def write(clips: dict[str, list[Clip]], readings: dict[str, SplitContents], language: str) -> None:
     """Write both files. Only numbers, and no name of a person, tier or file: the card is kept in git.
 
-    seen_texts, of every evaluation set, are its utterances with a text of the train split: of all of it, whatever
-    train.data_share says. Dev counts neither way: its texts are not trained on.
+    `seen_texts` of an evaluation set is the number of its utterances whose text is in the train split. All of that
+    split counts, also if train.data_share is less than 1; dev does not count, as its texts are not trained on.
     """
     card = {split: _of_split(rows, readings[split]) for split, rows in clips.items()}
     trained = seen_texts.of_clips(clips["train"], language)
@@ -31,27 +33,35 @@ def write(clips: dict[str, list[Clip]], readings: dict[str, SplitContents], lang
 
 
 def _of_split(clips: list[Clip], reading: SplitContents) -> dict:
+    flags: Counter[str] = Counter()
+    for clip in clips:
+        flags.update(clip.flags)
     return _amount(clips) | {
         "refused": dict(Counter(row.reason for row in reading.refusals)),
-        "left_out": sum(reading.left_out.values()),
+        "left_out": reading.left_out.total(),
         "untranscribed_recordings": reading.untranscribed,
-        "flagged": dict(Counter(flag for clip in clips for flag in clip.flags)),
-        "age": _by(lambda clip: age_group(clip.age_months), clips),
-        "source": _by(lambda clip: clip.format, clips),
+        "flagged": dict(flags),
+        "age": _amounts_by(_age_group_of, clips),
+        "source": _amounts_by(attrgetter("format"), clips),
     }
 
 
-def _amount(clips: Iterable[Clip]) -> dict:
-    clips = list(clips)
+def _amount(clips: list[Clip]) -> dict:
     hours = round(sum(clip.duration for clip in clips) / 3600, 4)
-    return {"clips": len(clips), "hours": hours, "speakers": len({clip.speaker for clip in clips})}
+    speakers = {clip.speaker for clip in clips}
+    return {"clips": len(clips), "hours": hours, "speakers": len(speakers)}
 
 
-def _by(group: Callable[[Clip], str], clips: list[Clip]) -> dict:
+def _amounts_by(group_of: Callable[[Clip], str], clips: list[Clip]) -> dict[str, dict]:
+    """How much there is of each group of clips."""
     groups = defaultdict(list)
     for clip in clips:
-        groups[group(clip)].append(clip)
+        groups[group_of(clip)].append(clip)
     return {name: _amount(rows) for name, rows in groups.items()}
+
+
+def _age_group_of(clip: Clip) -> str:
+    return age_group(clip.age_months)
 
 
 def age_group(months: int | None) -> str:
@@ -63,27 +73,36 @@ def age_group(months: int | None) -> str:
 
 
 def _draw(clips: dict[str, list[Clip]]) -> None:
-    from matplotlib.figure import Figure  # half a second, which a mistake in the corpus should not have to wait for
+    """Write the figure: durations of the clips, and hours by age."""
+    from matplotlib.figure import Figure  # not at the top: it takes half a second, and mistakes are found before
 
     figure = Figure(figsize=(9, 4))
-    figure.subplots_adjust(left=0.08, right=0.98, top=0.95, bottom=0.2, wspace=0.2)  # laying it out takes longer
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.95, bottom=0.2, wspace=0.2)  # tight_layout takes longer
     durations, ages = figure.subplots(1, 2)
-    splits = [split for split, rows in clips.items() if rows]
-    longest = max((clip.duration for split in splits for clip in clips[split]), default=1.0)
-    durations.hist(
-        [[clip.duration for clip in clips[split]] for split in splits],
-        bins=[longest * step / 30 for step in range(31)],
-        label=splits,
-        histtype="step",
-    )
-    durations.set(xlabel="duration of a clip (s)", ylabel="clips", yscale="log")
-    durations.legend()
-    groups = sorted({age_group(clip.age_months) for split in splits for clip in clips[split]})
-    for index, split in enumerate(splits):
-        hours = _by(lambda clip: age_group(clip.age_months), clips[split])
-        width = 0.8 / len(splits)
-        places = [place - 0.4 + (index + 0.5) * width for place in range(len(groups))]
-        ages.bar(places, [hours.get(group, {"hours": 0})["hours"] for group in groups], width, label=split)
-    ages.set(xlabel="age", ylabel="hours", xticks=range(len(groups)), xticklabels=groups)
-    ages.tick_params(axis="x", rotation=45)
+    clips = {split: rows for split, rows in clips.items() if rows}
+    _draw_durations(durations, clips)
+    _draw_ages(ages, clips)
     figure.savefig(FIGURE, dpi=100, metadata={"Software": None})  # nothing in the file that is not in the corpus
+
+
+def _draw_durations(axes, clips: dict[str, list[Clip]]) -> None:
+    seconds = []  # a list for each split
+    for rows in clips.values():
+        seconds.append([clip.duration for clip in rows])
+    longest = max(map(max, seconds), default=1.0)
+    edges = [longest * step / BINS for step in range(BINS + 1)]
+    axes.hist(seconds, bins=edges, label=list(clips), histtype="step")
+    axes.set(xlabel="duration of a clip (s)", ylabel="clips", yscale="log")
+    axes.legend()
+
+
+def _draw_ages(axes, clips: dict[str, list[Clip]]) -> None:
+    amounts = {split: _amounts_by(_age_group_of, rows) for split, rows in clips.items()}
+    groups = sorted(set().union(*amounts.values()))
+    width = 0.8 / max(1, len(clips))  # of a bar; the groups are 1 apart
+    for index, (split, by_age) in enumerate(amounts.items()):
+        places = [place - 0.4 + (index + 0.5) * width for place in range(len(groups))]
+        hours = [by_age[group]["hours"] if group in by_age else 0 for group in groups]
+        axes.bar(places, hours, width, label=split)
+    axes.set(xlabel="age", ylabel="hours", xticks=range(len(groups)), xticklabels=groups)
+    axes.tick_params(axis="x", rotation=45)

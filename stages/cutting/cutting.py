@@ -1,6 +1,6 @@
 """One recording in, its clips out: what the workers of the preprocess stage do, here or on a Dask cluster.
 
-A recording is decoded once and is the only one a worker holds; nothing depends on what other workers do.
+A worker has one recording in memory, decoded once for each channel; nothing depends on what other workers do.
 """
 
 from collections.abc import Iterator
@@ -19,18 +19,18 @@ from stages.records import shards
 from stages.records.units import Seconds
 
 ROUNDING: Seconds = 1e-6
-WRONG_LENGTH: Seconds = 0.5  # as long as END_SLACK: what is missing of a recording whose length the corpus states
-MANY_TIMES = 50  # too long by so much: the times are in another unit
+WRONG_LENGTH: Seconds = 0.5  # a recording shorter by this than the corpus says is truncated; as long as END_SLACK
+MANY_TIMES = 50  # times beyond so many lengths of the recording are in another unit
 NARROWBAND = 16_000  # Hz; what was recorded at less holds no sound above 4 kHz or so, as on the telephone
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording and what is wanted of it."""
+    """A recording and the utterances that are to be cut out of it."""
 
     path: Path
     rows: list[Utterance]  # in order
-    spans: list[tuple[Seconds, Seconds]]  # of everybody who speaks in it, see Reading.spans
+    spans: list[tuple[Seconds, Seconds]]  # of all speakers, see SplitContents.spans
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,17 @@ class Refusal:
 
 
 def cut_all(recordings: list[Recording], options: Preprocess, for_training: bool) -> list[list[Cut | Refusal]]:
-    """The clips of each recording; one recording is held at a time."""
+    """The clips of each recording; one recording is in memory at a time."""
     return [list(cut_recording(recording, options, for_training)) for recording in recordings]
 
 
 def cut_recording(recording: Recording, options: Preprocess, for_training: bool) -> Iterator[Cut | Refusal]:
     """Cut every utterance out of its channel, in the order of channels and rows.
 
-    `for_training`: the window's length and the filters hold. Evaluation sets are not filtered, and keep what is longer
-    than the window: without them every model would be flattered.
+    Parameters
+    ----------
+    for_training : apply the filters and the longest duration. Evaluation sets keep all utterances: without the
+        difficult ones, every model would look better than it is
     """
     neighbours = SpeechTimeline(recording.spans)
     by_channel = sorted(recording.rows, key=lambda row: row.channel or 0)  # None: preprocess.channel says
@@ -72,7 +74,8 @@ def cut_recording(recording: Recording, options: Preprocess, for_training: bool)
         try:
             decoded = audio.decode(recording.path, options.channel if channel is None else channel)
         except audio.AudioError as error:
-            yield from (_refused(row, error) for row in rows)
+            for row in rows:
+                yield _refused(row, error)
             continue
         whole = _digest(decoded.samples)
         mismatch = _another_recording(rows, decoded.seconds)
@@ -97,6 +100,14 @@ def _cut(
     options: Preprocess,
     for_training: bool,
 ) -> Cut:
+    """The clip of one utterance. Raises AudioError or Refused where it cannot or is not to be used.
+
+    Parameters
+    ----------
+    decoded : the recording
+    whole : the hash of its samples
+    neighbours : everybody's speech in it
+    """
     _check_stated_length(row, decoded.seconds)
     start, end = 0.0, decoded.seconds
     flags = list(row.flags)
@@ -106,9 +117,8 @@ def _cut(
     audio.check_audible(heard)  # without the context, which may be loud
     samples = heard
     if row.start is not None:
-        samples = audio.cut(
-            decoded.samples, *neighbours.with_context(start, end, options.context_seconds, decoded.seconds)
-        )
+        first, last = neighbours.with_context(start, end, options.context_seconds, decoded.seconds)
+        samples = audio.cut(decoded.samples, first, last)
         overlap = neighbours.overlap(start, end)
         if overlap > 0:
             flags.append("overlap")
@@ -132,29 +142,30 @@ def _cut(
 
 
 def _check_stated_length(row: Utterance, seconds: Seconds) -> None:
+    """Raises Refused (truncated-audio) where the recording is shorter than the corpus says."""
     # A truncated file opens without complaint and is only too short.
     if row.stated_seconds is not None and seconds < row.stated_seconds - WRONG_LENGTH:
         raise Refused("truncated-audio", f"it lasts {seconds:.3f} s, and the corpus says {row.stated_seconds:.3f} s")
 
 
 def _another_recording(rows: list[Utterance], seconds: Seconds) -> str:
-    """What is wrong with all rows, if most of them lie beyond the recording's end; else ""."""
+    """Why all rows are refused, if most of them lie beyond the recording's end; else ""."""
     timed = [row for row in rows if row.start is not None]
     latest = seconds + audio.END_SLACK
-    beyond = [row for row in timed if row.start >= latest or (row.end is not None and row.end > latest)]
-    if len(timed) < 3 or 2 * len(beyond) <= len(timed):
+    beyond = sum(row.start >= latest or (row.end is not None and row.end > latest) for row in timed)
+    if len(timed) < 3 or 2 * beyond <= len(timed):
         return ""
     last = max(row.end or row.start for row in timed)
-    milliseconds = MANY_TIMES * seconds < last <= 1000 * latest
-    hint = "; the times look like milliseconds, expected seconds" if milliseconds else ""
-    return f"{len(beyond)} of {len(timed)} utterances lie beyond its end ({seconds:.1f} s): another recording's?{hint}"
+    are_milliseconds = MANY_TIMES * seconds < last <= 1000 * latest
+    hint = "; the times look like milliseconds, expected seconds" if are_milliseconds else ""
+    return f"{beyond} of {len(timed)} utterances lie beyond its end ({seconds:.1f} s): another recording's?{hint}"
 
 
 def check_speech_rate(text: str, seconds: Seconds, options: Preprocess) -> None:
     """Raises Refused (speech-rate) where a training utterance has too few or too many characters a second."""
-    most = options.max_characters_per_second
+    highest = options.max_characters_per_second
     rate = len(text) / max(seconds, ROUNDING)
-    if rate < options.min_characters_per_second or (most is not None and rate > most):
+    if rate < options.min_characters_per_second or (highest is not None and rate > highest):
         raise Refused("speech-rate", f"{len(text)} characters in {seconds:.2f} s are {rate:.1f} a second")
 
 

@@ -1,31 +1,40 @@
-"""The same sound in what the models learn from and in what they are tested on."""
+"""Checks that no sound is in both what the models learn from and what they are tested on."""
 
 from bisect import bisect_right
 from collections import defaultdict
-from itertools import accumulate
+from typing import NamedTuple
 
 from stages.common.errors import UserError
 from stages.cutting.cutting import Cut
 from stages.records.paths import TRAINING_SPLITS
 from stages.records.units import Seconds
 
-SHOWN = 10
+SHOWN = 10  # pairs of clips in a message
 TOUCHING: Seconds = 0.1  # stretches of one recording that share less are neighbours, not the same
 
 
+class Stretch(NamedTuple):
+    """Where a clip is in its recording."""
+
+    start: Seconds
+    end: Seconds  # inf: the end of the recording
+    name: str  # the clip's, as messages show it
+
+
 class Contents:
-    """What was cut, by its sound: clips with equal samples, and stretches of recordings with equal samples."""
+    """The sound of all clips, by hashes: of each clip, and of the recording that it is a stretch of."""
 
     def __init__(self) -> None:
-        self._clips: dict[str, dict[str, str]] = defaultdict(dict)  # split -> content -> the first clip's name
-        self._stretches: dict[str, dict[str, list]] = defaultdict(lambda: defaultdict(list))
+        self._clips: dict[str, dict[str, str]] = defaultdict(dict)  # split -> hash -> name of the first such clip
+        # split -> hash of the recording -> its clips
+        self._stretches: dict[str, dict[str, list[Stretch]]] = defaultdict(lambda: defaultdict(list))
 
     def add(self, split: str, cut: Cut) -> None:
         name = f"{cut.row.source} ({cut.row.id})"
         self._clips[split].setdefault(cut.content, name)
         start = 0.0 if cut.row.start is None else cut.row.start
         end = float("inf") if cut.row.end is None else cut.row.end
-        self._stretches[split][cut.recording].append((start, end, name))
+        self._stretches[split][cut.recording].append(Stretch(start, end, name))
 
     def check_apart(self, allowed: bool) -> None:
         """Refuse a corpus in which sound that the models learn from is also tested on (or chosen by).
@@ -33,42 +42,53 @@ class Contents:
         Raises
         ------
         UserError
-            Names the two splits and up to ten pairs of clips; not if `allowed`, then it is only said.
+            Names the two splits and up to ten pairs of clips. If `allowed`, this is a printed warning.
         """
-        for one in TRAINING_SPLITS:
-            for other in self._clips:
-                if other == one or other == "train" or one not in self._clips:
-                    continue
-                if shared := sorted(self._shared(one, other)):
-                    told = "; ".join(f"{mine} = {theirs}" for mine, theirs in shared[:SHOWN])
-                    message = (
-                        f"{one} and {other} share the audio of {len(shared)} clip(s): {told}"
-                        f"{'; ...' if len(shared) > SHOWN else ''}"
-                    )
-                    if not allowed:
-                        raise UserError(
-                            f"{message}. Results on audio that was trained on say nothing: keep each recording in one"
-                            " split, or set preprocess.allow_shared_audio"
-                        )
-                    print(f"warning: {message}")
+        for learned in TRAINING_SPLITS:
+            for tested in self._clips:
+                if learned in self._clips and tested not in ("train", learned):
+                    self._check_pair(learned, tested, allowed)
 
-    def _shared(self, one: str, other: str) -> set[tuple[str, str]]:
-        mine, theirs = self._clips[one], self._clips[other]
-        shared = {(mine[content], name) for content, name in theirs.items() if content in mine}
-        for recording, stretches in self._stretches[other].items():
-            if recording in self._stretches[one]:
-                shared |= set(_overlapping(self._stretches[one][recording], stretches))
-        return shared
+    def _check_pair(self, learned: str, tested: str, allowed: bool) -> None:
+        shared = sorted(self._shared(learned, tested))
+        if not shared:
+            return
+        pairs = "; ".join(f"{learned_clip} = {tested_clip}" for learned_clip, tested_clip in shared[:SHOWN])
+        if len(shared) > SHOWN:
+            pairs += "; ..."
+        message = f"{learned} and {tested} share the audio of {len(shared)} clip(s): {pairs}"
+        if not allowed:
+            raise UserError(
+                f"{message}. Results on audio that was trained on say nothing: keep each recording in one"
+                " split, or set preprocess.allow_shared_audio"
+            )
+        print(f"warning: {message}")
+
+    def _shared(self, learned: str, tested: str) -> set[tuple[str, str]]:
+        """The pairs of clips, one of each split, with the same sound."""
+        pairs = set()
+        learned_clips = self._clips[learned]
+        for content, name in self._clips[tested].items():
+            if content in learned_clips:
+                pairs.add((learned_clips[content], name))
+        for recording, stretches in self._stretches[tested].items():
+            if recording in self._stretches[learned]:
+                pairs.update(_overlapping(self._stretches[learned][recording], stretches))
+        return pairs
 
 
-def _overlapping(mine: list[tuple], theirs: list[tuple]) -> list[tuple[str, str]]:
-    """A pair of names for each of `theirs` that overlaps one of `mine`."""
-    mine = sorted(mine)
-    starts = [start for start, _, _ in mine]
-    latest = list(accumulate(mine, lambda one, other: max(one, other, key=lambda row: row[1])))  # that ends last so far
+def _overlapping(learned: list[Stretch], tested: list[Stretch]) -> list[tuple[str, str]]:
+    """A pair of names for each stretch of `tested` that overlaps one of `learned`, in the same recording."""
+    learned = sorted(learned)
+    starts = [stretch.start for stretch in learned]
+    last_ending: list[Stretch] = []  # of all that start no later, the one that ends last
+    for stretch in learned:
+        if last_ending and last_ending[-1].end >= stretch.end:
+            stretch = last_ending[-1]
+        last_ending.append(stretch)
     pairs = []
-    for start, end, name in theirs:
-        index = bisect_right(starts, end - TOUCHING) - 1
-        if index >= 0 and latest[index][1] > start + TOUCHING:
-            pairs.append((latest[index][2], name))
+    for stretch in tested:
+        index = bisect_right(starts, stretch.end - TOUCHING) - 1
+        if index >= 0 and last_ending[index].end > stretch.start + TOUCHING:
+            pairs.append((last_ending[index].name, stretch.name))
     return pairs

@@ -15,12 +15,12 @@ class Resampler:
         self._stream = soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", "VHQ") if rate != SAMPLE_RATE else None
 
     def take(self, samples: np.ndarray) -> np.ndarray:
-        """Resample the next block, float32, shape (samples,); what comes out may lag behind."""
+        """Resample the next block, float32, shape (samples,). The last samples of it may come with the next one."""
         samples = np.ascontiguousarray(samples)
         return self._stream.resample_chunk(samples) if self._stream else samples
 
     def end(self) -> np.ndarray:
-        """The samples that are still to come after the last block."""
+        """The samples that are left after the last block."""
         nothing = np.zeros(0, np.float32)
         return self._stream.resample_chunk(nothing, last=True) if self._stream else nothing
 

@@ -1,9 +1,9 @@
 """Utterances that are too long or too short for a clip of their own: split by their word times, or merged."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import attrgetter
 
 from stages.common.params import Preprocess
 from stages.corpus.markup import cleaning
@@ -19,15 +19,13 @@ def split_long(reading: SplitContents) -> None:
 
     Those without word times, or with word times of other words, stay as they are: audio is never cut under its text.
     """
-    options, rows = reading.options, []
+    options = reading.options
+    rows: list[Utterance] = []
     for row in reading.utterances:
-        if _is_longer(row, options.max_seconds):
-            pieces = _pieces(row, options)
-            rows += pieces
-            if pieces != [row] and row.start is not None:
-                _replace_span(reading, row, pieces)
-        else:
-            rows.append(row)
+        pieces = _pieces(row, options) if _is_longer(row, options.max_seconds) else [row]
+        rows += pieces
+        if pieces[0] is not row and row.start is not None:
+            _replace_span(reading, row, pieces)
     reading.utterances = rows
 
 
@@ -39,24 +37,27 @@ def _is_longer(row: Utterance, longest: Seconds) -> bool:
 
 
 def _pieces(row: Utterance, options: Preprocess) -> list[Utterance]:
-    words = sorted(row.words, key=lambda word: (word.start, word.end))
+    """The utterance in pieces of no more than max_seconds; itself where its words are not those of the text."""
+    words = sorted(row.words, key=attrgetter("start", "end"))
     texts = _texts(row, words, options)
     if texts is None:
         return [row]
-    groups = _split(words, options.max_seconds)
-    return [_piece(row, words, texts, group, number) for number, group in enumerate(groups, start=1)]
+    pieces = []
+    for number, group in enumerate(_split(words, options.max_seconds), start=1):
+        pieces.append(_piece(row, words[group.start : group.stop], texts[group.start : group.stop], number))
+    return pieces
 
 
-def _piece(row: Utterance, words: list[Word], texts: list[str], group: range, number: int) -> Utterance:
-    inside = tuple(words[index] for index in group)
+def _piece(row: Utterance, words: list[Word], texts: list[str], number: int) -> Utterance:
+    """The piece of an utterance with these words, and the part of the cleaned transcript that belongs to each."""
     return replace(
         row,
         id=f"{row.id}-part{number}",
-        start=inside[0].start,
-        end=max(word.end for word in inside),
-        text=" ".join(texts[index] for index in group if texts[index]),
-        text_raw=" ".join(word.text for word in inside),
-        words=inside,
+        start=words[0].start,
+        end=max(word.end for word in words),
+        text=" ".join(filter(None, texts)),
+        text_raw=" ".join(word.text for word in words),
+        words=tuple(words),
         flags=(*row.flags, "split"),
     )
 
@@ -66,12 +67,14 @@ def _split(words: list[Word], longest: Seconds) -> Iterator[range]:
     waiting = [range(len(words))]
     while waiting:
         group = waiting.pop()
-        first, last = words[group[0]], max(words[index].end for index in group)
-        if last - first.start <= longest or len(group) == 1:
+        start = words[group.start].start
+        end = max(word.end for word in words[group.start : group.stop])
+        if end - start <= longest or len(group) == 1:
             yield group
             continue
         cut = max(group[1:], key=lambda index: _worth(words, group, index))
-        waiting += [range(cut, group.stop), range(group.start, cut)]  # the earlier one is taken next
+        waiting.append(range(cut, group.stop))
+        waiting.append(range(group.start, cut))  # the earlier one is taken next
 
 
 def _worth(words: list[Word], group: range, index: int) -> tuple:
@@ -84,25 +87,33 @@ def _worth(words: list[Word], group: range, index: int) -> tuple:
 def _texts(row: Utterance, words: list[Word], options: Preprocess) -> list[str] | None:
     """The part of the cleaned transcript that belongs to each word; None where the words are not those of the text."""
     raw = [(word.text, row.markup) for word in words]
-    cleaned = [one.text.split() for one in cleaning.clean_all(raw, options.style, "keep", options.markup)]
-    owners = [index for index, tokens in enumerate(cleaned) for token in tokens if _bare(token)]
-    spoken = [_bare(token) for tokens in cleaned for token in tokens if _bare(token)]
+    owners, spoken = [], []  # the word of each token, and the token without punctuation
+    for index, cleaned in enumerate(cleaning.clean_all(raw, options.style, "keep", options.markup)):
+        for token in map(_bare, cleaned.text.split()):
+            if token:
+                owners.append(index)
+                spoken.append(token)
     tokens = row.text.split()
-    places = [place for place, token in enumerate(tokens) if _bare(token)]
-    if spoken != [_bare(tokens[place]) for place in places]:
+    bare = list(map(_bare, tokens))
+    if not spoken or spoken != list(filter(None, bare)):
         return None
     texts: list[list[str]] = [[] for _ in words]
-    for place, token in enumerate(tokens):  # punctuation on its own goes with the word before it
-        owner = owners[max(0, bisect_right(places, place) - 1)]
+    place = -1  # of the last token that is more than punctuation
+    for token, bare_token in zip(tokens, bare, strict=True):
+        if bare_token:
+            place += 1
+        owner = owners[max(0, place)]  # punctuation on its own goes with the word before it
         texts[owner].append(token)
     return [" ".join(part) for part in texts]
 
 
 def _bare(token: str) -> str:
+    """The letters and digits of a token, in lower case."""
     return re.sub(r"[\W_]+", "", token.lower())
 
 
 def _replace_span(reading: SplitContents, row: Utterance, pieces: list[Utterance]) -> None:
+    """Mark the pieces as speech instead of the whole: the gaps between them may be context of others."""
     spans = reading.spans[row.audio]
     spans.remove((row.start, float("inf") if row.end is None else row.end))
     spans += [(piece.start, piece.end) for piece in pieces]
@@ -120,11 +131,8 @@ def merge_neighbours(reading: SplitContents) -> None:
     for row in sorted(reading.utterances, key=lambda row: (row.source, row.start or 0.0)):
         key = (row.audio, row.channel, row.speaker)
         before = merged[last_of[key]] if key in last_of else None
-        if (
-            before
-            and _joinable(before, row, options)
-            and not neighbours[row.audio].speak_between(before.end, row.start)
-        ):
+        is_joined = before is not None and _joinable(before, row, options)
+        if is_joined and not neighbours[row.audio].speak_between(before.end, row.start):
             merged[last_of[key]] = _joined(before, row)
         else:
             last_of[key] = len(merged)
@@ -146,5 +154,5 @@ def _joined(before: Utterance, row: Utterance) -> Utterance:
         text=f"{before.text} {row.text}",
         text_raw=f"{before.text_raw} {row.text_raw}",
         words=before.words + row.words,
-        flags=tuple(dict.fromkeys((*before.flags, "merged"))),
+        flags=before.flags if "merged" in before.flags else (*before.flags, "merged"),
     )

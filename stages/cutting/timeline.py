@@ -1,35 +1,54 @@
-"""Who else speaks when: the annotated stretches of one recording beside each other."""
+"""The annotated stretches of one recording on its time axis: which are neighbours, and which overlap."""
 
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
+from operator import itemgetter
 
 from stages.records.units import Seconds
 
 
 class SpeechTimeline:
-    """The annotated stretches of one recording: to keep the context of one out of the others, and to see overlaps."""
+    """The annotated stretches of one recording: to keep the others out of the context of one, and to find overlaps.
+
+    Parameters
+    ----------
+    spans : start and end of each stretch, in any order
+    """
 
     def __init__(self, spans: list[tuple[Seconds, Seconds]]):
-        by_start, by_end = sorted(spans), sorted(spans, key=lambda span: span[1])
+        by_start = sorted(spans)
+        by_end = sorted(spans, key=itemgetter(1))
         self._starts = [start for start, _ in by_start]
-        self._last_ends = list(accumulate((end for _, end in by_start), max))  # of all that start no later
         self._ends = [end for _, end in by_end]
-        first_starts = list(accumulate((start for start, _ in reversed(by_end)), min))
-        self._first_starts = first_starts[::-1]  # of all that end no earlier
-        # How many stretches there are at once changes at each of these times, and is this from there on.
-        changes = sorted([(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans])
-        self._changes = [time for time, _ in changes]
-        self._depths = list(accumulate(step for _, step in changes))
-        lengths = [
-            b - a if depth > 1 else 0.0
-            for a, b, depth in zip(self._changes, self._changes[1:], self._depths, strict=False)
-        ]
-        self._doubled_before = list(accumulate(lengths, initial=0.0))
+        # The last end of all stretches that start no later, and the first start of all that end no earlier.
+        self._last_ends = list(accumulate(map(itemgetter(1), by_start), max))
+        self._first_starts = list(accumulate(map(itemgetter(0), reversed(by_end)), min))
+        self._first_starts.reverse()
+        self._set_depths(spans)
+
+    def _set_depths(self, spans: list[tuple[Seconds, Seconds]]) -> None:
+        """Count how many stretches there are at once, from each time on at which that changes."""
+        changes = []
+        for start, end in spans:
+            changes.append((start, 1))
+            changes.append((end, -1))
+        changes.sort()
+        self._changes: list[Seconds] = []
+        self._depths: list[int] = []
+        self._doubled_before: list[Seconds] = []  # for how long, up to a change, there are at least two
+        depth, doubled = 0, 0.0
+        for time, step in changes:
+            if depth > 1:
+                doubled += time - self._changes[-1]
+            depth += step
+            self._changes.append(time)
+            self._depths.append(depth)
+            self._doubled_before.append(doubled)
 
     def with_context(
         self, start: Seconds, end: Seconds, context: Seconds, duration: Seconds
     ) -> tuple[Seconds, Seconds]:
-        """Add up to `context` on both sides, but nothing of a neighbour, even an overlapping one, or beyond the file.
+        """Add up to `context` on both sides: nothing of a neighbour, even an overlapping one, or beyond the recording.
 
         What lies inside the stretch itself, such as a tier of its words, is no neighbour.
         """
@@ -52,4 +71,7 @@ class SpeechTimeline:
         index = bisect_right(self._changes, time) - 1
         if index < 0:
             return 0.0
-        return self._doubled_before[index] + (time - self._changes[index] if self._depths[index] > 1 else 0.0)
+        doubled = self._doubled_before[index]
+        if self._depths[index] > 1:
+            doubled += time - self._changes[index]
+        return doubled

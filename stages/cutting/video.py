@@ -1,6 +1,6 @@
 """Sound of m4a, mp4 and other containers that libsndfile does not read, through PyAV.
 
-PyAV (pip install av) brings its own FFmpeg libraries, 30 MB, which nobody needs whose corpus has no such files.
+PyAV (pip install av) is optional: it brings its own FFmpeg libraries, 30 MB, which most corpora do not need.
 """
 
 import importlib.util
@@ -16,6 +16,7 @@ class VideoError(Exception):
 
 
 def installed() -> bool:
+    """Whether PyAV is there."""
     return importlib.util.find_spec("av") is not None
 
 
@@ -43,6 +44,7 @@ def opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
 
 
 def _blocks(av, container, stream) -> Iterator[np.ndarray]:
+    """The samples of a stream as float32, shape (frames, channels). `av` is the module, which is not imported here."""
     planar = av.AudioResampler(format="fltp")  # the sample format only; rate and channels stay
     for frame in container.decode(stream):
         for piece in planar.resample(frame):

@@ -1,6 +1,6 @@
-"""Recordings spread over processes of this machine, or over a Dask cluster, with the results in their order.
+"""Cutting recordings with several processes of this machine or a Dask cluster; the results come in order.
 
-joblib runs both. What comes out does not depend on where and by how many it was made.
+joblib runs both. The results do not depend on the number of workers.
 """
 
 import functools
