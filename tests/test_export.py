@@ -315,7 +315,7 @@ def test_card_says_what_it_is_and_how_good(workspace, settings):
     assert not {"license", "base_model"} & front.keys()  # the sample's base is not on the hub
     (result,) = front["model-index"][0]["results"]
     assert result["metrics"] == [{"type": "wer", "value": 25.0, "name": "WER (%)"}]
-    assert "whoever publishes this model must choose one" in text
+    assert "Choose one before you publish this model" in text
     assert "| train | 99 | 2.50 | 2 |\n| dev | 3 | 0.01 | 2 |\n| test |" in text
     assert "### test: 12 utterances" in text
     assert "| lora | **25.00** | 25.00 to 25.00 |" in text
@@ -329,7 +329,7 @@ def test_card_says_what_it_is_and_how_good(workspace, settings):
 
 def test_card_says_the_precision_that_auto_became(workspace, settings):
     costs = {"train_lora": {"precision": "bf16"}, "transcribe_lora": {"precision": "fp16"}}
-    assert "## Trained with\n\nIts matrix products were computed" in card(settings, costs)[1]
+    assert "## Training parameters\n\nIts matrix products were computed" in card(settings, costs)[1]
     assert "it was trained in bf16 and scored in fp16.\n\n| parameter" in card(settings, costs)[1]
     assert "it was scored in fp16." in card(settings, {"transcribe_lora": {"precision": "fp16"}})[1]
 
@@ -385,7 +385,7 @@ def test_pushed_export_is_private_and_comes_back_the_same(workspace, settings, m
 def test_repository_as_visible_as_nobody_asked_for(workspace, monkeypatch, login, tmp_path, there, flag, word):
     (tmp_path / "hub").mkdir()
     with receiving(tmp_path / "hub", NAME, private=there) as received:
-        with pytest.raises(SystemExit, match=f"exists and is {word}; nothing was uploaded. Say --{word}"):
+        with pytest.raises(SystemExit, match=f"exists and is {word}; nothing was uploaded. Use --{word}"):
             run(monkeypatch, "lora", "--push-to-hub", NAME, flag)
         assert not received.commits
         run(monkeypatch, "lora", "--push-to-hub", NAME, f"--{word}")

@@ -1,4 +1,4 @@
-"""Whether an export answers as the model it was made from: both decode a few clips, and their words are compared."""
+"""Compare an export with the model that it was made from: both decode a few clips, and their words are compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,25 +17,25 @@ from stages.wer.alignment import align
 from stages.wer.normalisers import Normaliser
 from stages.whisper.model import Checkpoint, whisper_of
 
-# Between the same weights lies rounding only: a merged adapter, or another engine, sums in another order, which moves
-# a logit by a millionth. Two tokens that close are rare, so one word in a thousand may differ, and one in any case.
-# What is broken (a lost adapter, other features, another prompt) differs in most clips.
+# A merged adapter or another engine sums the same weights in another order, which changes a logit by a millionth. Two
+# tokens with logits that close are rare, so this share of the words may differ, and always one word. A broken export (a
+# lost adapter, other features, another prompt) differs in most clips.
 ROUNDING_SHARE = 0.001
-# Rounded weights are another model. Its WER may differ by this share of the reference words: a point.
+# Quantized weights are another model. Its errors may differ by this share of the reference words: one point of WER.
 QUANTIZED_SHARE = 0.01
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What source and export answered on the same clips, decoded in the same way; under Whisper's normaliser."""
+    """Word errors of source and export on the same clips, decoded in the same way, after Whisper's normaliser."""
 
-    export: str  # its folder
-    audio_context: str  # "utterance" or "window": what both encoders saw
+    export: str  # name of its folder
+    audio_context: str  # "utterance" or "window": what the encoder sees
     clips: int
     words: int  # in the references
     source_errors: int  # words
-    errors: int
-    differing: int  # words between source and export; |errors - source_errors| is never more
+    errors: int  # words, of the export
+    differing: int  # words that differ between source and export; at least |errors - source_errors|
 
     @property
     def source_wer(self) -> float:
@@ -47,12 +47,16 @@ class Comparison:
 
 
 def choose(clips: Sequence[Clip], count: int, window: Seconds) -> list[Clip]:
-    """Evenly spaced clips out of those that fit in the model's window; all where there are no more.
+    """Choose evenly spaced clips among those that fit in the model's window.
+
+    Parameters
+    ----------
+    count : number of clips; if there are fewer, all of them
 
     Raises
     ------
     UserError
-        None fits.
+        No clip fits.
     """
     fitting = [clip for clip in clips if clip.duration <= window]
     if not fitting:
@@ -61,19 +65,19 @@ def choose(clips: Sequence[Clip], count: int, window: Seconds) -> list[Clip]:
 
 
 def evenly_spaced(clips: Sequence[Clip], count: int) -> list[Clip]:
-    """So many of the clips, the first and the last among them; all where there are no more."""
+    """Return `count` of the clips, with the first and the last one; if there are fewer, all of them."""
     places = np.linspace(0, len(clips) - 1, min(count, len(clips))).round().astype(int)
     return [clips[place] for place in places]
 
 
 def decoder(checkpoint: Checkpoint, settings: Params, audio_context: str | None = None) -> Decoder:
-    """A checkpoint ready to decode exactly: greedily, in float32, an adapter beside its base and not merged.
+    """Prepare a checkpoint to decode exactly: greedily, in float32, without merging an adapter.
 
     Parameters
     ----------
-    audio_context : "window" decodes as stock tools do; None: as the model was trained
+    audio_context : "window": as stock tools decode; None: as the model was trained
     """
-    torch.backends.cudnn.allow_tf32 = False  # else convolutions on a GPU keep 10 bits
+    torch.backends.cudnn.allow_tf32 = False  # else convolutions on a GPU round to 10 bits
     exact = {"num_beams": 1, "temperature": 0.0, "precision": "fp32"}
     settings = settings.model_copy(update={"transcribe": settings.transcribe.model_copy(update=exact)})
     context = audio_context or checkpoint.audio_context
@@ -83,48 +87,71 @@ def decoder(checkpoint: Checkpoint, settings: Params, audio_context: str | None 
 
 
 def texts(ready: Decoder, split: Path, clips: Sequence[Clip]) -> list[str]:
-    """What a model hears in clips of processed_data/<split>, in their order."""
-    heard = {row.id: row.hypothesis for rows in transcription.transcribe_split(ready, split, clips) for row in rows}
-    return [heard[clip.id] for clip in clips]
+    """Transcribe clips, in their order.
+
+    Parameters
+    ----------
+    split : folder of the clips' audio, such as processed_data/evaluation/test
+    """
+    hypotheses = {}
+    for rows in transcription.transcribe_split(ready, split, clips):
+        hypotheses |= {row.id: row.hypothesis for row in rows}
+    return [hypotheses[clip.id] for clip in clips]
 
 
 def compare(
     export: str, audio_context: str, clips: Sequence[Clip], source: list[str], answers: list[str], rule: Normaliser
 ) -> Comparison:
-    """Count the words that source and export got wrong, and those in which they differ.
-
-    Raises
-    ------
-    UserError
-        The clips hold no reference word.
-    """
-    references = [clip.text for clip in clips]
-    before, after = (align(references, found, rule) for found in (source, answers))
-    if not before.words.sum():
-        raise UserError("the clips of the check hold no word; raise --clips")
-    counts = (before.words, before.errors, after.errors, align(source, answers, rule).errors)
-    return Comparison(export, audio_context, len(clips), *(int(values.sum()) for values in counts))
-
-
-def check(found: Comparison, same_weights: bool) -> None:
-    """Refuse an export that answers otherwise than its source.
+    """Count the word errors of source and export, and the words that differ between them.
 
     Parameters
     ----------
-    same_weights : the words themselves must be the source's; else only their WER is compared
+    export, audio_context : see Comparison
+    source : hypotheses of the source, one per clip
+    answers : hypotheses of the export, one per clip
 
     Raises
     ------
     UserError
-        They differ by more than rounding explains; says by how much.
+        The references of the clips have no word.
+    """
+    references = [clip.text for clip in clips]
+    of_source, of_export = align(references, source, rule), align(references, answers, rule)
+    if not of_source.words.sum():
+        raise UserError("the clips of the check hold no word; raise --clips")
+    return Comparison(
+        export=export,
+        audio_context=audio_context,
+        clips=len(clips),
+        words=int(of_source.words.sum()),
+        source_errors=int(of_source.errors.sum()),
+        errors=int(of_export.errors.sum()),
+        differing=int(align(source, answers, rule).errors.sum()),
+    )
+
+
+def check(compared: Comparison, same_weights: bool) -> None:
+    """Raise an error if an export differs from its source by more than rounding explains.
+
+    Parameters
+    ----------
+    same_weights : true: the words must be the same; false (quantized weights): only the WER is compared
+
+    Raises
+    ------
+    UserError
+        Gives both WERs, and how many words differ and may differ.
     """
     share = ROUNDING_SHARE if same_weights else QUANTIZED_SHARE
-    allowed = max(1, int(share * found.words))
-    seen = found.differing if same_weights else abs(found.errors - found.source_errors)
-    if seen > allowed:
-        raise UserError(
-            f"{found.export} is refused: on {found.clips} clips ({found.words} words, {found.audio_context}), WER is "
-            f"{100 * found.wer:.2f} % instead of {100 * found.source_wer:.2f} %, {found.differing} words differ, and "
-            f"{allowed} may; nothing was written"
-            + ("" if same_weights else "; take --quantization float32, or a larger --clips")
+    allowed = max(1, int(share * compared.words))
+    difference = compared.differing if same_weights else abs(compared.errors - compared.source_errors)
+    if difference > allowed:
+        message = (
+            f"{compared.export} is refused: on {compared.clips} clips ({compared.words} words, "
+            f"{compared.audio_context}), WER is {100 * compared.wer:.2f} % instead of "
+            f"{100 * compared.source_wer:.2f} %, {compared.differing} words differ, and {allowed} may; nothing was "
+            "written"
         )
+        if not same_weights:
+            message += "; use --quantization float32, or a larger --clips"
+        raise UserError(message)

@@ -2,12 +2,12 @@
 
 Reads models/, processed_data/evaluation/test, metrics/ and params.yaml; writes exports/<model>/:
 
-    transformers/   a stock checkpoint, LoRA merged into its base
-    ctranslate2/    with --ctranslate2: what faster-whisper and other engines load
+    transformers/   a stock checkpoint, with LoRA merged into its base
+    ctranslate2/    with --ctranslate2: for faster-whisper and other engines
     README.md       the model card
 
-Each is decoded on a few test clips, beside the model it was made from. One that answers otherwise is refused: then
-nothing is written, and what was exported before stays. No stage of the pipeline: nothing depends on it.
+Each form is decoded on a few test clips and compared with the model that it was made from. If their texts differ, it is
+refused: then nothing is written, and an earlier export stays. No stage of the pipeline depends on exports.
 """
 
 import argparse
@@ -35,19 +35,19 @@ from tools.export import comparison, ctranslate2_model, hub_upload, model_card, 
 from tools.export.comparison import Comparison
 
 EXPORTS = Path("exports")
-PARTS = {"transformers", "ctranslate2", "README.md"}  # what an export may hold
+PARTS = {"transformers", "ctranslate2", "README.md"}  # of an export
 CLIPS = 20
 FULL_WINDOW = "window"
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is exported, and how."""
+    """The options of the command line."""
 
     name: str  # lora or selective
     output: Path
-    clips: int = CLIPS  # of the check
-    quantization: str | None = None  # of ctranslate2/; None: there is none
+    clips: int = CLIPS  # number of clips to compare
+    quantization: str | None = None  # of the weights of ctranslate2/; None: it is not written
     hub_id: str | None = None
     private: bool = True
     license: str | None = None
@@ -59,57 +59,68 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m tools.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", choices=TUNED, help="the model")
+    parser.add_argument("name", choices=TUNED, help="the model to export")
     parser.add_argument("--output", type=Path, help="folder; default: exports/<model>")
-    parser.add_argument("--clips", type=int, default=CLIPS, help=f"test clips of the check; default: {CLIPS}")
-    parser.add_argument("--ctranslate2", action="store_true", help="write ctranslate2/ too")
+    parser.add_argument("--clips", type=int, default=CLIPS, help=f"test clips to compare; default: {CLIPS}")
+    parser.add_argument("--ctranslate2", action="store_true", help="also write ctranslate2/")
     parser.add_argument(
         "--quantization",
         choices=ctranslate2_model.QUANTIZATIONS,
         default=ctranslate2_model.EXACT,
-        help="of ctranslate2's weights; if not float32, its WER may differ by a point",
+        help="of the weights of ctranslate2/; default: float32; with others, WER may differ by one point",
     )
-    parser.add_argument("--license", help="for the card, as the hub names it, such as cc-by-nc-4.0; yours to choose")
-    parser.add_argument("--push-to-hub", metavar="ID", help="upload it: YOU/NAME; log in first: hf auth login")
-    seen = parser.add_mutually_exclusive_group()
-    seen.add_argument("--private", action="store_true", default=True, help="on the hub, for you only (the default)")
-    seen.add_argument("--public", dest="private", action="store_false", help="on the hub, for everybody")
-    given = parser.parse_args()
-    if given.clips < 1:
-        raise UserError(f"--clips {given.clips}: at least one clip must be decoded")
+    parser.add_argument("--license", help="for the card, as named on the hub, such as cc-by-nc-4.0; you choose it")
+    parser.add_argument("--push-to-hub", metavar="ID", help="upload it to YOU/NAME; first log in: hf auth login")
+    visibility = parser.add_mutually_exclusive_group()
+    visibility.add_argument("--private", action="store_true", default=True, help="only you see it on the hub (default)")
+    visibility.add_argument("--public", dest="private", action="store_false", help="everyone sees it on the hub")
+    arguments = parser.parse_args()
+    if arguments.clips < 1:
+        raise UserError(f"--clips {arguments.clips}: at least one clip must be decoded")
     options = Options(
-        name=given.name,
-        output=given.output or EXPORTS / given.name,
-        clips=given.clips,
-        quantization=given.quantization if given.ctranslate2 else None,
-        hub_id=given.push_to_hub,
-        private=given.private,
-        license=given.license,
+        name=arguments.name,
+        output=arguments.output or EXPORTS / arguments.name,
+        clips=arguments.clips,
+        quantization=arguments.quantization if arguments.ctranslate2 else None,
+        hub_id=arguments.push_to_hub,
+        private=arguments.private,
+        license=arguments.license,
     )
     export(options, params.load())
 
 
 def export(options: Options, settings: params.Params) -> None:
-    """Write, check and, if asked, push an export; the output is only there, or changed, if all of it is well.
+    """Write an export, check it and, if asked, push it. The output is written only if all checks pass.
 
     Raises
     ------
     UserError
-        Something is missing, does not fit together, answers otherwise than its source, or cannot be pushed.
+        An input is missing, inputs are not of one run, the export differs from its source, or it cannot be pushed.
     """
     check_inputs(options, settings)
-    metrics = model_card.Metrics(*map(read_json, (SCORES_FILE, SLICES_FILE, CORPUS_FILE)), cost.known())
+    metrics = model_card.Metrics(
+        content=read_json(SCORES_FILE),
+        slices=read_json(SLICES_FILE),
+        corpus=read_json(CORPUS_FILE),
+        costs=cost.known(),
+    )
     with complete_or_absent(options.output) as folder:
         source = model.load_checkpoint(MODELS[options.name])
-        comparisons = list(written(options, settings, source, folder))
+        comparisons = list(write_forms(options, settings, source, folder))
         described = model_card.Export(
-            *(options.name, settings, source, comparisons, options.quantization, options.hub_id, options.license)
+            name=options.name,
+            settings=settings,
+            checkpoint=source,
+            comparisons=comparisons,
+            quantization=options.quantization,
+            hub_id=options.hub_id,
+            license=options.license,
         )
         (folder / "README.md").write_text(model_card.markdown(described, metrics), encoding="utf-8")
-    for found in comparisons:
+    for row in comparisons:
         print(
-            f"{found.export}, {found.audio_context}: WER {100 * found.wer:.2f} %, the source's "
-            f"{100 * found.source_wer:.2f} %; {found.differing} of {found.words} words differ ({found.clips} clips)"
+            f"{row.export}, {row.audio_context}: WER {100 * row.wer:.2f} %, the source's {100 * row.source_wer:.2f} %; "
+            f"{row.differing} of {row.words} words differ ({row.clips} clips)"
         )
     print(f"{options.output}: written")
     if options.hub_id:
@@ -117,7 +128,7 @@ def export(options: Options, settings: params.Params) -> None:
 
 
 def check_inputs(options: Options, settings: params.Params) -> None:
-    """Tell every mistake that can be seen before the work."""
+    """Raise UserError for every mistake that can be found before a model is loaded."""
     folder = MODELS[options.name]
     if not folder.is_dir():
         raise UserError(f"{folder} is missing; make it with: dvc repro train_{options.name}, or: dvc pull {folder}")
@@ -134,30 +145,34 @@ def check_inputs(options: Options, settings: params.Params) -> None:
 
 
 def is_export(folder: Path) -> bool:
-    """Whether a folder holds an export and nothing else, so that a new one may take its place."""
-    return folder.is_dir() and "README.md" in (names := {path.name for path in folder.iterdir()}) and names <= PARTS
+    """Whether a folder holds an export and nothing else, so that a new one may replace it."""
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()}
+    return "README.md" in names and names <= PARTS
 
 
 def check_parameters(folder: Path, name: str, settings: params.Params) -> None:
-    """Refuse a model that params.yaml visibly does not describe: the card would be wrong."""
+    """Raise UserError if params.yaml does not describe the model: the card would be wrong."""
     decoding = model.read_json(folder, model.DECODING_FILE)
     pairs = [(f"train.{key}", getattr(settings.train, key), decoding[key]) for key in decoding]
     if name == "lora":
         adapter = model.read_json(folder, ADAPTER_FILE)
         pairs += [("train_lora.rank", settings.train_lora.rank, adapter["r"])]
         pairs += [("train_lora.alpha", settings.train_lora.alpha, adapter["lora_alpha"])]
-    for key, wanted, found in pairs:
-        if wanted != found:
+    for key, in_params, in_model in pairs:
+        if in_params != in_model:
             raise UserError(
-                f"params.yaml: {key} is {wanted}, but {folder} was trained with {found}; run dvc repro, or restore "
-                "params.yaml as it was"
+                f"params.yaml: {key} is {in_params}, but {folder} was trained with {in_model}; run dvc repro, or "
+                "restore the earlier params.yaml"
             )
 
 
 @contextmanager
 def complete_or_absent(output: Path) -> Iterator[Path]:
-    """A folder beside the output, which takes its place when all has gone well, and else vanishes."""
-    incoming, outgoing = (output.with_name(output.name + end) for end in (".incoming", ".outgoing"))
+    """Yield a folder to write to, which replaces the output at the end; if the block raises, it is removed."""
+    incoming = output.with_name(output.name + ".incoming")
+    outgoing = output.with_name(output.name + ".outgoing")
     shutil.rmtree(incoming, ignore_errors=True)
     incoming.mkdir(parents=True)
     try:
@@ -171,11 +186,11 @@ def complete_or_absent(output: Path) -> Iterator[Path]:
         shutil.rmtree(incoming, ignore_errors=True)
 
 
-def written(options: Options, settings: params.Params, source: Checkpoint, folder: Path) -> Iterator[Comparison]:
-    """Write each form of the model into a folder, and yield how it compares with the source; UserError: it differs."""
+def write_forms(options: Options, settings: params.Params, source: Checkpoint, folder: Path) -> Iterator[Comparison]:
+    """Write each form of the model into a folder, and yield its comparison with the source; UserError: it differs."""
     split = paths.split_folder(HEADLINE_SET)
     rule = normalisers.load(paths.BASE_FOLDER, settings.language)["whisper"]
-    contexts = dict.fromkeys([source.audio_context, FULL_WINDOW])  # as trained, and as stock tools decode
+    contexts = dict.fromkeys([source.audio_context, FULL_WINDOW])  # as it was trained, and as stock tools decode
     ready = {context: comparison.decoder(source, settings, context) for context in contexts}
     clips = comparison.choose(shards.read_manifest(split), options.clips, ready[FULL_WINDOW].window)
     before = {context: comparison.texts(ready[context], split, clips) for context in contexts}
@@ -185,32 +200,35 @@ def written(options: Options, settings: params.Params, source: Checkpoint, folde
     exported = model.load_checkpoint(transformers)
     for context in contexts:
         answers = comparison.texts(comparison.decoder(exported, settings, context), split, clips)
-        found = comparison.compare("transformers", context, clips, before[context], answers, rule)
-        comparison.check(found, same_weights=True)
-        yield found
+        compared = comparison.compare("transformers", context, clips, before[context], answers, rule)
+        comparison.check(compared, same_weights=True)
+        yield compared
     if options.quantization:
         converted = folder / "ctranslate2"
         ctranslate2_model.convert(transformers, converted, options.quantization)
         exact = comparison.decoder(exported, settings, FULL_WINDOW)
         answers = ctranslate2_model.transcribe(converted, exact, settings.language, split, clips)
-        found = comparison.compare("ctranslate2", FULL_WINDOW, clips, before[FULL_WINDOW], answers, rule)
-        comparison.check(found, options.quantization == ctranslate2_model.EXACT)
-        yield found
+        compared = comparison.compare("ctranslate2", FULL_WINDOW, clips, before[FULL_WINDOW], answers, rule)
+        comparison.check(compared, options.quantization == ctranslate2_model.EXACT)
+        yield compared
 
 
 def merged(source: Checkpoint) -> WhisperForConditionalGeneration:
-    """The whole model, an adapter added to its base's weights; float32, on the CPU. The source is used up."""
+    """Return the whole model (float32, on the CPU), with an adapter merged into its base. The source is changed."""
     whole = source.model.cpu()
     return whole.merge_and_unload() if isinstance(whole, PeftModel) else whole
 
 
 def save(whole: WhisperForConditionalGeneration, source: Checkpoint, folder: Path, origin: Path) -> None:
-    """Write a stock checkpoint, with what this project and older tools need beside it.
+    """Write a stock checkpoint, with the files that this project and older tools need.
 
     Parameters
     ----------
-    origin : folder of the source, whose processor and spelling variants go with it
+    whole : the merged model
+    source : the checkpoint that it was made from
+    folder : to write to
+    origin : folder of the source; its processor and spelling variants are copied
     """
     model.save_tuned(whole, folder, source.audio_context, source.spare_seconds, origin)
-    # transformers 5 keeps it in processor_config.json; faster-whisper and older transformers read it here.
+    # transformers 5 writes it to processor_config.json; faster-whisper and older transformers read this file.
     source.processor.feature_extractor.save_pretrained(folder)

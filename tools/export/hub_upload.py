@@ -1,4 +1,4 @@
-"""Exports on the Hugging Face hub: pushed as one commit, private by default."""
+"""Upload exports to the Hugging Face hub, as one commit."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,18 +11,22 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError,
 from stages.common.errors import UserError, first_lines
 from tools.sources import HUB_ID
 
-# Of an earlier export, which may have had other shards, or a conversion that this one has not.
+# Files of an earlier export that the new one may not replace: other shards, or a conversion.
 STALE = ["*.safetensors", "model.safetensors.index.json", "ctranslate2/*"]
-NOT_LOGGED_IN = "not logged in to the model hub: hf auth login (with a token that may write), or set HF_TOKEN"
+NOT_LOGGED_IN = "not logged in to the model hub: hf auth login (with a token that can write), or set HF_TOKEN"
 
 
 def check_access(name: str) -> None:
-    """Find out before the work whether there is a network and a login, and whether the name can be one.
+    """Check that the name is valid, the hub can be reached, and the user is logged in.
+
+    Parameters
+    ----------
+    name : of the model on the hub, YOU/NAME
 
     Raises
     ------
     UserError
-        There is not; says what to do.
+        One of them is not so; the message says what to do.
     """
     if not HUB_ID.fullmatch(name):
         raise UserError(f"--push-to-hub {name}: a model of the hub is called YOU/NAME, such as kids-lab/whisper-lora")
@@ -31,24 +35,24 @@ def check_access(name: str) -> None:
 
 
 def push(export: Path, name: str, private: bool) -> str:
-    """Upload an export: the Transformers checkpoint and the card at the repository's top, ctranslate2/ below.
+    """Upload an export: the Transformers checkpoint and the card to the top folder, ctranslate2/ as a folder.
 
     Returns
     -------
-    The commit's address.
+    The URL of the commit.
 
     Raises
     ------
     UserError
-        No network, no permission, or the repository is there and as visible as was not asked for.
+        No network, no permission, or the repository exists and is public instead of private, or the reverse.
     """
     api = HfApi()
     with _translate_errors(name):
         api.create_repo(name, private=private, exist_ok=True)
         is_private = bool(api.model_info(name).private)
-        if is_private != private:  # it was there before: then create_repo changes nothing
-            seen = "private" if is_private else "public"
-            raise UserError(f"{name} exists and is {seen}; nothing was uploaded. Say --{seen}, or choose another name")
+        if is_private != private:  # create_repo does not change a repository that exists
+            state = "private" if is_private else "public"
+            raise UserError(f"{name} exists and is {state}; nothing was uploaded. Use --{state}, or another name")
         with tempfile.TemporaryDirectory(prefix="export-") as scratch:
             _arrange(export, Path(scratch))
             message = "Export the fine-tuned model"
@@ -59,17 +63,21 @@ def push(export: Path, name: str, private: bool) -> str:
 
 
 def _arrange(export: Path, target: Path) -> None:
-    """Links to an export's files, as they lie on the hub: there, a checkpoint is looked for at the top."""
-    for path in sorted(path for path in export.rglob("*") if path.is_file()):
+    """Link an export's files into the folders of the hub, where a checkpoint must be in the top folder."""
+    for path in sorted(export.rglob("*")):
+        if not path.is_file():
+            continue
         relative = path.relative_to(export)
-        place = target / (relative.relative_to("transformers") if relative.parts[0] == "transformers" else relative)
+        if relative.parts[0] == "transformers":
+            relative = relative.relative_to("transformers")
+        place = target / relative
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(path.resolve())
 
 
 @contextmanager
 def _translate_errors(name: str) -> Iterator[None]:
-    """Turn what the client says into a UserError."""
+    """Raise errors of the hub's client as UserErrors that say what to do."""
     try:
         yield
     except LocalTokenNotFoundError:
@@ -81,11 +89,13 @@ def _translate_errors(name: str) -> Iterator[None]:
         if status == 401:
             raise UserError(NOT_LOGGED_IN) from None
         if status == 403:
-            raise UserError(f"this login may not write to {name}; take a token that may, or your own name") from None
-        raise UserError(f"the model hub did not take {name} (HTTP {status}: {first_lines(error)})") from None
+            raise UserError(
+                f"this login may not write to {name}; use a token that can write, or a name of your own"
+            ) from None
+        raise UserError(f"the model hub refused {name} (HTTP {status}: {first_lines(error)})") from None
     except HTTPError as error:
         raise UserError(f"cannot reach the model hub ({first_lines(error)}); check the network") from None
-    except ValueError as error:  # the client raises nothing closer for a card that the hub does not take
+    except ValueError as error:  # the client has no narrower error for a card that the hub refuses
         if "metadata in README.md" not in str(error):
             raise
         raise UserError(f"the model hub refuses the model card: {' '.join(str(error).split())}") from None

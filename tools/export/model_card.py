@@ -1,4 +1,4 @@
-"""The model card of an export: what the model is, how good, how it must be decoded; for people and for the hub."""
+"""Write the model card of an export: what the model is, its scores, and how it must be decoded."""
 
 import re
 from collections.abc import Sequence
@@ -21,20 +21,22 @@ TEMPLATE = Path(__file__).with_name("model_card.md.j2")
 TASK = "automatic-speech-recognition"
 METHODS = {"lora": "LoRA (low-rank adapters, merged into the base)", "selective": "selective layer tuning"}
 FASTER_WHISPER_WINDOW: Seconds = 30.0
-NO_LICENSE = "none is given yet: whoever publishes this model must choose one (`--license`)."
-APART = "No speaker of theirs is in another set."
-SHARED = "Their speakers may be in the other sets too: the corpus was read with `allow_shared_speakers`."
+NO_LICENSE = "none yet. Choose one before you publish this model (`--license`)."
+SEPARATE_SPEAKERS = "No speaker of these two is in another set."
+SHARED_SPEAKERS = (
+    "Their speakers may also be in the other sets, because the corpus was read with `allow_shared_speakers`."
+)
 
 
 @dataclass(frozen=True)
 class Export:
-    """What an export is, as its card tells it."""
+    """The export that a card describes."""
 
     name: str  # of the model: lora or selective
     settings: Params
     checkpoint: Checkpoint
     comparisons: Sequence[Comparison]
-    quantization: str | None  # of ctranslate2/; None: it is not there
+    quantization: str | None  # of the weights of ctranslate2/; None: there is no such folder
     hub_id: str | None
     license: str | None
 
@@ -50,10 +52,11 @@ class Metrics:
 
 
 def markdown(export: Export, metrics: Metrics) -> str:
-    """The card: YAML front matter as the hub reads it, then text. The same inputs give the same bytes."""
+    """Return the card: YAML front matter for the hub, then text. The same inputs give the same bytes."""
     settings, checkpoint = export.settings, export.checkpoint
-    window, beams = checkpoint.processor.feature_extractor.n_samples / SAMPLE_RATE, settings.transcribe.num_beams
-    # Markdown, not HTML: the hub sanitises it, and the values are figures, or the user's own parameters.
+    window = checkpoint.processor.feature_extractor.n_samples / SAMPLE_RATE  # seconds
+    beams = settings.transcribe.num_beams
+    # No HTML escaping: it is Markdown, which the hub sanitises, and the values are figures or the user's parameters.
     environment = Environment(  # noqa: S701
         loader=FileSystemLoader(TEMPLATE.parent),
         undefined=StrictUndefined,
@@ -80,7 +83,7 @@ def markdown(export: Export, metrics: Metrics) -> str:
         parameters=_parameters(export),
         precision=_precision(export.name, metrics.costs),
         corpus=_corpus(metrics.corpus),
-        apart=SHARED if settings.preprocess.allow_shared_speakers else APART,
+        speakers=SHARED_SPEAKERS if settings.preprocess.allow_shared_speakers else SEPARATE_SPEAKERS,
         beams=f"{beams} beam{'' if beams == 1 else 's'}",
         temperature=f"{settings.transcribe.temperature:g}",
         scores=re.sub(r"^#", "##", summary.markdown(metrics.content, metrics.slices), flags=re.MULTILINE),
@@ -88,12 +91,12 @@ def markdown(export: Export, metrics: Metrics) -> str:
 
 
 def title(export: Export) -> str:
-    """What the model is called: its base and how it was tuned."""
+    """Return the model's name: its base and how it was tuned, such as whisper-base-lora."""
     return f"{_base_name(export.settings).rpartition('/')[2]}-{export.name}"
 
 
 def _base_name(settings: Params) -> str:
-    """The hub's name of the base, or the name of its folder; never the path, which is nobody else's business."""
+    """Return the base's name on the hub, or its folder's name without the path, which is private."""
     name, _, revision = settings.base_model.partition("@")
     return name if revision else Path(name).name
 
@@ -140,44 +143,49 @@ def _learnt(export: Export) -> str:
         return f"adapters of rank {lora.rank} (alpha {lora.alpha}) on {modules} of every layer."
     chosen = settings.train_selective
     embedding = ", and the token embedding" if chosen.token_embedding else ""
-    encoder, decoder = (
-        layers_in_words(chosen.encoder_layers, "encoder"),
-        layers_in_words(chosen.decoder_layers, "decoder"),
-    )
-    return f"{encoder} and {decoder}{embedding}; everything else is the base's."
+    encoder = layers_in_words(chosen.encoder_layers, "encoder")
+    decoder = layers_in_words(chosen.decoder_layers, "decoder")
+    return f"{encoder} and {decoder}{embedding}; all other weights are those of the base."
 
 
 def layers_in_words(count: int | str, stack: str) -> str:
-    """How many of a stack's layers learnt, in words."""
+    """Say in words how many layers of a stack ("encoder" or "decoder") were trained."""
     if count in (ALL, 0):
         return f"{'all' if count else 'no'} {stack} layers"
     return f"the top {stack} layer" if count == 1 else f"the top {count} {stack} layers"
 
 
 def _parameters(export: Export) -> list[tuple[str, object]]:
-    """Key and value of every parameter that decided what was learnt."""
-    section = f"train_{export.name}"
+    """Return key and value of every parameter of the training."""
     rows = [("seed", export.settings.seed)]
-    for name in ("train", section):
-        for key, value in getattr(export.settings, name).model_dump().items():
-            inner = value.items() if isinstance(value, dict) else [(None, value)]
-            rows += [(f"{name}.{key}" + (f".{last}" if last else ""), found) for last, found in inner]
-    return [(key, ", ".join(map(str, value)) if isinstance(value, list) else value) for key, value in rows]
+    for section in ("train", f"train_{export.name}"):
+        for key, value in getattr(export.settings, section).model_dump().items():
+            if isinstance(value, dict):
+                rows += [(f"{section}.{key}.{inner_key}", _cell(inner)) for inner_key, inner in value.items()]
+            else:
+                rows.append((f"{section}.{key}", _cell(value)))
+    return rows
+
+
+def _cell(value: object) -> object:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _precision(name: str, costs: dict) -> str:
-    """In which precision a model was trained and scored, in a sentence; "" where cost.json does not say."""
-    stages = {"trained": f"train_{name}", "scored": f"transcribe_{name}"}
-    known = {done: costs.get(stage, {}).get("precision") for done, stage in stages.items()}
-    told = " and ".join(f"{done} in {precision}" for done, precision in known.items() if precision)
-    return f"Its matrix products were computed in these precisions: it was {told}." if told else ""
+    """Return a sentence with the precisions of training and decoding; "" if cost.json has none."""
+    parts = []
+    for verb, stage in (("trained", f"train_{name}"), ("scored", f"transcribe_{name}")):
+        precision = costs.get(stage, {}).get("precision")
+        if precision:
+            parts.append(f"{verb} in {precision}")
+    return f"Its matrix products were computed in these precisions: it was {' and '.join(parts)}." if parts else ""
 
 
 def _corpus(corpus: dict) -> list[tuple[str, ...]]:
-    """Clips, hours and speakers of every split, those that it learnt from first."""
+    """Return name, clips, hours and speakers of every split; train and dev come first."""
     names = sorted(corpus, key=lambda split: (split not in TRAINING_SPLITS, split != TRAINING_SPLITS[0], split))
-    cards = [corpus[name] for name in names]
-    return [
-        (name, str(card["clips"]), f"{card['hours']:.2f}", str(card["speakers"]))
-        for name, card in zip(names, cards, strict=True)
-    ]
+    rows = []
+    for name in names:
+        card = corpus[name]
+        rows.append((name, str(card["clips"]), f"{card['hours']:.2f}", str(card["speakers"])))
+    return rows
