@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stages.corpus.rows import speaker_codes
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.speakers import gender_of
@@ -25,7 +26,7 @@ GENERIC_NAME = re.compile(
     re.IGNORECASE,
 )
 # Of these, the ones that mean the child that a recording is about, who is called like the folder.
-MAIN_SPEAKER = re.compile(r"(?!(sib|sis|bro|mot|fat|inv|exp|adult|[b-d]$))[^0-9]*1?", re.IGNORECASE)
+MAIN_SPEAKER = re.compile(r"(?!(sib|sis|bro|mot|fat|inv|exp|adult|fc|mc|uc|cx|och|[b-d]$))[^0-9]*1?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,7 @@ def speaker_of(turn: Turn, path: Path, audio: Path, files: Files) -> tuple[str, 
     is unknown and called after the recording.
     """
     name = nfc(turn.name or turn.label).strip()
-    if not GENERIC_NAME.fullmatch(name):
+    if not GENERIC_NAME.fullmatch(name) and speaker_codes.meaning_of(name) is None:
         return name, True
     folder = "" if path.parent == files.folder else nfc(path.parent.relative_to(files.folder).as_posix())
     owner = folder.replace("/", "-") or files.named(audio)

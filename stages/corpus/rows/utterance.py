@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stages.common.params import Preprocess
+from stages.corpus.rows import speaker_codes
 from stages.records.units import Seconds
+
+ANYBODY = ".*"  # preprocess.child_names where the user names nobody
 
 START_SLACK: Seconds = 0.05  # forced aligners write starts a few milliseconds before zero
 
@@ -110,7 +113,10 @@ class SplitContents:
     warnings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # message -> places
 
     def is_child(self, *names: str, role: str = "") -> bool:
-        """Whether a speaker counts as a child: by the role where the format gives one, else by names and tiers."""
+        """Whether a speaker counts as a child: by the role where the format gives one, else by names and tiers.
+
+        The usual codes of adults and of tiers without speech are known, unless preprocess.child_names says who counts.
+        """
         options = self.options
         if self.split in options.everyone_in:
             return True
@@ -119,6 +125,8 @@ class SplitContents:
         for name in names:
             if name and re.fullmatch(options.adult_names, name, re.IGNORECASE):
                 return False
+        if options.child_names == ANYBODY and speaker_codes.are_no_child(names):
+            return False
         return any(re.fullmatch(options.child_names, name, re.IGNORECASE) for name in names)
 
     def add(self, utterance: Utterance) -> None:
