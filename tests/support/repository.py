@@ -29,9 +29,16 @@ CODE = (
 TRAIN_SPEAKERS, CLIPS_EACH, TEST_CLIPS, ADULT_CLIPS = 4, 5, 8, 4
 
 
-def call(folder: Path, *command: str, expect: int = 0) -> str:
-    """Run a command there and return what it printed; its failure is the test's failure."""
-    programs = f"{warm_python.folder()}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+def call(folder: Path, *command: str, expect: int = 0, is_python_warm: bool = True) -> str:
+    """Run a command there and return what it printed; its failure is the test's failure.
+
+    Parameters
+    ----------
+    is_python_warm : start stages and tools with warm_python.py, else each with a Python of its own
+    """
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    if is_python_warm:
+        programs = f"{warm_python.folder()}:{programs}"
     environment = os.environ | {"PATH": programs, "PYTHONPATH": ""}
     git = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
     done = subprocess.run(command, cwd=folder, env=environment | git, capture_output=True, text=True, timeout=900)

@@ -2,7 +2,7 @@
 
 The imports of torch, transformers and datasets take 5 seconds of a core, and the tests of the pipeline start over a
 hundred stages and tools. The project's own modules are imported anew each time. What is about processes themselves
-(kills, several devices, data workers) is tested with a Python of its own.
+(kills, several devices, data workers) is tested with a Python of its own, and so is one whole run (test_profile.py).
 
 `folder()` is put first in PATH; its `python` hands arguments, environment and standard streams to the server below.
 """
