@@ -1,9 +1,12 @@
 """Names and codes that say who speaks in child language corpora."""
 
+from pathlib import Path
+
 import pytest
 
 from stages.corpus.formats import registry
 from stages.corpus.rows.speaker_codes import ADULT, CHILD, NO_SPEECH, meaning_of
+from stages.cutting import accounts
 from tests.support.corpora import options, reading, textgrid, write, write_audio
 
 
@@ -49,3 +52,32 @@ def test_codes_are_other_people_in_every_recording(tmp_path):
     assert {row.speaker for row in contents.utterances} == {"one", "two", "one-FC1", "two-FC1"}
     assert not any(row.speaker_known for row in contents.utterances)
     assert contents.left_out == {"other speakers: FA1": 2}
+
+
+NOTE_TIERS = {
+    "k1": [(0, 1, "one fish")],
+    "notes": [(0.5, 2, "door slams")],
+    "IPA": [(0, 1, "w\u028cn f\u026a\u0283")],
+    "translation": [(0, 1, "ein Fisch")],
+    "noise": [(2, 3, "door")],
+}
+
+
+@pytest.mark.parametrize(
+    ("split", "tiers", "texts"),
+    [
+        ("train", None, ["one fish"]),
+        ("adult", None, ["one fish"]),  # everybody counts there; a note is nobody's speech
+        ("train", "k1|notes", ["one fish", "door slams"]),
+    ],
+)
+def test_tiers_without_speech(tmp_path, split, tiers, texts):
+    write_audio(tmp_path / split / "s.wav", seconds=6)
+    write(tmp_path / split / "s.TextGrid", textgrid(NOTE_TIERS, 6.0))
+    contents = registry.read_split(tmp_path, split, options(tiers=tiers))
+    assert [row.text_raw for row in contents.utterances] == texts
+    if tiers is None:
+        assert contents.left_out == {f"no speech: {tier}": 1 for tier in ("notes", "IPA", "translation", "noise")}
+        assert contents.spans[tmp_path / split / "s.wav"] == [(0, 1)]  # what is noted bounds no context
+    printed = accounts.describe({split: contents}, {split: []}, Path("rejected.jsonl"))
+    assert "speakers and tiers of sessions: k1 1" in printed

@@ -69,6 +69,8 @@ def _notes(reading: SplitContents, clips: list[Clip], rejected: Path) -> list[st
         notes.append(f"refused: {_refusals(reading)} (see {rejected})")
     if reading.unknown_markup:
         notes.append(f"unknown{_marks(reading)}")
+    if reading.taken:
+        notes.append(f"speakers and tiers of sessions: {_listed(reading.taken)}")
     if reading.left_out:
         notes.append(f"left out: {_listed(reading.left_out)}")
     flags: Counter[str] = Counter()

@@ -109,6 +109,9 @@ def _take(session: Session, path: Path, files: Files, reading: SplitContents) ->
     numbers: Counter[str] = Counter()
     for turn in session.turns:
         label = nfc(turn.label).strip()
+        if not turn.role and not reading.is_speech(label):
+            reading.left_out[f"no speech: {label}"] += 1
+            continue
         if not turn.text.strip() and not turn.refused:
             _mark_speech(turn, audio, reading)
             continue
@@ -123,6 +126,7 @@ def _take(session: Session, path: Path, files: Files, reading: SplitContents) ->
         id = f"{files.named(path)}-{id}"
         try:
             reading.add(_utterance(id, turn, session, path, audio, files, reading))
+            reading.taken[label or "unnamed"] += 1
         except Refused as refused:
             reading.refuse(id, files.shown(path), turn.line, refused.reason, refused.detail)
 

@@ -59,7 +59,7 @@ def meaning_of(name: str) -> str | None:
     return MEANINGS.get("_".join(words))
 
 
-def are_no_child(names: Iterable[str]) -> bool:
-    """Whether one of a speaker's names or tiers means an adult or no speech, and none means a child."""
+def are_adults(names: Iterable[str]) -> bool:
+    """Whether one of a speaker's names or tiers means an adult, and none means a child."""
     meanings = {meaning_of(name) for name in names}
-    return CHILD not in meanings and not meanings.isdisjoint((ADULT, NO_SPEECH))
+    return ADULT in meanings and CHILD not in meanings

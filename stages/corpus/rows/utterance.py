@@ -109,6 +109,7 @@ class SplitContents:
     annotated: set[Path] = field(default_factory=set)  # recordings that have annotations
     untranscribed: int = 0  # number of recordings that have none
     left_out: Counter[str] = field(default_factory=Counter)  # utterances that were not asked for, by what they are
+    taken: Counter[str] = field(default_factory=Counter)  # utterances of annotated sessions, by tier or speaker's code
     unknown_markup: Counter[str] = field(default_factory=Counter)  # by mark
     warnings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # message -> places
 
@@ -125,9 +126,14 @@ class SplitContents:
         for name in names:
             if name and re.fullmatch(options.adult_names, name, re.IGNORECASE):
                 return False
-        if options.child_names == ANYBODY and speaker_codes.are_no_child(names):
+        is_child = not speaker_codes.are_adults(names) and all(map(self.is_speech, names))
+        if options.child_names == ANYBODY and not is_child:
             return False
         return any(re.fullmatch(options.child_names, name, re.IGNORECASE) for name in names)
+
+    def is_speech(self, tier: str) -> bool:
+        """Whether a tier may hold speech: not if it is called notes, noise and so on, and preprocess.tiers is empty."""
+        return bool(self.options.tiers) or speaker_codes.meaning_of(tier) != speaker_codes.NO_SPEECH
 
     def add(self, utterance: Utterance) -> None:
         """Add an utterance. Raises Refused where its times cannot be those of any recording, see check_times."""
