@@ -103,8 +103,8 @@ def cells(name: str, clips: list[Clip], texts: list[str], rules: dict[str, norma
         )
         for clip, text in zip(clips, texts, strict=True)
     ]
-    answers = scoreboard.answers(rows, {name: clips}, rules["whisper"])
-    block = scoreboard.figures({"model": {scoreboard.HEADLINE_SET: answers[name]}}, rules)["model"]
+    results = scoreboard.results_by_set(rows, {name: clips}, rules["whisper"])
+    block = scoreboard.figures({"model": results}, rules)["model"][name]
     around = f"{100 * block['wer_low']:.1f} to {100 * block['wer_high']:.1f}" if "wer_low" in block else "-"
     counts = (block[key] for key in ("substitutions", "deletions", "insertions", "runaway", "utterances"))
     return (f"{100 * block['wer']:.2f}", around, *map(str, counts))

@@ -1,8 +1,7 @@
-"""Score what the models answered: python -m stages.evaluate
+"""Score the transcripts of the models: python -m stages.evaluate
 
-Reads metrics/transcripts/ and processed_data/; writes metrics/wer.json (the headline),
-scores.json and slices.json; prints the tables.
-For any other checkpoint: python -m tools.score
+Reads metrics/transcripts/ and processed_data/; writes metrics/wer.json (the headline), scores.json and slices.json;
+prints the tables. For any other checkpoint: python -m tools.score
 """
 
 import json
@@ -11,7 +10,7 @@ from stages.common import params
 from stages.common.errors import exit_on_user_error
 from stages.records import paths, seen_texts, shards, speaker_share
 from stages.runtime import cost
-from stages.scores import score_tables, scoreboard
+from stages.scores import score_tables, scoreboard, slicing
 from stages.wer import normalisers
 
 
@@ -19,32 +18,38 @@ from stages.wer import normalisers
 def main() -> None:
     settings = params.load()
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
-    board = scoreboard.read_results(rules["whisper"])
-    content = scoreboard.figures(board, rules)
+    results = scoreboard.read_results(rules["whisper"])
+    content = scoreboard.figures(results, rules)
     print(score_tables.score_table(content))
-    write(content, scoreboard.slices(board, trained_texts(settings)))
+    write(content, slicing.slices(results, trained_texts(settings)))
 
 
 def trained_texts(settings: params.Params) -> seen_texts.TrainedTexts:
     """The texts that the tuned models were trained on: those of the training speakers of train.data_share."""
     clips = shards.read_manifest(paths.split_folder("train"))
-    speakers = speaker_share.choose((clip.speaker for clip in clips), settings.train.data_share, settings.seed)
+    names = {clip.speaker for clip in clips}
+    speakers = speaker_share.choose(names, settings.train.data_share, settings.seed)
     return seen_texts.of_clips((clip for clip in clips if clip.speaker in speakers), settings.language)
 
 
 def write(content: dict, slices: dict) -> None:
-    """Write what is measured, and print the tables that need all three models."""
-    scores = scoreboard.by_model(content)
+    """Write wer.json, scores.json and slices.json, and print the tables that need all three models.
+
+    Parameters
+    ----------
+    content, slices : of scores.json and slices.json
+    """
     paths.METRICS.mkdir(exist_ok=True)
     files = {paths.WER_FILE: scoreboard.headline(content), paths.SCORES_FILE: content, paths.SLICES_FILE: slices}
     for path, values in files.items():
         path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    for table in (score_tables.paired_table(content), score_tables.age_table(slices)):
-        print("\n" + table)
-    for line in (score_tables.literature_line(content), *score_tables.seen_texts_lines(slices)):
+    print("\n" + score_tables.paired_table(content))
+    print("\n" + score_tables.age_table(slices))
+    print("\n" + score_tables.literature_line(content))
+    for line in score_tables.seen_texts_lines(slices):
         print("\n" + line)
-    # Depends on the machine, so it is printed and nothing else: what this stage writes must not depend on it.
-    print("\n" + score_tables.cost_table(scores, cost.known()))
+    # Costs depend on the machine, so they are printed but not written: this stage's outputs must not depend on them.
+    print("\n" + score_tables.cost_table(scoreboard.by_model(content), cost.known()))
 
 
 if __name__ == "__main__":

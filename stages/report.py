@@ -21,17 +21,18 @@ from stages.wer import normalisers
 @exit_on_user_error
 def main() -> None:
     settings = params.load()
-    content, slices, corpus = map(read_json, (paths.SCORES_FILE, paths.SLICES_FILE, paths.CORPUS_FILE))
+    content, slices = read_json(paths.SCORES_FILE), read_json(paths.SLICES_FILE)
+    corpus = read_json(paths.CORPUS_FILE)
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
-    board = scoreboard.read_results(rules["whisper"])
+    results = scoreboard.read_results(rules["whisper"])
     paths.SUMMARY_FILE.write_text(summary.markdown(content, slices), encoding="utf-8")
-    drawn = figures.draw_all(content, slices, figures.read_curves(paths.CURVES), board)
+    drawn = figures.draw_all(content, slices, figures.read_curves(paths.CURVES), results)
     figures.FOLDER.mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
         (figures.FOLDER / f"{name}.png").write_bytes(figures.png(figure))
     html = page.render(
         **page.tables(content, slices, corpus),
-        **page.shown_examples(board, content, settings.report, rules["whisper"]),
+        **page.shown_examples(results, content, settings.report, rules["whisper"]),
         findings=findings.findings(content, slices, cost.known(), with_examples=settings.report.examples > 0),
         figures={name: figures.svg(figure) for name, figure in drawn.items()},
         best=NAMES[findings.best(content)],

@@ -16,7 +16,7 @@ from stages.records.seen_texts import TrainedTexts
 from stages.records.shards import write_manifest
 from stages.records.transcripts import Journal, Transcript, read_transcripts, write_transcripts
 from stages.results import summary
-from stages.scores import score_tables, scoreboard
+from stages.scores import score_tables, scoreboard, slicing
 from stages.wer.alignment import UtteranceErrors
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.hub_server import COMMIT, serving
@@ -33,39 +33,52 @@ def transcripts(split: str = "adult") -> list[Transcript]:
 
 def two_sets(name: str = "adult") -> scoreboard.Results:
     clips = {"test": [clip("1")], name: [clip("2")]}
-    return {"base": scoreboard.answers(transcripts(name), clips, light_normaliser.light)}
+    return {"base": scoreboard.results_by_set(transcripts(name), clips, light_normaliser.light)}
 
 
-def test_headline_set_is_at_the_top_and_others_under_their_names():
-    figures = scoreboard.figures(two_sets(), RULES)["base"]
+@pytest.mark.parametrize("name", ["adult", "words", "light", "paired", "base"])
+def test_figures_are_under_model_and_set_whatever_the_set_is_called(name):
+    scores = scoreboard.figures(two_sets(name), RULES)
+    figures = scores["base"]["test"]
     assert (figures["wer"], figures["substitutions"], figures["words"]) == (0.25, 1, 4)
-    assert (figures["adult"]["wer"], figures["adult"]["light"]["wer"]) == (0.0, 0.5)
-    assert list(scoreboard.by_set(figures)) == ["test", "adult"]
+    assert (scores["base"][name]["wer"], scores["base"][name]["light"]["wer"]) == (0.0, 0.5)
+    assert list(scores["base"]) == ["test", name]
     assert next(iter(figures)) == "wer"
 
 
-@pytest.mark.parametrize("name", ["words", "light", "literature"])
-def test_set_named_like_a_figure(name):
-    with pytest.raises(UserError, match=f"an evaluation set cannot be called '{name}'"):
-        scoreboard.figures(two_sets(name), RULES)
+def test_headline_has_the_test_set_at_the_top_and_other_sets_under_their_names():
+    rows = [answer("adult", "3", "a b", "a x"), *transcripts()]
+    clips = {"test": [clip("1")], "adult": [clip("2"), clip("3", "s2")]}
+    results = {"base": scoreboard.results_by_set(rows, clips, light_normaliser.light)}
+    scores = scoreboard.figures(results, RULES)
+    assert scoreboard.headline(scores) == {  # one speaker in test: no interval
+        "base": {"wer": 0.25, "cer": 0.142857, "adult": {"wer": 0.25, "wer_low": 0.0, "wer_high": 0.5, "cer": 0.166667}}
+    }
+
+
+@pytest.mark.parametrize("name", ["wer", "wer_low", "wer_high", "cer"])
+def test_set_named_like_a_headline_figure(name):
+    with pytest.raises(UserError, match=f"data/{name}: an evaluation set cannot be called '{name}'"):
+        scoreboard.headline(scoreboard.figures(two_sets(name), RULES))
 
 
 def test_transcripts_of_other_clips():
     with pytest.raises(UserError, match="not those of processed_data"):
-        scoreboard.answers(transcripts(), {"test": [clip("1")], "adult": [clip("3")]}, light_normaliser.light)
+        scoreboard.results_by_set(transcripts(), {"test": [clip("1")], "adult": [clip("3")]}, light_normaliser.light)
 
 
 def test_empty_and_runaway_answers_are_counted():
-    block = scoreboard.figures(board(("a b", ""), ("a", "a a a"), ("", "..."), ("x " * 60, "so " * 60)), RULES)["base"]
+    results = board(("a b", ""), ("a", "a a a"), ("", "..."), ("x " * 60, "so " * 60))
+    block = scoreboard.figures(results, RULES)["base"]["test"]
     assert (block["empty"], block["runaway"]) == (1, 2)
 
 
 def test_literature_filter_leaves_out_short_and_hard_for_every_model():
     rows = [("a b c d", "a b x x", "a b c x"), ("a b c", "x y c", "a b c"), ("a b", "a b", "x x")]
     content = scoreboard.figures(board(*rows), RULES)
-    assert [content[name]["literature"]["wer"] for name in ("base", "lora")] == [0.5, 0.25]
-    assert content["lora"]["literature"]["utterances"] == 1
-    assert content["lora"]["utterances"] == 3
+    assert [content[name]["test"]["literature"]["wer"] for name in ("base", "lora")] == [0.5, 0.25]
+    assert content["lora"]["test"]["literature"]["utterances"] == 1
+    assert content["lora"]["test"]["utterances"] == 3
     assert "1 of 3 test utterances" in score_tables.literature_line(content)
 
 
@@ -84,14 +97,14 @@ def test_every_model_is_compared_with_every_earlier_one():
 def test_summary_says_what_is_shown_and_what_is_not():
     rows = [("a b c d", "a b x x", "a b c x", "a b c x")] * 6 + [("a b c d", "a b x x", "a b c d", "a b x d")] * 6
     models = board(*rows)
-    text = summary.markdown(scoreboard.figures(models, RULES), scoreboard.slices(models))
+    text = summary.markdown(scoreboard.figures(models, RULES), slicing.slices(models))
     assert "| base | **50.00** | 50.00 to 50.00 | 50.00 |" in text
     assert "With LoRA, WER is 37.50 points lower than with the base" in text
     assert text.count(": a difference is shown") == 3
     assert "| 6 years | 50.00 | 12.50 | 25.00 | 12 |" in text
     assert "Too few speakers" not in text
     same = board(*[("a b", "a x", "a x", "a x")] * 2)
-    text = summary.markdown(scoreboard.figures(same, RULES), scoreboard.slices(same))
+    text = summary.markdown(scoreboard.figures(same, RULES), slicing.slices(same))
     assert "With LoRA, WER is the same as with the base (+0.00 to +0.00; p = 1.0000): no difference is shown." in text
     assert "Too few speakers" in text
 
@@ -99,9 +112,9 @@ def test_summary_says_what_is_shown_and_what_is_not():
 def test_slices():
     clips = [clip("1", "s1", 75, 0.5), clip("2", "s1", 75, 1.0), clip("3", "s2", 130, 31.0), clip("4", "s3", None)]
     rows = [("a b", "a b"), ("a b", "a x"), ("a b c d", "x x x d"), ("a", "")]
-    cut = scoreboard.slices(board(*rows, clips=[*clips[:3], clip("4", "a", 300)]))["base"]["test"]
+    cut = slicing.slices(board(*rows, clips=[*clips[:3], clip("4", "a", 300)]))["base"]["test"]
     assert list(cut["age"]) == ["6", "10", "18+"]
-    cut = scoreboard.slices(board(*rows, clips=clips))["base"]["test"]
+    cut = slicing.slices(board(*rows, clips=clips))["base"]["test"]
     assert {group: block["wer"] for group, block in cut["age"].items()} == {"6": 0.25, "10": 0.75, "unknown": 1.0}
     assert cut["age_macro_wer"] == 0.5
     assert {group: block["utterances"] for group, block in cut["duration"].items()} == {"<1": 1, "1-5": 2, "30+": 1}
@@ -114,12 +127,12 @@ def test_time_for_many_speakers_is_not_speakers_times_utterances():
     counts = np.ones(20_000, np.int64)
     found = scoreboard.SetResults(clips, [], UtteranceErrors(counts, counts, counts, counts, counts, np.array([])))
     before = time.process_time()
-    assert len(scoreboard.figures_by_group(found, lambda clip: clip.speaker)) == 5000
+    assert len(slicing.figures_by_group(found, lambda clip: clip.speaker)) == 5000
     assert time.process_time() - before < 2  # a pass over all utterances for each: 6 s
 
 
 def test_slice_without_a_reference_word_has_no_rate():
-    cut = scoreboard.slices(board(("a", "a"), ("...", "b"), clips=[clip("1"), clip("2", months=100)]))["base"]["test"]
+    cut = slicing.slices(board(("a", "a"), ("...", "b"), clips=[clip("1"), clip("2", months=100)]))["base"]["test"]
     assert cut["age"]["8"] == {"speakers": 1, "utterances": 1, "words": 0}
     assert score_tables.age_table({"base": {"test": cut}}).splitlines()[2].split() == ["8", "-", "1", "1"]
 
@@ -129,7 +142,7 @@ READ = [("The dog ran.", "the dog x", "the dog ran", "the dog ran"), ("a b c", "
 
 def test_slices_by_text():
     rows = [*READ, ("THE DOG RAN", "the dog ran"), ("...", "oh")]
-    cut = scoreboard.slices(board(*[row[:2] for row in rows]), trained("the dog ran"))["base"]["test"]["text"]
+    cut = slicing.slices(board(*[row[:2] for row in rows]), trained("the dog ran"))["base"]["test"]["text"]
     assert list(cut) == ["seen", "unseen"]
     seen, unseen = cut["seen"], cut["unseen"]
     assert (seen["wer"], seen["utterances"], seen["words"], seen["speakers"]) == (0.166667, 2, 6, 2)
@@ -139,7 +152,7 @@ def test_slices_by_text():
 
 
 def test_nothing_is_cut_by_text_where_it_is_not_known_what_was_trained_on():
-    slices = scoreboard.slices(board(*READ))
+    slices = slicing.slices(board(*READ))
     assert "text" not in slices["base"]["test"]
     assert score_tables.seen_texts_lines(slices) == []
 
@@ -149,7 +162,7 @@ def test_seen_texts_in_the_terminal_and_the_summary():
     content = scoreboard.figures(models, RULES)
 
     def told(known: TrainedTexts | None) -> tuple[list[str], str]:
-        slices = scoreboard.slices(models, known)
+        slices = slicing.slices(models, known)
         return score_tables.seen_texts_lines(slices), summary.markdown(content, slices)
 
     half = "1 of 2 utterances (50.0 %) have a text that was trained on"
@@ -169,7 +182,7 @@ def test_seen_texts_in_the_terminal_and_the_summary():
 
 
 def test_unseen_texts_without_a_word_are_not_scored():
-    slices = scoreboard.slices(board(("a b", "a b"), ("...", "oh")), trained("a b"))
+    slices = slicing.slices(board(("a b", "a b"), ("...", "oh")), trained("a b"))
     assert "wer" not in slices["base"]["test"]["text"]["unseen"]
     (line,) = score_tables.seen_texts_lines(slices)
     assert line.startswith("test: 1 of 2 utterances (50.0 %)")
@@ -221,7 +234,7 @@ def test_cost_stands_beside_the_error_rate():
         "transcribe_lora": {"machine": "x86_64", "seconds": 5.2, "peak_memory_mb": 700},
         "transcribe_base": {"machine": "x86_64", "precision": "bf16", "seconds": 13.5, "peak_memory_mb": 900},
     }
-    scores = {name: {"wer": 0.25} for name in ("base", "lora", "selective")}
+    scores = {name: {"test": {"wer": 0.25}} for name in ("base", "lora", "selective")}
     rows = [line.split() for line in score_tables.cost_table(scores, costs).splitlines()]
     assert rows[1] == ["base", "x86_64", "bf16", "25.00", "-", "-", "-", "-", "14", "900"]
     assert rows[2] == ["lora", "H200", "-", "25.00", "0.81", "61", "99.0", "-", "5", "700"]
@@ -239,7 +252,7 @@ def test_cost_stands_beside_the_error_rate():
 )
 def test_precision_of_training_and_decoding(training, decoding, shown):
     ((_, _, precision, *_),) = score_tables.cost_rows(
-        {"lora": {"wer": 0.25}}, {"train_lora": training, "transcribe_lora": decoding}
+        {"lora": {"test": {"wer": 0.25}}}, {"train_lora": training, "transcribe_lora": decoding}
     )
     assert precision == shown
 

@@ -19,7 +19,7 @@ from stages.common.errors import UserError
 from stages.common.files import folder_sha256
 from stages.records import paths, shards
 from stages.records.light_normaliser import light
-from stages.scores import scoreboard
+from stages.scores import scoreboard, slicing
 from stages.training.strategies import add_lora
 from stages.whisper import model
 from tests.support.checkpoints import ENGLISH, MULTILINGUAL, base_checkpoint, tiny_checkpoint, whisper_config
@@ -67,7 +67,7 @@ def write_metrics(folder: Path) -> None:
         name: {"clips": count, "hours": hours, "speakers": 2}
         for name, count, hours in (("dev", 3, 0.01), ("test", 12, 1.0), ("train", 99, 2.5))
     }
-    files = {"scores": scoreboard.figures(models, RULES), "slices": scoreboard.slices(models), "corpus": corpus}
+    files = {"scores": scoreboard.figures(models, RULES), "slices": slicing.slices(models), "corpus": corpus}
     folder.mkdir()
     for name, content in files.items():
         (folder / f"{name}.json").write_text(json.dumps(content))

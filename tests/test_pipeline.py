@@ -32,12 +32,13 @@ def test_every_clip_is_scored_with_every_model(repository):
     assert scores.keys() == {"base", "lora", "selective"}
     change = scores["lora"]["adult"]["wer"] - scores["base"]["adult"]["wer"]
     assert paired["adult"]["lora_minus_base"]["wer"] == pytest.approx(change, abs=2e-6)
-    for model in scores.values():
-        assert model["utterances"] == TEST_CLIPS
-        assert model["adult"]["utterances"] == ADULT_CLIPS
-        errors = model["substitutions"] + model["deletions"] + model["insertions"]
-        assert model["wer"] == pytest.approx(errors / model["words"], abs=1e-6)
-    assert len({model["words"] for model in scores.values()}) == 1
+    for sets in scores.values():
+        test = sets["test"]
+        assert test["utterances"] == TEST_CLIPS
+        assert sets["adult"]["utterances"] == ADULT_CLIPS
+        errors = test["substitutions"] + test["deletions"] + test["insertions"]
+        assert test["wer"] == pytest.approx(errors / test["words"], abs=1e-6)
+    assert len({sets["test"]["words"] for sets in scores.values()}) == 1
 
 
 def test_five_formats_became_one_corpus(repository):

@@ -19,9 +19,9 @@ from stages.records import light_normaliser, paths
 from stages.records.seen_texts import TrainedTexts
 from stages.records.shards import Clip, read_manifest
 from stages.results import examples, figures, findings, origin
-from stages.scores import scoreboard
+from stages.scores import scoreboard, slicing
 from stages.wer import alignment
-from stages.wer.alignment import Word
+from stages.wer.alignment import WordPair
 from tests.support.report_inputs import EVIL, write_report_inputs
 from tests.support.scores import RULES, board, clip, trained
 from tests.support.training import write_split
@@ -141,7 +141,7 @@ def test_the_page_does_not_scroll_sideways_on_a_phone(page, tmp_path):
 
 
 def drawn(models: scoreboard.Results, curves: dict[str, list[dict]]) -> dict:
-    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models)
+    content, slices = scoreboard.figures(models, RULES), slicing.slices(models)
     return figures.draw_all(content, slices, curves, models)
 
 
@@ -304,8 +304,8 @@ def test_the_reference_of_an_example_is_the_text_that_was_scored():
     assert example.reference_words == 4
     assert example.reference_as_written == "The DOG, the dog."
     for output in example.outputs:
-        assert " ".join(word.spoken for word in output.words if word.spoken) == example.reference
-        assert sum(word.spoken != word.heard for word in output.words) == output.errors
+        assert " ".join(word.ref for word in output.words if word.ref) == example.reference
+        assert sum(word.ref != word.hyp for word in output.words) == output.errors
     assert example.outputs[0].transcript == "the dog the Cat!"
 
 
@@ -325,11 +325,11 @@ def test_words_of_an_alignment_hold_the_errors_that_are_counted():
     rows = [("a b c", "a x c d"), ("", "so many"), ("a b", ""), ("the the dog", "the dog dog"), ("a", "a")]
     counted = alignment.align(*zip(*rows, strict=True), light_normaliser.light)
     for place, (reference, hypothesis) in enumerate(rows):
-        words = alignment.words(reference, hypothesis, light_normaliser.light)
-        assert sum(word.spoken != word.heard for word in words) == counted.errors[place]
-        assert " ".join(word.spoken for word in words if word.spoken) == reference
-        assert " ".join(word.heard for word in words if word.heard) == hypothesis
-    assert alignment.words("a b", "a c", light_normaliser.light) == [Word("a", "a"), Word("b", "c")]
+        words = alignment.align_words(reference, hypothesis, light_normaliser.light)
+        assert sum(word.ref != word.hyp for word in words) == counted.errors[place]
+        assert " ".join(word.ref for word in words if word.ref) == reference
+        assert " ".join(word.hyp for word in words if word.hyp) == hypothesis
+    assert alignment.align_words("a b", "a c", light_normaliser.light) == [WordPair("a", "a"), WordPair("b", "c")]
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ def answers_of(
 ) -> dict[str, str]:
     """The answers of the findings, by question."""
     models = board(*rows, clips=clips)
-    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, known)
+    content, slices = scoreboard.figures(models, RULES), slicing.slices(models, known)
     return {found.question: " ".join(found.answers) for found in findings.findings(content, slices, {}, examples)}
 
 
@@ -447,7 +447,7 @@ def test_findings_when_no_unseen_word_is_left(more):
 
 def test_findings_when_whisper_counts_no_word_in_the_seen_texts():
     models = board(("um", "um", "", "um"), OTHER)
-    content, slices = scoreboard.figures(models, RULES), scoreboard.slices(models, trained("um"))
+    content, slices = scoreboard.figures(models, RULES), slicing.slices(models, trained("um"))
     for sets in slices.values():  # as Whisper's normaliser leaves it, which deletes um
         sets["test"]["text"]["seen"] = {"speakers": 1, "utterances": 1, "words": 0}
     found = findings.findings(content, slices, {}, with_examples=True)[2]

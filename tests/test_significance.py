@@ -58,7 +58,7 @@ def test_errors_by_utterance():
     assert found.deletions.tolist() == [0, 0, 1, 0, 0]
     assert found.insertions.tolist() == [1, 3, 0, 3, 1]
     assert found.words.tolist() == [4, 0, 1, 3, 2]
-    assert found.answered.tolist() == [5, 3, 0, 6, 3]
+    assert found.hypothesis_words.tolist() == [5, 3, 0, 6, 3]
 
 
 @pytest.mark.parametrize("rule", [light_normaliser.light, BasicTextNormalizer()])

@@ -25,8 +25,8 @@ def main() -> None:
     checkpoint = parser.parse_args().checkpoint
     settings = params.load()
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
-    answers = scoreboard.answers(decode(checkpoint, settings), scoreboard.read_clips(), rules["whisper"])
-    print(score_tables.score_table(scoreboard.figures({checkpoint: answers}, rules)))
+    results = scoreboard.results_by_set(decode(checkpoint, settings), scoreboard.read_clips(), rules["whisper"])
+    print(score_tables.score_table(scoreboard.figures({checkpoint: results}, rules)))
 
 
 def decode(checkpoint: str, settings: params.Params) -> list[Transcript]:

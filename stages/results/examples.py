@@ -11,10 +11,10 @@ import soundfile
 from stages.records import paths, shards
 from stages.records.shards import Clip
 from stages.records.units import SAMPLE_RATE, Seconds
-from stages.scores import scoreboard
+from stages.scores import slicing
 from stages.scores.scoreboard import HEADLINE_SET, Results, SetResults
 from stages.wer import alignment
-from stages.wer.alignment import Word
+from stages.wer.alignment import WordPair
 from stages.wer.normalisers import Normaliser
 
 LONGEST: Seconds = 60.0  # of each recording, this much is put into the page
@@ -26,7 +26,7 @@ class ModelOutput:
 
     model: str
     errors: int
-    words: list[Word]  # the alignment with the reference, as scored
+    words: list[WordPair]  # the alignment with the reference, as scored
     transcript: str  # as the model wrote it
 
 
@@ -70,7 +70,7 @@ def examples(board: Results, chosen: list[int], normalise: Normaliser, sound: bo
         samples = shards.read_audio(paths.split_folder(HEADLINE_SET), clip) if sound else None
         yield Example(
             clip=clip,
-            age=scoreboard.age_group(clip),
+            age=slicing.age_group(clip),
             reference=normalise(written).strip(),
             reference_as_written=written,
             reference_words=int(first.errors.words[index]),
@@ -82,7 +82,7 @@ def examples(board: Results, chosen: list[int], normalise: Normaliser, sound: bo
 
 def _output(name: str, results: SetResults, index: int, normalise: Normaliser) -> ModelOutput:
     row = results.transcripts[index]
-    words = alignment.words(row.reference, row.hypothesis, normalise)
+    words = alignment.align_words(row.reference, row.hypothesis, normalise)
     return ModelOutput(name, int(results.errors.errors[index]), words, row.hypothesis)
 
 

@@ -160,8 +160,8 @@ def _write_above(axes: Axes, positions: np.ndarray, rates: np.ndarray, tops: np.
 def _wer(content: dict) -> Figure:
     figure, axes = _axes("word error rate, %")
     scores = scoreboard.by_model(content)
-    values = {name: list(scoreboard.by_set(block).values()) for name, block in scores.items()}
-    _grouped(axes, list(scoreboard.by_set(content["base"])), values, marks=False)
+    values = {model: list(sets.values()) for model, sets in scores.items()}
+    _grouped(axes, list(scores["base"]), values, marks=False)
     return figure
 
 
@@ -206,7 +206,8 @@ def _errors(content: dict) -> Figure:
     kinds = ["substitutions", "deletions", "insertions"]
     # As shares of the words they are rates like any other; intervals they have none.
     shares = {}
-    for name, block in scoreboard.by_model(content).items():
+    for name, sets in scoreboard.by_model(content).items():
+        block = sets[HEADLINE_SET]
         shares[name] = [{"wer": block[kind] / block["words"]} for kind in kinds]
     _grouped(axes, kinds, shares, marks=False)
     return figure

@@ -6,8 +6,9 @@ from stages.records.paths import TUNED
 from stages.results import summary
 from stages.results.summary import NAMES
 from stages.scores.score_tables import has_unseen_words, interval, percent
-from stages.scores.scoreboard import HEADLINE_SET, PAIRED, SEEN, UNKNOWN, UNSEEN, by_model, by_set
+from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
 from stages.scores.significance import FEWEST_SPEAKERS
+from stages.scores.slicing import SEEN, UNKNOWN, UNSEEN
 
 # Seen texts (those that were trained on) matter to the headline WER if they hold a tenth of the reference words,
 # whatever the models make of them; or if a tuned model's WER on the unseen texts is over half a point higher than its
@@ -23,7 +24,7 @@ class Finding(NamedTuple):
 
 def best(content: dict) -> str:
     """The tuned model with the lowest WER on the headline set; of equal ones the first."""
-    return min(TUNED, key=lambda name: content[name]["wer"])
+    return min(TUNED, key=lambda name: content[name][HEADLINE_SET]["wer"])
 
 
 def findings(content: dict, slices: dict, costs: dict, with_examples: bool) -> list[Finding]:
@@ -42,23 +43,23 @@ def findings(content: dict, slices: dict, costs: dict, with_examples: bool) -> l
         Finding("For whom?", _whom(slices, name)),
         Finding("What was forgotten?", _forgotten(content)),
         Finding("At what price?", [_price(model, content, costs) for model in TUNED]),
-        Finding("What went wrong?", _wrong(content[name], name, with_examples)),
+        Finding("What went wrong?", _wrong(content[name][HEADLINE_SET], name, with_examples)),
     ]
 
 
 def _which(content: dict, name: str) -> list[str]:
-    rates = {model: content[model]["wer"] for model in TUNED}
-    if rates[name] >= content["base"]["wer"]:
+    rates = {model: content[model][HEADLINE_SET]["wer"] for model in TUNED}
+    if rates[name] >= content["base"][HEADLINE_SET]["wer"]:
         claim = "neither strategy lowers WER"
     elif len(set(rates.values())) == 1:
         claim = "both strategies have the same WER"
     else:
         claim = f"WER is lowest with {NAMES[name]}"
-    figures = "; ".join(f"{NAMES[model]} {_rate(block)}" for model, block in by_model(content).items())
+    figures = "; ".join(f"{NAMES[model]} {_rate(sets[HEADLINE_SET])}" for model, sets in by_model(content).items())
     answers = [f"On {HEADLINE_SET}, {claim}: {figures}."]
     if not summary.is_shown(content[PAIRED][HEADLINE_SET]["selective_minus_lora"]):
         answers.append("The difference between the two strategies may be chance: neither is shown to be better.")
-    elif rates[name] >= content["base"]["wer"]:
+    elif rates[name] >= content["base"][HEADLINE_SET]["wer"]:
         answers.append(f"Of the two, {NAMES[name]} has the lower WER.")
     return answers
 
@@ -74,7 +75,7 @@ def _real(content: dict) -> list[str]:
     answers = []
     for label, difference in content[PAIRED][HEADLINE_SET].items():
         answers.append(summary.comparison(label, difference))
-    speakers = content["base"]["speakers"]
+    speakers = content["base"][HEADLINE_SET]["speakers"]
     if speakers < FEWEST_SPEAKERS:
         answers.append(f"With only {speakers} speakers, these intervals are too narrow: read them as hints.")
     return answers
@@ -102,7 +103,7 @@ def _seen_texts(content: dict, texts: dict[str, dict]) -> list[str]:
     ----------
     texts : of each model, the headline set's slices by text
     """
-    sizes, total = texts["base"], content["base"]
+    sizes, total = texts["base"], content["base"][HEADLINE_SET]
     utterances, words = sizes[SEEN]["utterances"], sizes[SEEN]["words"]
     answers = [
         f"{utterances} of {total['utterances']} {HEADLINE_SET} utterances ({_share(utterances, total['utterances'])}), "
@@ -127,9 +128,9 @@ def _seen_texts(content: dict, texts: dict[str, dict]) -> list[str]:
 
 def _seen_texts_matter(content: dict, texts: dict[str, dict]) -> bool:
     """Whether seen texts make the headline WER too low: by SEEN_SHARE or by UNSEEN_EXCESS."""
-    if texts["base"][SEEN]["words"] >= SEEN_SHARE * content["base"]["words"]:
+    if texts["base"][SEEN]["words"] >= SEEN_SHARE * content["base"][HEADLINE_SET]["words"]:
         return True
-    excesses = (texts[model][UNSEEN]["wer"] - content[model]["wer"] for model in TUNED)
+    excesses = (texts[model][UNSEEN]["wer"] - content[model][HEADLINE_SET]["wer"] for model in TUNED)
     return max(excesses) > UNSEEN_EXCESS
 
 
@@ -175,7 +176,7 @@ def _count(count: int, noun: str) -> str:
 
 def _forgotten(content: dict) -> list[str]:
     answers = []
-    for name in by_set(content["base"]):
+    for name in content["base"]:
         if name == HEADLINE_SET:
             continue
         for model in TUNED:
@@ -195,7 +196,7 @@ def _price(name: str, content: dict, costs: dict) -> str:
     ]
     if decoding.get("clips"):
         parts.append(f"and transcribes {decoding['clips'] / decoding['seconds']:.1f} clips a second")
-    gain = 100 * (content["base"]["wer"] - content[name]["wer"])
+    gain = 100 * (content["base"][HEADLINE_SET]["wer"] - content[name][HEADLINE_SET]["wer"])
     return " ".join(parts) + f", for {abs(gain):.2f} points {'less' if gain >= 0 else 'more'} WER than the base."
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from stages.scores.score_tables import age_rows, interval, percent, seen_texts_sentence
-from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model, by_set
+from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
 from stages.scores.significance import FEWEST_SPEAKERS
 
 NAMES = {"base": "the base", "lora": "LoRA", "selective": "selective tuning"}
@@ -19,8 +19,8 @@ def markdown(content: dict, slices: dict) -> str:
     """
     scores = by_model(content)
     parts = ["# Word error rates"]
-    for name, size in by_set(scores["base"]).items():
-        blocks = {model: by_set(block)[name] for model, block in scores.items()}
+    for name, size in scores["base"].items():
+        blocks = {model: sets[name] for model, sets in scores.items()}
         parts.append(f"## {name}: {size['utterances']} utterances, {size['speakers']} speakers")
         parts.append(_rates(blocks))
         parts.append("\n".join(f"- {comparison(*pair)}" for pair in content[PAIRED][name].items()))

@@ -1,9 +1,11 @@
 """The contents of metrics/scores.json, slices.json and cost.json as text for the terminal; rates in per cent."""
 
 from stages.common.text_table import aligned
-from stages.scores.scoreboard import HEADLINE_SET, PAIRED, SEEN, UNSEEN, by_model, by_set
+from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
 from stages.scores.significance import FEWEST_SPEAKERS, LEVEL
+from stages.scores.slicing import SEEN, UNSEEN
 
+COUNTS = ("substitutions", "deletions", "insertions", "empty", "runaway", "words")
 HEADINGS = ("set", "model", "WER %", "interval", "light %", "CER %", "sub", "del", "ins", "empty", "runaway", "words")
 PAIRED_HEADINGS = ("set", "compared", "WER points", "interval", "p", "matched-pairs p")
 COST_HEADINGS = (
@@ -21,30 +23,36 @@ COST_HEADINGS = (
 
 
 def score_table(content: dict) -> str:
-    """One row a set and model; how many clips and speakers a set has, and what that means, below."""
+    """A row per set and model; below them, how many utterances and speakers each set has.
+
+    Parameters
+    ----------
+    content : of scores.json
+    """
     return "\n".join([aligned([HEADINGS, *score_rows(content)], names=2), "", *set_sizes(content)])
 
 
 def score_rows(content: dict) -> list[tuple[str, ...]]:
-    """Of every evaluation set and model, the cells under HEADINGS."""
-    scores, rows = by_model(content), []
-    for name in by_set(next(iter(scores.values()))):
-        for label, block in scores.items():
-            figures = by_set(block)[name]
-            counts = ("substitutions", "deletions", "insertions", "empty", "runaway", "words")
+    """The cells under HEADINGS, of every evaluation set and model."""
+    scores = by_model(content)
+    rows = []
+    for name in next(iter(scores.values())):
+        for model, sets in scores.items():
+            figures = sets[name]
             rates = percent(figures["light"]["wer"]), percent(figures["cer"])
-            cells = percent(figures["wer"]), interval(figures), *rates
-            rows.append((name, label, *cells, *(str(figures[key]) for key in counts)))
+            counts = [str(figures[key]) for key in COUNTS]
+            rows.append((name, model, percent(figures["wer"]), interval(figures), *rates, *counts))
     return rows
 
 
 def set_sizes(content: dict) -> list[str]:
-    """A line an evaluation set: utterances and speakers, and whether the latter are too few."""
-    sets = by_set(next(iter(by_model(content).values())))
-    return [
-        f"{name}: {size['utterances']} utterances, {size['speakers']} speakers{_warning(size['speakers'])}"
-        for name, size in sets.items()
-    ]
+    """A line per evaluation set: utterances and speakers, and whether the latter are too few."""
+    sets = next(iter(by_model(content).values()))
+    lines = []
+    for name, figures in sets.items():
+        speakers = figures["speakers"]
+        lines.append(f"{name}: {figures['utterances']} utterances, {speakers} speakers{_warning(speakers)}")
+    return lines
 
 
 def paired_table(content: dict) -> str:
@@ -53,53 +61,65 @@ def paired_table(content: dict) -> str:
 
 
 def paired_rows(content: dict) -> list[tuple[str, ...]]:
-    """Of every evaluation set and two models, the cells under PAIRED_HEADINGS."""
+    """The cells under PAIRED_HEADINGS, of every evaluation set and pair of models."""
     rows = []
     for name, comparisons in content[PAIRED].items():
-        for label, found in comparisons.items():
-            cells = f"{100 * found['wer']:+.2f}", interval(found, "+"), _p(found["p"]), _p(found["matched_pairs_p"])
-            rows.append((name, label.replace("_minus_", " - "), *cells))
+        for label, difference in comparisons.items():
+            compared = label.replace("_minus_", " - ")
+            points = f"{100 * difference['wer']:+.2f}"
+            p, matched_pairs_p = _p(difference["p"]), _p(difference["matched_pairs_p"])
+            rows.append((name, compared, points, interval(difference, "+"), p, matched_pairs_p))
     return rows
 
 
 def age_table(slices: dict) -> str:
-    """WER by age on the headline set, one column a model."""
-    return aligned([("age", *(f"{name} %" for name in slices), "utt", "speakers"), *age_rows(slices)], names=1)
+    """WER by age on the headline set, a column per model.
+
+    Parameters
+    ----------
+    slices : the contents of slices.json
+    """
+    headings = ("age", *(f"{model} %" for model in slices), "utt", "speakers")
+    return aligned([headings, *age_rows(slices)], names=1)
 
 
 def age_rows(slices: dict) -> list[tuple[str, ...]]:
-    """Of each age, and of their mean where one is known: its name, WER of every model, utterances, speakers."""
-    of_set = [sets[HEADLINE_SET] for sets in slices.values()]
+    """The cells of each age (name, WER of every model, utterances, speakers), and of the mean of the known ages."""
+    models = [sets[HEADLINE_SET] for sets in slices.values()]
     rows = []
-    for group, size in of_set[0]["age"].items():
-        cells = [percent(block["age"][group].get("wer")) for block in of_set]
-        rows.append((group, *cells, str(size["utterances"]), str(size["speakers"])))
-    if "age_macro_wer" in of_set[0]:
-        rows.append(("mean of ages", *(percent(block["age_macro_wer"]) for block in of_set), "", ""))
+    for group, size in models[0]["age"].items():
+        rates = [percent(block["age"][group].get("wer")) for block in models]
+        rows.append((group, *rates, str(size["utterances"]), str(size["speakers"])))
+    if "age_macro_wer" in models[0]:
+        means = [percent(block["age_macro_wer"]) for block in models]
+        rows.append(("mean of ages", *means, "", ""))
     return rows
 
 
 def literature_line(content: dict) -> str:
-    """The score that papers report after leaving out what is short or hard; never the headline."""
-    blocks = {name: block["literature"] for name, block in content.items() if "literature" in block}
-    told = ", ".join(f"{name} {percent(block.get('wer'))}" for name, block in blocks.items())
-    kept, all_of = next(iter(blocks.values()))["utterances"], next(iter(content.values()))["utterances"]
+    """The WER that papers report after leaving out what is short or hard; never the headline."""
+    models = {model: sets[HEADLINE_SET] for model, sets in by_model(content).items()}
+    rates = ", ".join(f"{model} {percent(figures['literature'].get('wer'))}" for model, figures in models.items())
+    first = next(iter(models.values()))
     return (
-        f"Under the literature's filter, WER %: {told} ({kept} of {all_of} {HEADLINE_SET} utterances: "
-        "3 words or more, and the base at most 50 % wrong)"
+        f"Under the literature's filter, WER %: {rates} ({first['literature']['utterances']} of {first['utterances']} "
+        f"{HEADLINE_SET} utterances: 3 words or more, and the base at most 50 % wrong)"
     )
 
 
 def seen_texts_lines(slices: dict) -> list[str]:
     """A line for each evaluation set with texts that were trained on."""
-    sentences = {name: seen_texts_sentence(slices, name) for name in next(iter(slices.values()))}
-    return [f"{name}: {sentence}" for name, sentence in sentences.items() if sentence]
+    lines = []
+    for name in next(iter(slices.values())):
+        if sentence := seen_texts_sentence(slices, name):
+            lines.append(f"{name}: {sentence}")
+    return lines
 
 
 def seen_texts_sentence(slices: dict, name: str) -> str | None:
-    """How much of an evaluation set has a text that was trained on, and every model's WER on the rest.
+    """The share of an evaluation set's utterances whose text was trained on, and every model's WER on the others.
 
-    None where there is no such text, and where slices.json was written without these slices.
+    None if there is no such text, or if slices.json was written without slices by text.
     """
     texts = {model: sets[name].get("text", {}) for model, sets in slices.items()}
     sizes = next(iter(texts.values()))
@@ -123,16 +143,16 @@ def cost_table(scores: dict[str, dict], costs: dict[str, dict]) -> str:
 
     Parameters
     ----------
-    scores : the models' blocks of scores.json
+    scores : of scores.json, without the comparisons: model -> evaluation set -> figures
     costs : the contents of cost.json
     """
     return aligned([COST_HEADINGS, *cost_rows(scores, costs)], names=2)
 
 
 def cost_rows(scores: dict[str, dict], costs: dict[str, dict]) -> list[tuple[str, ...]]:
-    """Of every model, the cells under COST_HEADINGS."""
+    """The cells under COST_HEADINGS, of every model."""
     rows = []
-    for name, figures in scores.items():
+    for name, sets in scores.items():
         training, decoding = costs.get(f"train_{name}", {}), costs.get(f"transcribe_{name}", {})
         share = {"learn": 100 * training["trained_share"]} if "trained_share" in training else {}
         cells = (
@@ -144,13 +164,14 @@ def cost_rows(scores: dict[str, dict], costs: dict[str, dict]) -> list[tuple[str
             _figure(decoding, "peak_memory_mb", ".0f"),
         )
         machine = (training or decoding).get("machine", "-")
-        rows.append((name, machine, _precision(training, decoding), f"{100 * figures['wer']:.2f}", *cells))
+        rows.append((name, machine, _precision(training, decoding), percent(sets[HEADLINE_SET]["wer"]), *cells))
     return rows
 
 
 def _precision(training: dict, decoding: dict) -> str:
-    """What was computed in: of training, then of decoding where that is another."""
-    return "/".join(dict.fromkeys(found.get("precision", "-") for found in (training, decoding) if found)) or "-"
+    """The precision of training, and of decoding if that is another: "bf16", or "fp32/fp16"."""
+    names = [costs.get("precision", "-") for costs in (training, decoding) if costs]
+    return "/".join(dict.fromkeys(names)) or "-"
 
 
 def _figure(figures: dict, key: str, form: str) -> str:
@@ -158,7 +179,7 @@ def _figure(figures: dict, key: str, form: str) -> str:
 
 
 def percent(rate: float | None) -> str:
-    """A share in per cent; "-" where there is none."""
+    """A share in per cent, 0.1234 as "12.34"; "-" for None."""
     return "-" if rate is None else f"{100 * rate:.2f}"
 
 
@@ -166,8 +187,8 @@ def interval(figures: dict, sign: str = "") -> str:
     """The interval of a rate or, with sign "+", of a difference, in per cent; "-" where there is none."""
     if "wer_low" not in figures:
         return "-"
-    low, high = (format(100 * figures[key], f"{sign}.2f") for key in ("wer_low", "wer_high"))
-    return f"{low} to {high}"
+    low, high = 100 * figures["wer_low"], 100 * figures["wer_high"]
+    return f"{low:{sign}.2f} to {high:{sign}.2f}"
 
 
 def _p(p: float) -> str:

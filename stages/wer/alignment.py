@@ -1,4 +1,4 @@
-"""Word errors utterance by utterance: what rates, intervals, comparisons and slices are made of."""
+"""Word errors of each utterance, from which rates, intervals, comparisons and slices are computed."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import numpy as np
 
 from stages.wer.normalisers import Normaliser
 
-KINDS = {"substitute": "substitutions", "delete": "deletions", "insert": "insertions"}  # jiwer's names and ours
+KINDS = {"substitute": "substitutions", "delete": "deletions", "insert": "insertions"}  # jiwer's name: name here
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class UtteranceErrors:
     """Counts of every utterance of a set; int64 arrays, shape (utterances,)."""
 
     words: np.ndarray  # in the reference
-    answered: np.ndarray  # in the hypothesis
+    hypothesis_words: np.ndarray
     substitutions: np.ndarray
     deletions: np.ndarray
     insertions: np.ndarray
@@ -31,52 +31,63 @@ class UtteranceErrors:
 
 
 def align(references: Sequence[str], hypotheses: Sequence[str], normalise: Normaliser) -> UtteranceErrors:
-    """Align each hypothesis with its reference (minimum edit distance, jiwer)."""
-    references, hypotheses = ([normalise(text) for text in texts] for texts in (references, hypotheses))
-    words, answered = (np.array([len(text.split()) for text in texts], np.int64) for texts in (references, hypotheses))
+    """Align each hypothesis with its reference (minimum edit distance, jiwer), after normalising both."""
+    references = list(map(normalise, references))
+    hypotheses = list(map(normalise, hypotheses))
+    words = _word_counts(references)
     counts = {kind: np.zeros(len(references), np.int64) for kind in KINDS.values()}
     inserted_at: list[float] = []
-    for place, chunks in enumerate(jiwer.process_words(references, hypotheses).alignments):
+    for index, chunks in enumerate(jiwer.process_words(references, hypotheses).alignments):
         for chunk in chunks:
             if chunk.type in KINDS:
-                counts[KINDS[chunk.type]][place] += _span(chunk)
-        inserted_at += [before / words[place] if words[place] else 1.0 for before in _inserted(chunks)]
-    return UtteranceErrors(words, answered, **counts, inserted_at=np.array(inserted_at))
+                counts[KINDS[chunk.type]][index] += _span(chunk)
+        for before in _words_before_insertions(chunks):
+            inserted_at.append(before / words[index] if words[index] else 1.0)
+    return UtteranceErrors(words, _word_counts(hypotheses), **counts, inserted_at=np.array(inserted_at))
+
+
+def _word_counts(texts: list[str]) -> np.ndarray:
+    return np.array([len(text.split()) for text in texts], np.int64)
 
 
 def _span(chunk: jiwer.AlignmentChunk) -> int:
-    """Words; an insertion spans no reference word and a deletion no hypothesis word."""
+    """Number of words; an insertion has no reference word and a deletion no hypothesis word."""
     return max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx)
 
 
-def _inserted(chunks: list[jiwer.AlignmentChunk]) -> Iterator[float]:
+def _words_before_insertions(chunks: list[jiwer.AlignmentChunk]) -> Iterator[float]:
     """How many reference words come before each inserted word.
 
-    Among other errors, which of the words are the inserted ones is arbitrary (jiwer takes the first); they are spread
-    evenly over those errors.
+    Where insertions are next to other errors, which of the words are the inserted ones is arbitrary (jiwer takes the
+    first); they are spread evenly over those errors.
     """
-    for right, run in groupby(chunks, lambda chunk: chunk.type == "equal"):
+    for is_correct, run in groupby(chunks, lambda chunk: chunk.type == "equal"):
         run = list(run)
         count = sum(_span(chunk) for chunk in run if chunk.type == "insert")
-        if right or not count:
+        if is_correct:
             continue
-        first, width = run[0].ref_start_idx, run[-1].ref_end_idx - run[0].ref_start_idx
-        yield from (first + width * (number + 0.5) / count for number in range(count))
+        first = run[0].ref_start_idx
+        width = run[-1].ref_end_idx - first
+        for number in range(count):
+            yield first + width * (number + 0.5) / count
 
 
-class Word(NamedTuple):
-    """A place in an alignment: a reference word, what was heard for it, or both; at least one is not empty."""
+class WordPair(NamedTuple):
+    """A reference word and the hypothesis word aligned with it; "" for ref is an insertion, for hyp a deletion."""
 
-    spoken: str
-    heard: str
+    ref: str
+    hyp: str
 
 
-def words(reference: str, hypothesis: str, normalise: Normaliser) -> list[Word]:
+def align_words(reference: str, hypothesis: str, normalise: Normaliser) -> list[WordPair]:
     """The alignment of one utterance, word by word; its errors are those that `align` counts."""
     reference, hypothesis = normalise(reference), normalise(hypothesis)
     (chunks,) = jiwer.process_words([reference], [hypothesis]).alignments
-    spoken, heard, places = reference.split(), hypothesis.split(), []
+    ref, hyp = reference.split(), hypothesis.split()
+    pairs = []
     for chunk in chunks:
-        pair = spoken[chunk.ref_start_idx : chunk.ref_end_idx], heard[chunk.hyp_start_idx : chunk.hyp_end_idx]
-        places += [Word(*both) for both in zip_longest(*pair, fillvalue="")]
-    return places
+        ref_words = ref[chunk.ref_start_idx : chunk.ref_end_idx]
+        hyp_words = hyp[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        for ref_word, hyp_word in zip_longest(ref_words, hyp_words, fillvalue=""):
+            pairs.append(WordPair(ref_word, hyp_word))
+    return pairs

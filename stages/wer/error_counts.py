@@ -35,7 +35,7 @@ class ErrorCounts:
         return self.character_errors / self.characters
 
     def figures(self) -> dict[str, float | int]:
-        """Rates and counts as they stand in scores.json."""
+        """Rates and counts, as in scores.json."""
         counts = asdict(self)
         del counts["characters"], counts["character_errors"]
         return {"wer": round(self.wer, DIGITS), "cer": round(self.cer, DIGITS)} | counts
@@ -47,29 +47,29 @@ def count_errors(
     normalise: Normaliser,
     aligned: UtteranceErrors | None = None,
 ) -> ErrorCounts:
-    """Sum the word errors of all utterances, as `align` finds them, and count those in characters.
+    """Count word and character errors over all utterances.
 
-    Utterances whose reference is empty after normalisation stay: whatever was recognised there counts as insertions.
+    Utterances whose reference is empty after normalisation are counted too: all their hypothesis words are insertions.
 
     Parameters
     ----------
-    aligned : these texts' errors under this normaliser, where they are known; None: the texts are aligned here
+    aligned : the result of `align` for these texts and this normaliser, if it is known; None: computed here
 
     Raises
     ------
     UserError
-        No reference word is left, so there is nothing to divide by.
+        No reference word is left after normalisation, so a rate cannot be computed.
     """
-    found = align(references, hypotheses, normalise) if aligned is None else aligned
-    if not found.words.any():
+    errors = align(references, hypotheses, normalise) if aligned is None else aligned
+    if not errors.words.any():
         raise UserError("no reference word is left after normalisation: a word error rate cannot be computed")
-    characters = jiwer.process_characters(*([normalise(text) for text in texts] for texts in (references, hypotheses)))
+    characters = jiwer.process_characters(list(map(normalise, references)), list(map(normalise, hypotheses)))
     return ErrorCounts(
         utterances=len(references),
-        words=int(found.words.sum()),
-        substitutions=int(found.substitutions.sum()),
-        deletions=int(found.deletions.sum()),
-        insertions=int(found.insertions.sum()),
+        words=int(errors.words.sum()),
+        substitutions=int(errors.substitutions.sum()),
+        deletions=int(errors.deletions.sum()),
+        insertions=int(errors.insertions.sum()),
         characters=characters.hits + characters.substitutions + characters.deletions,
         character_errors=characters.substitutions + characters.deletions + characters.insertions,
     )

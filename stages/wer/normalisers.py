@@ -1,4 +1,4 @@
-"""The normalisers under which transcripts are compared."""
+"""The text normalisers that are applied before references and hypotheses are compared."""
 
 import re
 import unicodedata

@@ -29,7 +29,7 @@ def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboar
     """Of one set, each text a reference and what base, lora and selective answered."""
     clips = clips or [clip(str(number), f"s{number}", text=row[0]) for number, row in enumerate(texts)]
     return {
-        model: scoreboard.answers(
+        model: scoreboard.results_by_set(
             [answer("test", c.id, row[0], row[place]) for c, row in zip(clips, texts, strict=True)],
             {"test": clips},
             light_normaliser.light,

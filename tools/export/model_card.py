@@ -13,7 +13,7 @@ from stages.records.paths import TRAINING_SPLITS
 from stages.records.units import SAMPLE_RATE, Seconds
 from stages.results import summary
 from stages.scores.score_tables import percent
-from stages.scores.scoreboard import HEADLINE_SET, by_set
+from stages.scores.scoreboard import HEADLINE_SET
 from stages.whisper.model import Checkpoint
 from tools.export.comparison import Comparison
 
@@ -129,7 +129,7 @@ def _front_matter(export: Export, content: dict) -> ModelCardData:
                 metric_value=round(100 * figures["wer"], 2),
                 metric_name="WER (%)",
             )
-            for name, figures in by_set(content[export.name]).items()
+            for name, figures in content[export.name].items()
             if "wer" in figures
         ],
     )
