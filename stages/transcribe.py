@@ -6,6 +6,7 @@ resumes. For other recordings: python -m tools.transcribe
 
 import argparse
 import contextlib
+import functools
 import shutil
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from stages.runtime import checkpoints, cost, devices, failures, lifeline
 from stages.whisper import model
 from stages.whisper.quiet import quiet_transformers
 
-ROOMS = ("decoding", "whisper", "records")  # of the code that decides what is transcribed, as in dvc.yaml
+CODE_FOLDERS = ("decoding", "whisper", "records")  # of stages/: an edit of other code changes no transcript
 
 
 @exit_on_user_error
@@ -33,49 +34,60 @@ def main() -> None:
 
 
 def transcribe_evaluation_sets(name: str, settings: params.Params) -> None:
-    """Transcribe what is not transcribed yet, then write all transcripts where the pipeline expects them."""
-    stage, folders = f"transcribe_{name}", shards.evaluation_sets()
-    inputs = [paths.BASE_FOLDER, paths.MODELS[name], *folders]
+    """Transcribe every evaluation set, write metrics/transcripts/<model>.jsonl, and record the cost.
+
+    What an interrupted run has transcribed is in its journal and is not decoded again.
+
+    Parameters
+    ----------
+    name : of the model: base, lora or selective
+    """
+    stage = f"transcribe_{name}"
+    folders = shards.evaluation_sets()
     relevant = [settings.language, settings.transcribe.model_dump()]
-    digests = [*map(folder_sha256, inputs), *checkpoints.code_digests(ROOMS)]
+    digests = [folder_sha256(path) for path in (paths.BASE_FOLDER, paths.MODELS[name], *folders)]
+    digests += checkpoints.code_digests(CODE_FOLDERS)
     work = checkpoints.run_folder(stage, relevant, digests)
     with contextlib.ExitStack() as stack:
         stack.enter_context(checkpoints.exclusive_lock(work))
         figures = stack.enter_context(cost.measured(stage, devices.choose_device(settings.runtime.device)))
         journal = stack.enter_context(transcripts.Journal(work / "journal.jsonl"))
         known = len(journal.rows)
-        stack.enter_context(failures.explain_early_end(stage, more_memory(settings), lambda: kept(journal, work)))
+        progress = functools.partial(describe_progress, journal, work)
+        stack.enter_context(failures.explain_early_end(stage, memory_advice(settings), progress))
         decoder = transcription.prepare(model.load_checkpoint(paths.MODELS[name]), settings)
         figures["precision"] = decoder.precision
-        rows = [row for folder in folders for row in transcribed(decoder, folder, journal)]
-        figures["clips"] = len(rows) - known  # those that the seconds were spent on
+        rows = []
+        for folder in folders:
+            rows += transcribe_set(decoder, folder, journal)
+        figures["clips"] = len(rows) - known  # only those that this run decoded, as its seconds
         transcripts.write_transcripts(paths.TRANSCRIPTS / f"{name}.jsonl", rows)
     shutil.rmtree(work)
 
 
-def transcribed(
+def transcribe_set(
     decoder: transcription.Decoder, folder: Path, journal: transcripts.Journal
 ) -> list[transcripts.Transcript]:
-    """The transcripts of an evaluation set, in the order of its clips; those that the journal lacks are made."""
+    """Transcribe the clips of an evaluation set that are not in the journal; returns all, in the order of the clips."""
     clips = shards.read_manifest(folder)
     known = {row.id for row in journal.rows if row.split == folder.name}
     if known:
-        print(f"{folder.name}: {len(known)} of {len(clips)} clips were transcribed before, the others follow")
+        print(f"{folder.name}: {len(known)} of {len(clips)} clips were transcribed before; transcribing the others")
     for rows in transcription.transcribe_split(decoder, folder, clips, known):
         journal.append(rows)
     by_id = {row.id: row for row in journal.rows if row.split == folder.name}
     return [by_id[clip.id] for clip in clips]
 
 
-def kept(journal: transcripts.Journal, work: Path) -> str:
-    """A sentence for whose decoding just failed."""
+def describe_progress(journal: transcripts.Journal, work: Path) -> str:
+    """A sentence for an error message: what an interrupted run has transcribed, and where that is."""
     return f"{len(journal.rows)} transcripts are kept in {work}."
 
 
-def more_memory(settings: params.Params) -> str:
-    """What to change where decoding runs out of memory, in a sentence."""
+def memory_advice(settings: params.Params) -> str:
+    """A sentence for an error message: what to change if decoding runs out of memory."""
     seconds = settings.transcribe.batch_seconds
-    return f"Lower transcribe.batch_seconds, now {seconds:g}, to {seconds / 2:g}, say."
+    return f"Lower transcribe.batch_seconds, now {seconds:g}, for example to {seconds / 2:g}."
 
 
 if __name__ == "__main__":

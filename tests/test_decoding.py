@@ -1,4 +1,4 @@
-"""Batches by length, texts that do not depend on the batch they were decoded in, and how sure the model was of them."""
+"""Decoding: batches by length, texts that do not depend on their batch, log-probabilities, long recordings."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize(
-    ("most", "padded_to", "expected"),
+    ("batch_seconds", "padded_to", "expected"),
     [
         (6.0, 0.0, [[2, 1], [0, 3]]),  # 3 and 2 s padded to 3 s; 1 and 0.5 s to 1 s
         (4.0, 0.0, [[2], [1, 0], [3]]),
@@ -25,8 +25,8 @@ ROOT = Path(__file__).parent.parent
         (1.0, 10.0, [[2], [1], [0], [3]]),  # one clip always fits
     ],
 )
-def test_batches(most, padded_to, expected):
-    assert list(batching.batches([1.0, 2.0, 3.0, 0.5], most, padded_to)) == expected
+def test_batches(batch_seconds, padded_to, expected):
+    assert list(batching.batches([1.0, 2.0, 3.0, 0.5], batch_seconds, padded_to)) == expected
 
 
 def make_decoder(folder, audio_context: str, **changes) -> transcription.Decoder:
@@ -53,49 +53,48 @@ def noise(seconds: float) -> np.ndarray:
 def test_text_does_not_depend_on_the_batch(decoder):
     clips = [noise(0.5), noise(2.0)]
     together = transcription.transcribe(decoder, clips)
-    apart = [answer for clip in clips for answer in transcription.transcribe(decoder, [clip])]
-    assert [answer.text for answer in together] == [answer.text for answer in apart]
-    assert [answer.log_probability for answer in together] == pytest.approx(
-        [a.log_probability for a in apart], abs=1e-3
-    )
+    alone = [transcription.transcribe(decoder, [clip])[0] for clip in clips]
+    assert [hypothesis.text for hypothesis in together] == [hypothesis.text for hypothesis in alone]
+    expected = [hypothesis.log_probability for hypothesis in alone]
+    assert [hypothesis.log_probability for hypothesis in together] == pytest.approx(expected, abs=1e-3)
 
 
 def test_tokens_are_capped_by_each_clip(decoder):
     assert transcription.token_limit(0.5, decoder) == 24
-    assert transcription.token_limit(100.0, decoder) == decoder.most_tokens == 444
+    assert transcription.token_limit(100.0, decoder) == decoder.max_tokens == 444
     tokenizer = decoder.checkpoint.processor.tokenizer
-    for answer in transcription.transcribe(decoder, [noise(0.5), noise(1.5)]):  # a random model never stops by itself
-        assert 0 < len(tokenizer(answer.text, add_special_tokens=False).input_ids) <= 39
+    # A random model never stops by itself.
+    for hypothesis in transcription.transcribe(decoder, [noise(0.5), noise(1.5)]):
+        assert 0 < len(tokenizer(hypothesis.text, add_special_tokens=False).input_ids) <= 39
 
 
 def test_recording_longer_than_the_window_is_cut_at_pauses_and_decoded_whole(decoder, monkeypatch):
-    heard = []
+    decoded = []
     monkeypatch.setattr(
-        transcription, "transcribe", lambda _, clips: heard.extend(clips) or list(map(answer_of, clips))
+        transcription, "transcribe", lambda _, clips: decoded.extend(clips) or list(map(hypothesis_of, clips))
     )
     samples = noise(25.0)
-    stretches = transcription.transcribe_recording(decoder, samples)
-    assert [stretch.start for stretch in stretches[1:]] == [stretch.end for stretch in stretches[:-1]]
-    assert (stretches[0].start, stretches[-1].end) == (0.0, 25.0)
-    assert all(stretch.end - stretch.start <= 5.0 for stretch in stretches)
-    assert sorted(map(len, heard)) == sorted(round(16_000 * (stretch.end - stretch.start)) for stretch in stretches)
-    assert [stretch.answer for stretch in stretches] == [
-        answer_of(samples[round(16_000 * stretch.start) : round(16_000 * stretch.end)]) for stretch in stretches
+    segments = transcription.transcribe_recording(decoder, samples)
+    assert [segment.start for segment in segments[1:]] == [segment.end for segment in segments[:-1]]
+    assert (segments[0].start, segments[-1].end) == (0.0, 25.0)
+    assert all(segment.end - segment.start <= 5.0 for segment in segments)
+    assert sorted(map(len, decoded)) == sorted(round(16_000 * (segment.end - segment.start)) for segment in segments)
+    assert [segment.hypothesis for segment in segments] == [
+        hypothesis_of(samples[round(16_000 * segment.start) : round(16_000 * segment.end)]) for segment in segments
     ]
 
 
-def answer_of(clip: np.ndarray) -> transcription.Hypothesis:
+def hypothesis_of(clip: np.ndarray) -> transcription.Hypothesis:
     return transcription.Hypothesis(f"{len(clip)} {np.abs(clip).sum():.3f}", -1.0)
 
 
-def test_what_is_not_audible_is_not_decoded(decoder):
+def test_silence_is_not_decoded(decoder):
     samples = np.concatenate([noise(4.0), np.zeros(24 * 16_000, np.float32)])
-    known = [stretch.answer.log_probability for stretch in transcription.transcribe_recording(decoder, samples)]
+    known = [segment.hypothesis.log_probability for segment in transcription.transcribe_recording(decoder, samples)]
     assert known[0] is not None
     assert known[2:] == [None] * len(known[2:])
-    assert transcription.transcribe_recording(decoder, np.zeros(16_000, np.float32))[
-        0
-    ].answer == transcription.Hypothesis("", None)
+    (segment,) = transcription.transcribe_recording(decoder, np.zeros(16_000, np.float32))
+    assert segment.hypothesis == transcription.Hypothesis("", None)
 
 
 def teacher_forced(decoder: transcription.Decoder, clip: np.ndarray, text: str, ended: bool) -> float:
@@ -121,20 +120,21 @@ def test_log_probability_is_that_of_the_tokens(tmp_path, changes):
     checkpoint = model.load_checkpoint(ROOT / "sample" / "whisper-mini")
     decoder = transcription.prepare(checkpoint, params.Params.model_validate(settings))
     clips = [noise(1.0), noise(2.0)]
-    for clip, answer in zip(clips, transcription.transcribe(decoder, clips), strict=True):
-        assert answer.log_probability == pytest.approx(teacher_forced(decoder, clip, answer.text, ended=True), abs=1e-2)
+    for clip, hypothesis in zip(clips, transcription.transcribe(decoder, clips), strict=True):
+        expected = teacher_forced(decoder, clip, hypothesis.text, ended=True)
+        assert hypothesis.log_probability == pytest.approx(expected, abs=1e-2)
 
 
 def test_log_probability_of_a_text_that_was_cut_off(tmp_path):
     decoder = make_decoder(tmp_path / "tiny", "window", tokens_per_second=0.001)
     long, short = noise(1.5), noise(0.5)
-    for clip, answer in zip([long, short], transcription.transcribe(decoder, [long, short]), strict=True):
-        assert answer.log_probability == pytest.approx(
-            teacher_forced(decoder, clip, answer.text, ended=False), abs=0.05
+    for clip, hypothesis in zip([long, short], transcription.transcribe(decoder, [long, short]), strict=True):
+        assert hypothesis.log_probability == pytest.approx(
+            teacher_forced(decoder, clip, hypothesis.text, ended=False), abs=0.05
         )
 
 
-def test_draws_are_the_same_every_time(tmp_path):
+def test_sampling_is_repeatable(tmp_path):
     decoder = make_decoder(tmp_path / "tiny", "window", temperature=1.0)
     assert transcription.transcribe(decoder, [noise(1.0)]) == transcription.transcribe(decoder, [noise(1.0)])
     other = make_decoder(tmp_path / "tiny", "window", temperature=1.0, seed=1)

@@ -138,7 +138,7 @@ def test_killed_at_any_moment_it_ends_the_same(prepared, expected):
         ends = list(pool.map(lambda number: killed_and_resumed(prepared, number, *moments[number]), range(KILLS)))
     for number, (found, _, _) in enumerate(ends):
         assert found == files, f"kill {number} at {moments[number]}"
-    assert sum("goes on from step" in told for _, told, _ in ends) >= KILLS // 2
+    assert sum("resumes from step" in told for _, told, _ in ends) >= KILLS // 2
     assert any(caught for *_, caught in ends)  # at least one kill did hit a checkpoint being written
 
 
@@ -177,6 +177,6 @@ def test_another_machine_goes_on_from_the_mirror(prepared, expected, tmp_path):
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         told = finish(start(other, environment))
-        assert "goes on from step" in told
+        assert "resumes from step" in told
         assert results(other) == expected[0]
         assert server.objects() == []  # removed once they are of no more use

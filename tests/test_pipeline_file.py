@@ -77,7 +77,8 @@ def test_deps_are_the_folders_of_the_imports(stage):
 
 
 @pytest.mark.parametrize(
-    ("stages", "folders"), [(("train_lora", "train_selective"), loop.ROOMS), (("transcribe",), transcribe.ROOMS)]
+    ("stages", "folders"),
+    [(("train_lora", "train_selective"), loop.CODE_FOLDERS), (("transcribe",), transcribe.CODE_FOLDERS)],
 )
 def test_killed_work_resumes_unless_what_it_depends_on_changed(stages, folders):
     for stage in stages:

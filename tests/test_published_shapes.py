@@ -81,7 +81,7 @@ def test_one_step_of_both_strategies_and_one_transcription(shape):
         loaded = model.load_checkpoint(paths.MODELS[name])
         assert loaded.audio_context == ("window" if name == "base" else "utterance")
         decoder = transcription.prepare(loaded, chosen)
-        assert decoder.most_tokens == (444 if vocabulary.multilingual else 446)
+        assert decoder.max_tokens == (444 if vocabulary.multilingual else 446)
         assert transcription.token_limit(1.0, decoder) == 31
         assert transcription.transcribe(decoder, [noise])[0].log_probability < 0
     for name in ("lora", "selective"):

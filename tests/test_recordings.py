@@ -22,7 +22,7 @@ from tools.transcribe import captions, recordings
 
 ROOT = Path(__file__).parent.parent
 
-STRETCHES = [
+SEGMENTS = [
     Segment(0.0, 2.5, Hypothesis("The <b>dog</b> & I", -0.1)),
     Segment(2.5, 4.0, Hypothesis("", None)),
     Segment(3599.9996, 3661.25, Hypothesis("d\u00e9j\u00e0 vu", -0.2)),
@@ -53,19 +53,19 @@ def run(monkeypatch, *arguments: str) -> None:
 
 
 def test_subtitles():
-    assert captions.srt("x", STRETCHES) == (
+    assert captions.srt("x", SEGMENTS) == (
         "1\n00:00:00,000 --> 00:00:02,500\nThe <b>dog</b> & I\n\n"
         "2\n01:00:00,000 --> 01:01:01,250\nd\u00e9j\u00e0 vu\n\n"
     )
-    assert captions.vtt("x", STRETCHES) == (
+    assert captions.vtt("x", SEGMENTS) == (
         "WEBVTT\n\n00:00:00.000 --> 00:00:02.500\nThe &lt;b&gt;dog&lt;/b&gt; &amp; I\n\n"
         "01:00:00.000 --> 01:01:01.250\nd\u00e9j\u00e0 vu\n\n"
     )
-    assert captions.text("x", STRETCHES) == "The <b>dog</b> & I\nd\u00e9j\u00e0 vu\n"
+    assert captions.text("x", SEGMENTS) == "The <b>dog</b> & I\nd\u00e9j\u00e0 vu\n"
 
 
 def test_json_has_what_tells_doubtful_stretches():
-    found = json.loads(captions.as_json("x.wav", STRETCHES))
+    found = json.loads(captions.as_json("x.wav", SEGMENTS))
     assert (found["file"], found["text"]) == ("x.wav", "The <b>dog</b> & I d\u00e9j\u00e0 vu")
     assert found["segments"][1] == {
         "start": 2.5,

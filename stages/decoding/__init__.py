@@ -1,1 +1,1 @@
-"""How a model's text comes out: batches, confidence, long recordings."""
+"""Decoding: batches, greedy and beam search, confidence, long recordings."""

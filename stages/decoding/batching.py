@@ -5,18 +5,22 @@ from collections.abc import Iterator, Sequence
 from stages.records.units import Seconds
 
 
-def batches(durations: Sequence[Seconds], most: Seconds, padded_to: Seconds) -> Iterator[list[int]]:
-    """Group clip indices by length, so that little is padded; the longest first: memory runs out at once or not at all.
+def batches(durations: Sequence[Seconds], batch_seconds: Seconds, padded_to: Seconds) -> Iterator[list[int]]:
+    """Group clips of similar length, so that little is padded.
 
     Parameters
     ----------
     durations : of the clips
-    most : audio in a batch, padding included
-    padded_to : what every clip is padded to at least
+    batch_seconds : audio in a batch at most, padding included; a longer clip is a batch of its own
+    padded_to : every clip is padded to this length at least
+
+    Yields
+    ------
+    The indices of the clips of a batch; the longest clips first, so that memory runs out early or never.
     """
     batch: list[int] = []
     for index in sorted(range(len(durations)), key=lambda i: (-durations[i], i)):
-        if batch and max(padded_to, durations[batch[0]]) * (len(batch) + 1) > most:
+        if batch and max(padded_to, durations[batch[0]]) * (len(batch) + 1) > batch_seconds:
             yield batch
             batch = []
         batch.append(index)

@@ -1,19 +1,20 @@
-"""How sure a model was of what it wrote: the log-probability of its tokens, taken down while `generate` runs."""
+"""A confidence for each hypothesis: the mean log-probability of its tokens, recorded while `generate` runs."""
 
 import torch
 from transformers import LogitsProcessor
 
 
 class TokenLogProbabilities(LogitsProcessor):
-    """Sees the scores of every step, and at the next one which tokens were chosen; changes nothing. Not for beams.
+    """Records the log-probability of every chosen token; leaves the scores as they are. Not for beam search.
 
-    `generate(output_scores=True)` would keep the scores of all steps, 0.2 MB a token for Whisper's vocabulary, to say
-    the same. As in openai/whisper, tokens that may not be chosen do not count, and the end of the text does.
+    It gets the scores of a step, and only at the next step the token that was chosen. `generate(output_scores=True)`
+    would give the same figures, but keep the scores of all steps: 0.2 MB a token for Whisper's vocabulary. As in
+    openai/whisper, suppressed tokens have no probability, and the end token counts as a token of the text.
     """
 
     def __init__(self):
         self._chosen: list[torch.Tensor] = []  # (batch, 1) each
-        self._last: torch.Tensor | None = None  # (batch, vocabulary)
+        self._last: torch.Tensor | None = None  # (batch, vocabulary): of the newest step
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         if self._last is not None:
@@ -22,16 +23,19 @@ class TokenLogProbabilities(LogitsProcessor):
         return scores
 
     def means(self, texts: list[list[int]], end: int, limits: list[int]) -> list[float]:
-        """Mean natural logarithm of the probabilities of each text's tokens.
+        """Mean natural log-probability of each text's tokens.
 
         Parameters
         ----------
         texts : the tokens of each text, without `end`
         end : the token that ends a text
-        limits : how many tokens of each text count at most
+        limits : of each text, how many tokens count at most
         """
         step = len(self._chosen)
         final = torch.tensor([[text[step] if len(text) > step else end] for text in texts], device=self._last.device)
-        steps = torch.cat([*self._chosen, self._last.gather(1, final)], dim=1).tolist()
-        counts = [min(len(text) + 1, limit, step + 1) for text, limit in zip(texts, limits, strict=True)]
-        return [sum(row[:count]) / count for row, count in zip(steps, counts, strict=True)]
+        rows = torch.cat([*self._chosen, self._last.gather(1, final)], dim=1).tolist()
+        means = []
+        for row, text, limit in zip(rows, texts, limits, strict=True):
+            count = min(len(text) + 1, limit, step + 1)
+            means.append(sum(row[:count]) / count)
+        return means

@@ -4,18 +4,15 @@ import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
 import torch
 from peft import PeftModel
 from tqdm import tqdm
-from transformers import LogitsProcessorList
 
 from stages.common.params import Params, Transcribe
-from stages.decoding import batching, pauses
-from stages.decoding.confidence import TokenLogProbabilities
+from stages.decoding import batching, generation, pauses
 from stages.records.shards import Clip, read_audio
 from stages.records.transcripts import Transcript, compression_ratio
 from stages.records.units import SAMPLE_RATE, SILENCE, Seconds
@@ -23,19 +20,19 @@ from stages.runtime import devices
 from stages.whisper import dtypes, features
 from stages.whisper.model import Checkpoint, prompt_tokens, set_language
 
-EXTRA_TOKENS = 16  # beyond tokens_per_second: a short clip still holds a sentence
-STRETCH_SHARE = 0.5  # of the window: the longest stretch of a recording that is longer than the window
+EXTRA_TOKENS = 16  # beyond tokens_per_second: even a short clip may hold a sentence
+SEGMENT_SHARE = 0.5  # of the window: the longest segment of a recording that is longer than the window
 DIGITS = 4  # of log-probabilities
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """A checkpoint with everything that decides what it answers."""
+    """A checkpoint with everything that decides its hypotheses."""
 
     checkpoint: Checkpoint
     settings: Transcribe
     prompt_length: int  # tokens
-    most_tokens: int  # new ones the decoder has positions for, after the prompt
+    max_tokens: int  # new ones that the decoder has positions for, after the prompt
     device: torch.device
     precision: str  # resolved: fp32, bf16 or fp16
 
@@ -49,95 +46,106 @@ class Inputs:
     """A batch, ready for the model."""
 
     features: torch.Tensor  # (clips, mel_bins, frames)
-    limits: list[int]  # most new tokens, of each clip
+    limits: list[int]  # of each clip: how many new tokens at most
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What a model heard."""
+    """A model's transcript of a clip."""
 
     text: str  # as the model wrote it, special tokens removed
-    log_probability: float | None  # mean over its tokens, natural; None: the model was not asked, nothing was audible
+    log_probability: float | None  # mean over its tokens, natural; None: nothing was audible, so nothing was decoded
 
 
 @dataclass(frozen=True)
 class Segment:
-    """What a model heard in a part of a recording."""
+    """A part of a recording with its hypothesis."""
 
     start: Seconds
     end: Seconds
-    answer: Hypothesis
+    hypothesis: Hypothesis
 
 
 def prepare(checkpoint: Checkpoint, settings: Params) -> Decoder:
-    """Put a checkpoint on this machine's device and fix everything that decides what it answers."""
+    """Put a checkpoint on this machine's device, and fix language, precision and limits."""
     if isinstance(checkpoint.model, PeftModel):
-        # Merged, an adapter costs nothing at each of the decoder's steps.
+        # A merged adapter costs no time in the decoder's steps.
         checkpoint = replace(checkpoint, model=checkpoint.model.merge_and_unload())
     device = devices.choose_device(settings.runtime.device)
     model = checkpoint.model.to(device)
     set_language(model, settings.language)
     prompt = len(prompt_tokens(model, settings.language))
     precision = dtypes.choose_precision(settings.transcribe.precision, device, learning=False)
-    most_tokens = model.config.max_target_positions - prompt
-    return Decoder(checkpoint, settings.transcribe, prompt, most_tokens, device, precision)
+    max_tokens = model.config.max_target_positions - prompt
+    return Decoder(checkpoint, settings.transcribe, prompt, max_tokens, device, precision)
 
 
 def transcribe_split(
     decoder: Decoder, folder: Path, clips: Sequence[Clip], known: Collection[str] = ()
 ) -> Iterator[list[Transcript]]:
-    """Transcribe the clips of processed_data/<split>; yields the transcripts of each batch as soon as they are there.
+    """Transcribe the clips of processed_data/<split>; yields the transcripts of each batch as soon as it is decoded.
 
     Parameters
     ----------
-    clips : all of the split's, so that batches are the same however often the work was interrupted
-    known : ids of clips that need no transcript, if all of their batch need none
+    clips : all of the split's, also the known ones, so that an interrupted run makes the same batches when resumed
+    known : ids of clips that have a transcript; a batch of only such clips is skipped
     """
-    durations = [clip.duration for clip in clips]
-    together = [index for index, seconds in enumerate(durations) if seconds <= decoder.window]
-    groups = [[together[place] for place in batch] for batch in clip_batches(decoder, [durations[i] for i in together])]
-    waiting = [batch for batch in groups if not all(clips[index].id in known for index in batch)]
-    long = [index for index, clip in enumerate(clips) if clip.duration > decoder.window and clip.id not in known]
+    short = [clip for clip in clips if clip.duration <= decoder.window]
+    long = [clip for clip in clips if clip.duration > decoder.window and clip.id not in known]
+    waiting = []
+    for indices in clip_batches(decoder, [clip.duration for clip in short]):
+        batch = [short[index] for index in indices]
+        if any(clip.id not in known for clip in batch):
+            waiting.append(batch)
 
-    def read(batch: list[int]) -> Inputs:
-        return model_inputs(decoder, [read_audio(folder, clips[index]) for index in batch])
+    def read(batch: list[Clip]) -> Inputs:
+        return model_inputs(decoder, [read_audio(folder, clip) for clip in batch])
 
-    done = len(clips) - sum(map(len, waiting)) - len(long)
-    with tqdm(total=len(clips), initial=done, desc=f"transcribe {folder.name}", unit="clip") as progress:
-        for batch, inputs in _ahead(waiting, read):
-            answers = decode_batch(decoder, inputs)
-            yield [_transcript(folder.name, clips[i], answer) for i, answer in zip(batch, answers, strict=True)]
+    finished = len(clips) - sum(map(len, waiting)) - len(long)
+    with tqdm(total=len(clips), initial=finished, desc=f"transcribe {folder.name}", unit="clip") as progress:
+        for batch, inputs in _read_ahead(waiting, read):
+            hypotheses = decode_batch(decoder, inputs)
+            pairs = zip(batch, hypotheses, strict=True)
+            yield [_transcript(folder.name, clip, hypothesis) for clip, hypothesis in pairs]
             progress.update(len(batch))
-        for index in long:
-            answer = _joined(transcribe_recording(decoder, read_audio(folder, clips[index])))
-            yield [_transcript(folder.name, clips[index], answer)]
+        for clip in long:
+            hypothesis = _join(transcribe_recording(decoder, read_audio(folder, clip)))
+            yield [_transcript(folder.name, clip, hypothesis)]
             progress.update()
 
 
-def _transcript(split: str, clip: Clip, answer: Hypothesis) -> Transcript:
-    heard = {"hypothesis": answer.text, "log_probability": answer.log_probability}
-    ratio = round(compression_ratio(answer.text), DIGITS)
-    return Transcript(split=split, id=clip.id, reference=clip.text, compression_ratio=ratio, **heard)
+def _transcript(split: str, clip: Clip, hypothesis: Hypothesis) -> Transcript:
+    return Transcript(
+        split=split,
+        id=clip.id,
+        reference=clip.text,
+        hypothesis=hypothesis.text,
+        log_probability=hypothesis.log_probability,
+        compression_ratio=round(compression_ratio(hypothesis.text), DIGITS),
+    )
 
 
-def _ahead(waiting: list[list[int]], read: Callable[[list[int]], Inputs]) -> Iterator[tuple[list[int], Inputs]]:
-    """Every batch with its inputs, those of the next one made while the caller works on the last."""
+def _read_ahead(waiting: list[list[Clip]], read: Callable[[list[Clip]], Inputs]) -> Iterator[tuple[list[Clip], Inputs]]:
+    """Yield every batch with its inputs; a thread reads the next batch while the caller decodes this one."""
+    if not waiting:
+        return
     with ThreadPoolExecutor(1) as reader:
-        reads = (reader.submit(read, batch) for batch in waiting)
-        coming = next(reads, None)
-        for batch in waiting:
-            inputs, coming = coming.result(), next(reads, None)
+        reading = reader.submit(read, waiting[0])
+        for number, batch in enumerate(waiting, start=1):
+            inputs = reading.result()
+            if number < len(waiting):
+                reading = reader.submit(read, waiting[number])
             yield batch, inputs
 
 
 def clip_batches(decoder: Decoder, durations: Sequence[Seconds]) -> Iterator[list[int]]:
     """Indices of clips that are decoded together, for clips of these durations."""
-    at_least = decoder.window if decoder.checkpoint.audio_context == "window" else 0.0
-    return batching.batches(durations, decoder.settings.batch_seconds, at_least)
+    padded_to = decoder.window if decoder.checkpoint.audio_context == "window" else 0.0
+    return batching.batches(durations, decoder.settings.batch_seconds, padded_to)
 
 
 def transcribe(decoder: Decoder, clips: list[np.ndarray]) -> list[Hypothesis]:
-    """Transcribe clips that fit together in memory, none longer than the window.
+    """Transcribe clips as one batch; none may be longer than the window.
 
     Parameters
     ----------
@@ -152,34 +160,46 @@ def transcribe_recording(decoder: Decoder, samples: np.ndarray) -> list[Segment]
     Parameters
     ----------
     samples : float32, shape (samples,), 16 kHz
+
+    Returns
+    -------
+    The segments in order; together they are the whole recording. One that is not audible has an empty hypothesis.
     """
     spans = [(0, len(samples))]
     if len(samples) > decoder.window * SAMPLE_RATE:
-        spans = pauses.cut(samples, STRETCH_SHARE * decoder.window)
-    # For what is not audible, Whisper invents words.
-    audible = [index for index, (start, end) in enumerate(spans) if np.abs(samples[start:end]).max() >= SILENCE]
-    answers = [Hypothesis("", None)] * len(spans)
-    for batch in clip_batches(decoder, [(spans[index][1] - spans[index][0]) / SAMPLE_RATE for index in audible]):
-        chosen = [audible[place] for place in batch]
-        heard = transcribe(decoder, [samples[slice(*spans[index])] for index in chosen])
-        for index, answer in zip(chosen, heard, strict=True):
-            answers[index] = answer
-    seconds = [(start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in spans]
-    return [Segment(*span, answer) for span, answer in zip(seconds, answers, strict=True)]
+        spans = pauses.cut(samples, SEGMENT_SHARE * decoder.window)
+    parts = [samples[start:end] for start, end in spans]
+    # Whisper invents words for silence, so what is not audible is not decoded.
+    audible = [index for index, part in enumerate(parts) if np.abs(part).max() >= SILENCE]
+    hypotheses = [Hypothesis("", None)] * len(spans)
+    for batch in clip_batches(decoder, [len(parts[index]) / SAMPLE_RATE for index in audible]):
+        indices = [audible[number] for number in batch]
+        decoded = transcribe(decoder, [parts[index] for index in indices])
+        for index, hypothesis in zip(indices, decoded, strict=True):
+            hypotheses[index] = hypothesis
+    segments = []
+    for (start, end), hypothesis in zip(spans, hypotheses, strict=True):
+        segments.append(Segment(start / SAMPLE_RATE, end / SAMPLE_RATE, hypothesis))
+    return segments
 
 
-def _joined(stretches: list[Segment]) -> Hypothesis:
-    answers = [stretch.answer for stretch in stretches if stretch.answer.log_probability is not None]
-    if not answers:
+def _join(segments: list[Segment]) -> Hypothesis:
+    """One hypothesis for a whole recording; its log-probability is the mean over the decoded segments."""
+    texts, log_probabilities = [], []
+    for segment in segments:
+        if segment.hypothesis.log_probability is not None:
+            texts.append(segment.hypothesis.text)
+            log_probabilities.append(segment.hypothesis.log_probability)
+    if not log_probabilities:
         return Hypothesis("", None)
-    mean = sum(answer.log_probability for answer in answers) / len(answers)
-    return Hypothesis(" ".join(answer.text for answer in answers if answer.text), round(mean, DIGITS))
+    mean = sum(log_probabilities) / len(log_probabilities)
+    return Hypothesis(" ".join(filter(None, texts)), round(mean, DIGITS))
 
 
 def model_inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:
     """Make features and token limits of clips, each float32 of shape (samples,), 16 kHz."""
     checkpoint, extractor = decoder.checkpoint, decoder.checkpoint.processor.feature_extractor
-    # Never under autocast: in bfloat16, the extractor fails on a CPU.
+    # Not under autocast: in bfloat16, the extractor fails on a CPU.
     spectrograms = [features.log_mel(extractor, clip, checkpoint.spare_seconds) for clip in clips]
     limits = [token_limit(len(clip) / SAMPLE_RATE, decoder) for clip in clips]
     return Inputs(features.batch(spectrograms, extractor, checkpoint.audio_context), limits)
@@ -187,54 +207,22 @@ def model_inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:
 
 def decode_batch(decoder: Decoder, inputs: Inputs) -> list[Hypothesis]:
     """Generate the text of every clip of a batch."""
-    torch.manual_seed(decoder.settings.seed)  # for each batch anew, so that those before do not matter
-    generate = _beams if decoder.settings.num_beams > 1 else _greedy
+    torch.manual_seed(decoder.settings.seed)  # for each batch, so that it does not depend on those before it
+    search = generation.beam_search if decoder.settings.num_beams > 1 else generation.greedy
+    log_mel = inputs.features.to(decoder.device)
     with torch.inference_mode(), dtypes.autocast(decoder.device, decoder.precision):
-        tokens, log_probabilities = generate(decoder, inputs.features.to(decoder.device), inputs.limits)
-    # Each clip's own limit, so that its text does not depend on which clips it was batched with.
+        tokens, log_probabilities = search(
+            decoder.checkpoint.model, log_mel, decoder.settings, decoder.prompt_length, inputs.limits
+        )
+    # Each clip has a limit of its own, so that its text does not depend on which clips it was batched with.
     tokens = [row[:limit] for row, limit in zip(tokens, inputs.limits, strict=True)]
     texts = decoder.checkpoint.processor.batch_decode(tokens, skip_special_tokens=True)
-    return [Hypothesis(text.strip(), round(p, DIGITS)) for text, p in zip(texts, log_probabilities, strict=True)]
+    hypotheses = []
+    for text, log_probability in zip(texts, log_probabilities, strict=True):
+        hypotheses.append(Hypothesis(text.strip(), round(log_probability, DIGITS)))
+    return hypotheses
 
 
 def token_limit(seconds: Seconds, decoder: Decoder) -> int:
-    """Most new tokens for a clip: by its duration, and never more than the decoder has positions for."""
-    return min(decoder.most_tokens, EXTRA_TOKENS + math.ceil(seconds * decoder.settings.tokens_per_second))
-
-
-def _greedy(decoder: Decoder, inputs: torch.Tensor, limits: list[int]) -> tuple[list[list[int]], list[float]]:
-    """The likeliest token at every step or, above a temperature of 0, one drawn."""
-    watched = TokenLogProbabilities()
-    rows = _generate(decoder, inputs, limits, logits_processor=LogitsProcessorList([watched]))
-    tokens = _without_end(rows, decoder)
-    return tokens, watched.means(tokens, _end(decoder), limits)
-
-
-def _beams(decoder: Decoder, inputs: torch.Tensor, limits: list[int]) -> tuple[list[list[int]], list[float]]:
-    """The likeliest text of those that several beams follow."""
-    # Unless all scores are returned, those of the beams are not either.
-    found = _generate(decoder, inputs, limits, return_dict_in_generate=True, output_scores=True)
-    return _without_end(found.sequences, decoder), found.sequences_scores.tolist()
-
-
-def _generate(decoder: Decoder, inputs: torch.Tensor, limits: list[int], **options):
-    return decoder.checkpoint.model.generate(
-        input_features=inputs,
-        num_beams=decoder.settings.num_beams,
-        temperature=decoder.settings.temperature,
-        max_new_tokens=max(limits),
-        return_timestamps=False,
-        # Else a model that writes timestamps all the same is taken through the window a second time.
-        force_unique_generate_call=True,
-        **options,
-    )
-
-
-def _end(decoder: Decoder) -> int:
-    return decoder.checkpoint.model.generation_config.eos_token_id
-
-
-def _without_end(rows: torch.Tensor, decoder: Decoder) -> list[list[int]]:
-    """The new tokens of each row."""
-    end = _end(decoder)
-    return [list(takewhile(lambda token: token != end, row)) for row in rows[:, decoder.prompt_length :].tolist()]
+    """How many new tokens a clip may have: by its duration, and never more than the decoder has positions for."""
+    return min(decoder.max_tokens, EXTRA_TOKENS + math.ceil(seconds * decoder.settings.tokens_per_second))

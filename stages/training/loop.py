@@ -34,14 +34,14 @@ from stages.training.trainer import CheckpointCallback, SpeechTrainer
 from stages.wer import error_counts, normalisers
 from stages.whisper import dtypes, model
 
-ROOMS = ("training", "whisper", "wer", "records")  # of the code that decides what is learnt, as in dvc.yaml
+CODE_FOLDERS = ("training", "whisper", "wer", "records")  # of stages/: an edit of other code changes no model
 CURVE_COLUMNS = {"step": "step", "epoch": "epoch", "loss": "train_loss", "eval_loss": "dev_loss", "eval_wer": "dev_wer"}
 
 
 def run(strategy: str, settings: Params) -> None:
     """Train one strategy from models/base; write models/<strategy> and metrics/train_<strategy>.csv.
 
-    A run that was killed goes on from its last checkpoint.
+    A killed run resumes from its last checkpoint.
 
     Parameters
     ----------
@@ -57,14 +57,14 @@ def run(strategy: str, settings: Params) -> None:
     relevant = [settings.seed, settings.language, settings.train.model_dump(), section.model_dump()]
     inputs = (paths.BASE_FOLDER, paths.split_folder("train"), paths.split_folder("dev"))
     digests = {path.name: folder_sha256(path) for path in inputs}
-    folder = checkpoints.run_folder(stage, relevant, [*digests.values(), *checkpoints.code_digests(ROOMS)])
+    folder = checkpoints.run_folder(stage, relevant, [*digests.values(), *checkpoints.code_digests(CODE_FOLDERS)])
     trackers.set_up(settings.runtime, folder)
     with contextlib.ExitStack() as stack:
         if process.is_main_process:
             stack.enter_context(checkpoints.exclusive_lock(folder))
             figures = stack.enter_context(cost.measured(stage, device))
-        described = functools.partial(checkpoints.describe_latest, folder)
-        stack.enter_context(failures.explain_early_end(stage, more_memory(settings), described))
+        progress = functools.partial(checkpoints.describe_latest, folder)
+        stack.enter_context(failures.explain_early_end(stage, memory_advice(settings), progress))
         mirror = open_mirror(settings, folder) if process.is_main_process else None
         train, minutes = settings.train, settings.runtime.checkpoint_minutes
         checkpoint_callback = CheckpointCallback(
@@ -86,12 +86,13 @@ def run(strategy: str, settings: Params) -> None:
         process.wait_for_everyone()
 
 
-def more_memory(settings: Params) -> str:
-    """What to change where training runs out of memory, in a sentence."""
+def memory_advice(settings: Params) -> str:
+    """A sentence for an error message: what to change if training runs out of memory."""
     seconds = settings.runtime.device_seconds
     return (
-        f"Lower runtime.device_seconds, now {seconds:g}, to {seconds / 2:g}, say: batches are then made up of more "
-        "parts, and what is learnt stays the same; if that is not enough, set runtime.gradient_checkpointing to true."
+        f"Lower runtime.device_seconds, now {seconds:g}, for example to {seconds / 2:g}: each batch is then cut into "
+        "more parts, which does not change the result. If that is not enough, set runtime.gradient_checkpointing to "
+        "true."
     )
 
 
@@ -106,7 +107,7 @@ def prepared_base(settings: Params) -> WhisperForConditionalGeneration:
 
 
 def open_mirror(settings: Params, folder: Path) -> Mirror | None:
-    """The second place of a run's checkpoints, if one is named; what it has and this machine lacks is fetched."""
+    """Connect to runtime.checkpoint_mirror, if it is set, and fetch the checkpoints that this machine lacks."""
     if not settings.runtime.checkpoint_mirror:
         return None
     mirror = Mirror(settings.runtime.checkpoint_mirror, f"{folder.parent.name}/{folder.name}")
@@ -129,8 +130,8 @@ def make_trainer(
     whisper, train, runtime = model.whisper_of(tuned), settings.train, settings.runtime
     prompt, positions = model.prompt_tokens(whisper, settings.language), whisper.config.max_target_positions
     labels = feature_cache.Labels(processor, prompt, positions)
-    together = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # set by the launcher
-    shared_memory.check(settings, together, processor.feature_extractor.feature_size)
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # on this machine; set by the launcher
+    shared_memory.check(settings, processes, processor.feature_extractor.feature_size)
     workers = trainer_options.data_workers(runtime)
     cache, window = checkpoints.root() / "features", processor.feature_extractor.nb_max_frames
     clips = {}
@@ -157,7 +158,7 @@ def make_trainer(
 
 
 def announce(stage: str, tuned, trainer: SpeechTrainer, runtime: Runtime) -> None:
-    """Say what is going to be trained, and how."""
+    """Print what is going to be trained, and how."""
     learning, total = strategies.parameter_counts(tuned)
     batches, speakers = trainer.batches, len(set(trainer.train_dataset.table["speaker"][:]))
     if trainer.is_world_process_zero():
@@ -175,10 +176,10 @@ def announce(stage: str, tuned, trainer: SpeechTrainer, runtime: Runtime) -> Non
 
 def resume(trainer: SpeechTrainer, folder: Path) -> None:
     """Train to the end from the newest checkpoint, if there is one; the trainer's model then has its best weights."""
-    found = [checkpoints.latest(folder)] if trainer.is_world_process_zero() else [None]
-    newest = broadcast_object_list(found)[0]  # the others may not see it yet on a shared disk
+    newest = checkpoints.latest(folder) if trainer.is_world_process_zero() else None
+    newest = broadcast_object_list([newest])[0]  # on a shared disk, the other processes may not see it yet
     if newest and trainer.is_world_process_zero():
-        print(f"{folder.parent.name}: goes on from step {checkpoints.step_of(newest)}")
+        print(f"{folder.parent.name}: resumes from step {checkpoints.step_of(newest)}")
     trainer.train(resume_from_checkpoint=str(newest) if newest else None)
 
 
@@ -190,7 +191,7 @@ def save(strategy: str, settings: Params, tuned, trainer: SpeechTrainer, weights
 
 
 def cost_figures(tuned, trainer: SpeechTrainer) -> dict[str, float | str]:
-    """What metrics/cost.json says of a training besides its duration and memory."""
+    """What metrics/cost.json records of a training, besides its duration and memory."""
     learning, total = strategies.parameter_counts(tuned)
     clips, seconds = trainer.state.epoch * len(trainer.train_dataset), trainer.progress.seconds
     return {
@@ -212,20 +213,26 @@ def word_error_rate(processor: WhisperProcessor, language: str) -> Callable[[Eva
         return processor.batch_decode(ids, skip_special_tokens=True)
 
     def compute(prediction: EvalPrediction) -> dict[str, float]:
-        # References come with the predictions: grouping by length shuffles the dev set too.
-        return {
-            "wer": error_counts.count_errors(texts(prediction.label_ids), texts(prediction.predictions), normalise).wer
-        }
+        # The references come with the predictions, because the dev set is sorted by length.
+        references, hypotheses = texts(prediction.label_ids), texts(prediction.predictions)
+        return {"wer": error_counts.count_errors(references, hypotheses, normalise).wer}
 
     return compute
 
 
 def write_curve(path: Path, history: list[dict]) -> None:
-    """Write the trainer's log as one row an evaluation, for `dvc plots`; durations are left out."""
+    """Write the trainer's log as a CSV file, a row per evaluation, without durations; `dvc plots` shows it.
+
+    Parameters
+    ----------
+    history : the trainer's `state.log_history`: entries with losses and entries with dev scores, by step
+    """
     rows: dict[int, dict] = {}
     for entry in history:
         row = rows.setdefault(entry["step"], {})
-        row |= {name: round(entry[key], 6) for key, name in CURVE_COLUMNS.items() if key in entry}
+        for key, name in CURVE_COLUMNS.items():
+            if key in entry:
+                row[name] = round(entry[key], 6)
     path.parent.mkdir(exist_ok=True)
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, CURVE_COLUMNS.values(), lineterminator="\n")

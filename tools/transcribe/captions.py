@@ -11,7 +11,7 @@ from stages.records.units import Seconds
 
 def text(name: str, segments: Sequence[Segment]) -> str:
     """Return one line per segment."""
-    return "".join(f"{segment.answer.text}\n" for segment in _spoken(segments))
+    return "".join(f"{segment.hypothesis.text}\n" for segment in _spoken(segments))
 
 
 def srt(name: str, segments: Sequence[Segment]) -> str:
@@ -19,7 +19,7 @@ def srt(name: str, segments: Sequence[Segment]) -> str:
     cues = []
     for number, segment in enumerate(_spoken(segments), start=1):
         times = f"{_clock(segment.start, ',')} --> {_clock(segment.end, ',')}"
-        cues.append(f"{number}\n{times}\n{segment.answer.text}\n\n")
+        cues.append(f"{number}\n{times}\n{segment.hypothesis.text}\n\n")
     return "".join(cues)
 
 
@@ -28,7 +28,7 @@ def vtt(name: str, segments: Sequence[Segment]) -> str:
     cues = ["WEBVTT\n\n"]
     for segment in _spoken(segments):
         times = f"{_clock(segment.start, '.')} --> {_clock(segment.end, '.')}"
-        cues.append(f"{times}\n{html.escape(segment.answer.text, quote=False)}\n\n")
+        cues.append(f"{times}\n{html.escape(segment.hypothesis.text, quote=False)}\n\n")
     return "".join(cues)
 
 
@@ -38,9 +38,9 @@ def as_json(name: str, segments: Sequence[Segment]) -> str:
         {
             "start": round(segment.start, 3),
             "end": round(segment.end, 3),
-            "text": segment.answer.text,
-            "log_probability": segment.answer.log_probability,
-            "compression_ratio": round(compression_ratio(segment.answer.text), 4),
+            "text": segment.hypothesis.text,
+            "log_probability": segment.hypothesis.log_probability,
+            "compression_ratio": round(compression_ratio(segment.hypothesis.text), 4),
         }
         for segment in segments
     ]
@@ -59,7 +59,7 @@ FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Segment]], str]]] = {
 
 def _spoken(segments: Sequence[Segment]) -> list[Segment]:
     """Return the segments that have text."""
-    return [segment for segment in segments if segment.answer.text]
+    return [segment for segment in segments if segment.hypothesis.text]
 
 
 def _clock(seconds: Seconds, point: str) -> str:
