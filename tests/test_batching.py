@@ -35,7 +35,7 @@ def test_every_clip_is_learnt_from_once_an_epoch(share, parts, devices):
         sampler = batches(share=share, parts=parts, devices=devices, device=device)
         parts_drawn = drawn(sampler, 0)
         assert len(parts_drawn) == len(sampler)
-        learnt += [draw.clip for part in parts_drawn for draw in part if draw.counts]
+        learnt += [draw.clip for part in parts_drawn for draw in part if draw.is_real]
     assert sorted(learnt) == list(range(len(LENGTHS)))
 
 
@@ -74,10 +74,10 @@ def test_devices_and_parts_do_not_change_the_batches(parts, devices, speeds):
     shared = [drawn(sampler, 2) for sampler in samplers]
     for step, expected in enumerate(whole):
         pieces = [part for drawn_there in shared for part in drawn_there[step * parts : (step + 1) * parts]]
-        together = sorted((draw.clip, draw.speed, draw.frames) for part in pieces for draw in part if draw.counts)
+        together = sorted((draw.clip, draw.speed, draw.frames) for part in pieces for draw in part if draw.is_real)
         assert together == expected
         assert len({part[0].frames for part in pieces}) == 1
-        sizes = [sum(draw.counts for draw in part) for part in pieces]
+        sizes = [sum(draw.is_real for draw in part) for part in pieces]
         assert max(sizes) - min(sizes) <= 1
         assert all(pieces)  # no device is left without work: the others would wait for it for ever
 
@@ -103,7 +103,7 @@ def test_batches_hold_their_clips_at_the_speed_drawn():
             speeds.add(draw.speed)
             assert LENGTHS[draw.clip] / draw.speed <= draw.frames <= WINDOW
     assert speeds == {0.9, 1.0, 1.1}
-    assert not np.array_equal(sampler.drawn_speeds(0), sampler.drawn_speeds(1))
+    assert not np.array_equal(sampler.clip_speeds(0), sampler.clip_speeds(1))
     assert len(drawn(sampler, 0)) == len(drawn(sampler, 1)) == sampler.steps
 
 

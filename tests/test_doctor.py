@@ -166,7 +166,7 @@ def test_too_little_shared_memory_for_data_workers(settings, monkeypatch):
     assert "data_workers, 2 on this machine, takes up to 125 MB" in told(environment.accelerator(real))
     set_free(monkeypatch, 64e9)
     assert "problem" not in told(environment.accelerator(real))
-    monkeypatch.setattr(shared_memory, "PLACE", Path("nowhere"))  # no Linux
+    monkeypatch.setattr(shared_memory, "SHARED_MEMORY", Path("nowhere"))  # no Linux
     shared_memory.check(real)
 
 

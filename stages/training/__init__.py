@@ -1,1 +1,1 @@
-"""How a model learns: loop, trainer, loss, strategies, batches, augmentation, feature cache."""
+"""Training: loop, trainer, loss, strategies, batches, augmentation, feature cache."""

@@ -1,8 +1,8 @@
-"""What is changed in a training clip each time it is drawn: its speed, the speaker's vocal tract, and what is audible.
+"""Augmentation of training clips: another speed, another vocal tract, and masks; new random ones in every epoch.
 
-All of it works on the log-mel spectrogram, since that is computed once and kept: half a millisecond a clip, where
-resampling the audio and computing features anew would take ten times as long. What is drawn depends on the seed, the
-epoch and the clip alone, not on workers, batches or whether the run was killed in between.
+It works on the log-mel spectrogram, which is computed once and cached: that takes half a millisecond a clip, while
+resampling the audio and computing the features again would take ten times as long. The random numbers depend only on
+the seed, the epoch and the clip, not on workers, batches or whether the run was killed and resumed.
 """
 
 import functools
@@ -13,24 +13,24 @@ from transformers.audio_utils import hertz_to_mel, mel_to_hertz
 from stages.common.params import Augment
 
 HIGHEST = 8000.0  # Hz: the top of Whisper's mel filters, half the sample rate
-WARPED_UP_TO = 4800.0  # Hz: VTLP leaves what lies above to end at HIGHEST
+WARPED_UP_TO = 4800.0  # Hz: VTLP scales frequencies up to about here; above, so that they still end at HIGHEST
 
 
 def generator(seed: int, epoch: int, clip: int) -> np.random.Generator:
-    """Random numbers of one clip in one epoch."""
+    """The source of random numbers for one clip in one epoch."""
     return np.random.default_rng([seed, epoch, clip])
 
 
 def augment(
     log_mel: np.ndarray, speech: int, speed: float, settings: Augment, generator: np.random.Generator
 ) -> np.ndarray:
-    """Change a clip as it is drawn: speed, then vocal tract, then masks. The input is left as it is.
+    """Change a clip's speed, then its vocal tract, then mask it. The input is not modified.
 
     Parameters
     ----------
     log_mel : float32, shape (mel_bins, frames), as Whisper scales it
     speech : frames before the silence at the end
-    speed : one of settings.speeds; drawn by stages.training.batching, which must know how long the clip becomes
+    speed : one of settings.speeds; chosen by stages.training.batching, which must know how long the clip becomes
 
     Returns
     -------
@@ -44,10 +44,10 @@ def augment(
 
 
 def change_speed(log_mel: np.ndarray, factor: float) -> np.ndarray:
-    """Play a clip faster or slower, which changes tempo and pitch alike.
+    """Play a clip faster or slower, which changes tempo and pitch.
 
     Speed perturbation (Ko et al. 2015, "Audio augmentation for speech recognition") resamples the audio. On the
-    spectrogram, that is a stretch of the time axis by 1 / factor and of the frequency axis by factor.
+    spectrogram, this scales the time axis by 1 / factor and the frequency axis by factor.
     """
     frames = 2 * round(log_mel.shape[1] / factor / 2)  # even: the encoder halves them
     places = np.minimum(np.arange(frames) * factor, log_mel.shape[1] - 1)
@@ -59,10 +59,10 @@ def change_speed(log_mel: np.ndarray, factor: float) -> np.ndarray:
 
 
 def warp_vocal_tract(log_mel: np.ndarray, alpha: float) -> np.ndarray:
-    """Move formants as another vocal tract would: frequencies times alpha, up to where speech has little.
+    """Shift the formants as in a vocal tract of another length: multiply frequencies by alpha, up to WARPED_UP_TO.
 
-    VTLP (Jaitly and Hinton 2013, "Vocal tract length perturbation improves speech recognition"), by interpolating
-    between mel bins.
+    This is VTLP (Jaitly and Hinton 2013, "Vocal tract length perturbation improves speech recognition"), by
+    interpolation between mel bins.
     """
     target = _frequencies(len(log_mel))
     edge = WARPED_UP_TO * min(alpha, 1) / alpha
@@ -79,7 +79,12 @@ def _frequencies(bins: int) -> np.ndarray:
 
 
 def _resample_bins(log_mel: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """Give each bin what was heard at another frequency (`source`, Hz); beyond the highest, silence."""
+    """Give each bin the energy at another frequency; above the highest frequency, silence.
+
+    Parameters
+    ----------
+    source : of each bin, the frequency to read, Hz; shape (mel_bins,)
+    """
     bins = len(log_mel)
     places = np.interp(source, _frequencies(bins), np.arange(bins))
     left = places.astype(np.int64)
@@ -90,9 +95,9 @@ def _resample_bins(log_mel: np.ndarray, source: np.ndarray) -> np.ndarray:
 
 
 def mask(log_mel: np.ndarray, speech: int, settings: Augment, generator: np.random.Generator) -> np.ndarray:
-    """SpecAugment (Park et al. 2019, arXiv:1904.08779): replace stretches and bands by the clip's mean.
+    """SpecAugment (Park et al. 2019, arXiv:1904.08779): replace time spans and frequency bands by the clip's mean.
 
-    Stretches fall on speech: on a short clip's padding they would teach nothing.
+    Time spans are masked only in the speech: a mask on the padding would have no effect.
     """
     if not (settings.time_masks or settings.frequency_masks):
         return log_mel

@@ -1,9 +1,9 @@
 """Batches of clips of similar length, measured in seconds: the same ones on one device and on many.
 
-A batch is what one optimizer step learns from. It is cut into equal parts, one for each device and each time the
-gradients are summed up before the step, so that neither decides what is learnt. Clips are batched with others of
-their length and padded to one of a few dozen lengths: little is padded, and shapes come back, for which kernels were
-already chosen or compiled. The same buckets, filled in another order, make up every epoch.
+A batch is the clips of one optimizer step. It is cut into parts of equal size, for several devices and for gradient
+accumulation; neither changes the result of the training. Clips are batched with others of similar length (a bucket)
+and padded to one of a few dozen lengths: little is padded, and the same shapes come again, for which kernels are
+already chosen or compiled. Every epoch has the same buckets, shuffled.
 """
 
 import math
@@ -24,13 +24,18 @@ class Draw:
 
     clip: int  # row of the table
     epoch: int
-    frames: int  # what the batch is padded to
-    speed: float = 1.0  # it is played at
-    counts: bool = True  # False: nothing is learnt from it; it stands in for clips that this part has none of
+    frames: int  # that the batch is padded to
+    speed: float = 1.0  # that the clip is played at
+    is_real: bool = True  # False: a filler, in a part of the batch that has no clips; without labels, so without a loss
 
 
 def bucket_lengths(window: int) -> list[int]:
-    """The lengths, in mel frames, that batches are padded to: ascending multiples of 32, the last is the window."""
+    """The lengths that batches are padded to: ascending multiples of 32 mel frames; the last is the window.
+
+    Parameters
+    ----------
+    window : of the model, mel frames
+    """
     lengths = [min(FRAME_MULTIPLE, window)]
     while lengths[-1] < window:
         grown = math.ceil(lengths[-1] * GROWTH / FRAME_MULTIPLE) * FRAME_MULTIPLE
@@ -40,22 +45,22 @@ def bucket_lengths(window: int) -> list[int]:
 
 @dataclass
 class Batches(Sampler[list[Draw]]):
-    """Yields one device's parts of every batch of an epoch, a part at a time.
+    """Yields one device's parts of every batch of an epoch, one part at a time.
 
-    Which clips form a batch, and how long it is, depends on the fields up to `seed` and on the epoch alone.
+    The clips of a batch and its length depend only on the fields up to `seed` and on the epoch.
     """
 
     lengths: Sequence[int]  # of the clips, mel frames
     window: int  # of the model, mel frames: no clip is longer
     batch_frames: int  # padded frames in a batch, over all devices
     window_share: float  # share of the clips that are padded to the window
-    speeds: Sequence[float]  # one of which each clip is played at, drawn anew in every epoch
+    speeds: Sequence[float]  # in every epoch, one of them is chosen for each clip
     seed: int
-    parts: int = 1  # a device's share of a batch is cut into
+    parts: int = 1  # that a device's share of a batch is cut into
     devices: int = 1
-    device: int = 0  # which of them this is
+    device: int = 0  # the number of this one
     epoch: int = 0  # to be set before iterating
-    ended: bool = False  # nothing is left to learn
+    ended: bool = False  # training is complete: yields nothing
     _steps: int = field(init=False)
 
     def __post_init__(self):
@@ -65,51 +70,58 @@ class Batches(Sampler[list[Draw]]):
 
     @property
     def steps(self) -> int:
-        """Batches in an epoch, which is the same in every epoch."""
+        """Batches in an epoch; every epoch has the same number."""
         return self._steps
 
     def __len__(self) -> int:
         return self._steps * self.parts
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        speeds = self.drawn_speeds(self.epoch)
-        for clips, frames in [] if self.ended else self.batches(self.epoch):
-            frames = max(frames, self._holding(max(self.lengths[clip] / speeds[clip] for clip in clips)))
-            pieces = np.array_split(clips, self.parts * self.devices)
-            for piece in pieces[self.device :: self.devices]:
-                counts = len(piece) > 0
-                chosen = piece if counts else clips[:1]
-                yield [Draw(int(clip), self.epoch, frames, float(speeds[clip]), counts) for clip in chosen]
+        if self.ended:
+            return
+        speeds = self.clip_speeds(self.epoch)
+        for clips, frames in self.batches(self.epoch):
+            longest = max(self.lengths[clip] / speeds[clip] for clip in clips)
+            frames = max(frames, self._bucket_for(longest))
+            parts = np.array_split(clips, self.parts * self.devices)
+            for part in parts[self.device :: self.devices]:
+                is_real = len(part) > 0
+                part = part if is_real else clips[:1]
+                yield [Draw(int(clip), self.epoch, frames, float(speeds[clip]), is_real) for clip in part]
 
-    def drawn_speeds(self, epoch: int) -> np.ndarray:
-        """The speed of every clip in an epoch; one that would outgrow the window keeps its own."""
+    def clip_speeds(self, epoch: int) -> np.ndarray:
+        """The speed of every clip in an epoch, shape (clips,); 1 where another would make it longer than the window."""
         generator = np.random.default_rng([self.seed, epoch, len(self.lengths)])
         speeds = np.asarray(self.speeds)[generator.integers(len(self.speeds), size=len(self.lengths))]
         return np.where(np.asarray(self.lengths) / speeds + 1 > self.window, 1.0, speeds)
 
-    def _holding(self, frames: float) -> int:
+    def _bucket_for(self, frames: float) -> int:
+        """The shortest bucket length that is at least `frames`."""
         return self._buckets[np.searchsorted(self._buckets, math.ceil(frames))]
 
     def batches(self, epoch: int) -> list[tuple[list[int], int]]:
-        """All batches of an epoch, as (rows of the table, frames they are padded to), in the order they are learnt."""
+        """All batches of an epoch in training order, as (rows of the table, frames that they are padded to)."""
         generator = np.random.default_rng([self.seed, epoch])
         waiting = self._filled_buckets(generator)
         batches = []
         for place, frames in enumerate(self._buckets):
-            most = max(1, self.batch_frames // frames)
+            size = max(1, self.batch_frames // frames)  # clips in a batch
             clips = waiting[place]
-            while len(clips) >= most:
-                batches.append((clips[:most], frames))
-                clips = clips[most:]
+            while len(clips) >= size:
+                batches.append((clips[:size], frames))
+                clips = clips[size:]
             if place + 1 < len(self._buckets):
-                waiting[place + 1] = clips + waiting[place + 1]  # what does not fill a batch joins the next length
+                waiting[place + 1] = clips + waiting[place + 1]  # too few for a batch: they join the next length
             elif clips:
                 batches.append((clips, frames))
         order = generator.permutation(len(batches))
-        return [self._trimmed(batches[index]) for index in order]
+        return [self._without_excess_padding(*batches[index]) for index in order]
 
     def _filled_buckets(self, generator: np.random.Generator) -> list[list[int]]:
-        """Clips by bucket, shuffled; of each bucket the same number moves to the window in every epoch."""
+        """The clips of each bucket, shuffled, and window_share of them moved to the last one, which is the window.
+
+        Each bucket gives the same number of clips in every epoch, so that an epoch always has as many batches.
+        """
         shuffled = generator.permutation(len(self.lengths))
         buckets = [shuffled[self._places[shuffled] == place].tolist() for place in range(len(self._buckets))]
         seen = moved = 0
@@ -121,10 +133,9 @@ class Batches(Sampler[list[Draw]]):
             del bucket[:moving]
         return buckets
 
-    def _trimmed(self, batch: tuple[list[int], int]) -> tuple[list[int], int]:
-        """The leftovers of an epoch end in the longest bucket; they need no more than their own longest clip does."""
-        clips, frames = batch
+    def _without_excess_padding(self, clips: list[int], frames: int) -> tuple[list[int], int]:
+        """Pad the last clips of an epoch, which ended up in the longest bucket, only to the longest of them."""
         if frames < self.window or self.window_share:
-            return batch
+            return clips, frames
         longest = max(self._places[clip] for clip in clips)
         return clips, self._buckets[longest]

@@ -1,4 +1,4 @@
-"""Clips as the trainer takes them: rows of the feature table, augmented as they are drawn, and batches made of them."""
+"""The training and dev data for the trainer: rows of the feature table, augmented, and collated to batches."""
 
 import math
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ TOKEN_MULTIPLE = 8  # label sequences are padded to a multiple of this: few dist
 def of_speakers(table: Dataset, share: float, seed: int) -> Dataset:
     """The clips of a share of the speakers, at least one; the speakers of a smaller share are among those of a larger.
 
-    Speakers and not clips: a corpus of few children is poor in voices, and more clips of the same children would not
-    make up for it.
+    Speakers and not clips, because a small corpus lacks voices rather than clips of the same voices.
     """
     speakers = table["speaker"][:]
     chosen = speaker_share.choose(speakers, share, seed)
     if chosen.issuperset(speakers):
         return table
-    return table.select([index for index, name in enumerate(speakers) if name in chosen])
+    indices = [index for index, name in enumerate(speakers) if name in chosen]
+    return table.select(indices)
 
 
 @dataclass(frozen=True)
 class Clips(torch.utils.data.Dataset):
-    """Rows of the table ready for the collator: as they are, by index, or augmented, by Draw."""
+    """Rows of the table for the collator: unchanged if indexed by a number (dev), augmented if by a Draw (training)."""
 
     table: Sequence[dict]  # of stages.training.feature_cache
     augment: Augment
@@ -44,24 +44,32 @@ class Clips(torch.utils.data.Dataset):
         return len(self.table)
 
     def __getitem__(self, key: int | Draw) -> dict:
-        """One clip: log_mel (float32, shape (mel_bins, frames)), tokens, and of a Draw what it says of its batch."""
+        """One clip.
+
+        Returns
+        -------
+        log_mel : float32, shape (mel_bins, frames)
+        tokens : prompt, text and end
+        frames : that the batch is padded to at least
+        is_real : False: a filler, without labels
+        """
         index = key.clip if isinstance(key, Draw) else key
         row = self.table[index]
         log_mel = np.frombuffer(row["log_mel"], dtype=np.float16).reshape(-1, row["length"]).astype(np.float32)
         if not isinstance(key, Draw):
-            return {"log_mel": log_mel, "tokens": row["tokens"], "frames": 0, "counts": True}
+            return {"log_mel": log_mel, "tokens": row["tokens"], "frames": 0, "is_real": True}
         generator = augmentation.generator(self.seed, key.epoch, key.clip)
         log_mel = augmentation.augment(log_mel, row["speech"], key.speed, self.augment, generator)
-        return {"log_mel": log_mel, "tokens": row["tokens"], "frames": key.frames, "counts": key.counts}
+        return {"log_mel": log_mel, "tokens": row["tokens"], "frames": key.frames, "is_real": key.is_real}
 
 
 @dataclass(frozen=True)
 class Collator:
-    """Makes clips into the tensors Whisper trains on."""
+    """Turns clips into the tensors that Whisper is trained with."""
 
     processor: WhisperProcessor
     audio_context: str  # "utterance" or "window"
-    prompt_length: int  # tokens the decoder is always given
+    prompt_length: int  # tokens before the text, which are given and not learnt
 
     def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
         """Batch clips.
@@ -70,17 +78,17 @@ class Collator:
         -------
         input_features : float32, shape (clips, mel_bins, frames)
         decoder_input_ids : int64, shape (clips, tokens): <|startoftranscript|> once, then prompt and text
-        labels : int64, same shape: the token after each of those; prompt and padding are ignored, the end token is not
+        labels : int64, same shape: the token after each of those; IGNORED for prompt and padding, but not for the end
         """
         longest = max(len(row["tokens"]) for row in rows) - 1
         longest = math.ceil(longest / TOKEN_MULTIPLE) * TOKEN_MULTIPLE
-        # The padding token is also the end token: padding is told from the end by position, never by id.
+        # The padding token is also the end token, so padding must be recognised by position, never by id.
         inputs = torch.full((len(rows), longest), self.processor.tokenizer.pad_token_id)
         labels = torch.full((len(rows), longest), IGNORED)
         for index, row in enumerate(rows):
             ids = torch.tensor(row["tokens"])
             inputs[index, : len(ids) - 1] = ids[:-1]
-            if row["counts"]:
+            if row["is_real"]:
                 labels[index, : len(ids) - 1] = ids[1:]
                 labels[index, : self.prompt_length - 1] = IGNORED
         spectrograms = [row["log_mel"] for row in rows]

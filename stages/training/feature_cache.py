@@ -1,4 +1,4 @@
-"""The clips of a split as a memory-mapped table of features and tokens, computed once for all trainings."""
+"""A table on disk with the features and tokens of a split's clips, memory-mapped, computed once for all trainings."""
 
 import hashlib
 import json
@@ -22,14 +22,14 @@ from stages.whisper import features
 
 @dataclass(frozen=True)
 class Labels:
-    """Makes a transcript into the tokens the decoder learns: prompt, text, end."""
+    """Turns a transcript into the tokens that the decoder is trained on: prompt, text, end."""
 
     processor: WhisperProcessor
     prompt: list[int]  # stages.whisper.model.prompt_tokens
-    most: int  # the decoder's positions
+    max_tokens: int  # the decoder's positions
 
     def __call__(self, text: str) -> list[int]:
-        # Whisper was trained on text that begins with a space; without it the first word is spelled in other tokens.
+        # Whisper was trained on text that begins with a space; without it, the first word becomes other tokens.
         ids = self.processor.tokenizer(" " + text, add_special_tokens=False).input_ids
         return [*self.prompt, *ids, self.processor.tokenizer.eos_token_id]
 
@@ -37,52 +37,74 @@ class Labels:
 def speech_table(
     folder: Path, digest: str, labels: Labels, spare_seconds: float, cache: Path, workers: int = 0
 ) -> Dataset:
-    """The clips of processed_data/<split> as an Arrow table on disk, features computed once, longest clip first.
+    """The clips of processed_data/<split> as an Arrow table on disk, longest clip first.
 
     Columns: log_mel (float16 bytes, shape (mel_bins, frames)), length (frames), speech (frames before the spare
-    silence), tokens (prompt, text, end), speaker. 16 bits hold a log-mel to 0.0005, and halve what is stored and read.
-    Costs 3 ms a clip and core, and 16 kB a second of audio; the next run with the same clips and model reuses it.
+    silence), tokens (prompt, text, end), speaker. float16 rounds a log-mel by at most 0.0005 and halves its size.
+    Takes 3 ms a clip and core, and 16 kB a second of audio; the next run with the same clips and model reuses it.
 
     Parameters
     ----------
     digest : of the folder's contents
     labels : clips with more tokens than the decoder has positions are left out, and named on stdout
-    cache : folder for the tables; those of this split that are no longer of use are removed
-    workers : processes that compute features; 0: this one does
+    spare_seconds : silence after each clip
+    cache : folder for the tables; other tables of this split are removed
+    workers : processes that compute features; 0 or 1: this process does
 
     Raises
     ------
     UserError
-        A clip is longer than the model's window (its text would be more than is heard), or no clip is left.
+        A clip is longer than the model's window (the end of its text would have no audio), or no clip is left.
     """
     clips = read_manifest(folder)
     extractor = labels.processor.feature_extractor
     _check_durations(folder, clips, extractor.n_samples / SAMPLE_RATE)
-    tokens = {clip.id: labels(clip.text) for clip in clips}
-    too_long = [clip.id for clip in clips if len(tokens[clip.id]) > labels.most]
-    if too_long:
-        print(f"{folder}: left out {len(too_long)} clip(s) of over {labels.most} tokens: {', '.join(too_long)}")
-    kept = [(clip, tokens[clip.id]) for clip in clips if len(tokens[clip.id]) <= labels.most]
-    if not kept:
-        raise UserError(f"{folder} has no clip to train on")
-    kept.sort(key=lambda item: -item[0].duration)  # what runs out of memory does so at once
-    described = json.dumps([digest, extractor.to_dict(), [ids for _, ids in kept], spare_seconds], sort_keys=True)
-    code = "".join(Path(path).read_text(encoding="utf-8") for path in (__file__, features.__file__))
-    fingerprint = hashlib.sha256((described + code).encode()).hexdigest()[:16]
-    place = cache / folder.name / fingerprint
-    place.parent.mkdir(parents=True, exist_ok=True)
-    # A fingerprint of our own: datasets would pickle all of gen_kwargs to hash it.
-    options = {"cache_dir": str(place), "split": NamedSplit(folder.name), "fingerprint": fingerprint}
-    source = {"folder": folder, "kept": kept, "extractor": extractor, "spare_seconds": spare_seconds}
-    apart = min(workers, len(kept))
-    source["is_forked"] = apart > 1  # one is this process
+    usable = _with_tokens(folder, clips, labels)
+    fingerprint = _fingerprint([digest, extractor.to_dict(), [tokens for _, tokens in usable], spare_seconds])
+    table = cache / folder.name / fingerprint
+    processes = min(workers, len(usable))
+    source = {"folder": folder, "usable": usable, "extractor": extractor, "spare_seconds": spare_seconds}
+    source["is_forked"] = processes > 1
     if not sys.stderr.isatty():
-        disable_progress_bars()  # in a file, every state of a bar would stay
-    # Of the split, not of this table: a run that wants another table must not remove this one while it is written.
+        disable_progress_bars()  # a log file would get every state of a bar
+    # The lock is the split's, not this table's, because another run would remove this table while it is written.
+    cache.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / f"{folder.name}.lock"):
-        _remove_others(place)
-        place.mkdir(parents=True, exist_ok=True)
-        return Dataset.from_generator(_rows, gen_kwargs=source, num_proc=apart or None, **options)
+        table.mkdir(parents=True, exist_ok=True)
+        _remove_others(table)
+        return Dataset.from_generator(
+            _rows,
+            gen_kwargs=source,
+            num_proc=processes or None,
+            cache_dir=str(table),
+            split=NamedSplit(folder.name),
+            fingerprint=fingerprint,  # otherwise datasets would pickle all of gen_kwargs to compute one
+        )
+
+
+def _fingerprint(inputs: list) -> str:
+    """Digest of everything that decides the table: its inputs, and the code that computes it."""
+    content = json.dumps(inputs, sort_keys=True)
+    for path in (__file__, features.__file__):
+        content += Path(path).read_text(encoding="utf-8")
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def _with_tokens(folder: Path, clips: list[Clip], labels: Labels) -> list[tuple[Clip, list[int]]]:
+    """The clips with their tokens, longest clip first, without those of too many tokens; UserError if none is left."""
+    usable, too_long = [], []
+    for clip in clips:
+        tokens = labels(clip.text)
+        if len(tokens) <= labels.max_tokens:
+            usable.append((clip, tokens))
+        else:
+            too_long.append(clip.id)
+    if too_long:
+        print(f"{folder}: left out {len(too_long)} clip(s) of over {labels.max_tokens} tokens: {', '.join(too_long)}")
+    if not usable:
+        raise UserError(f"{folder} has no clip to train on")
+    usable.sort(key=lambda item: -item[0].duration)  # so that memory runs out early or never
+    return usable
 
 
 def _check_durations(folder: Path, clips: list[Clip], window: Seconds) -> None:
@@ -90,27 +112,32 @@ def _check_durations(folder: Path, clips: list[Clip], window: Seconds) -> None:
     for clip in clips:
         if clip.duration > window:
             raise UserError(
-                f"{folder}: clip {clip.id} lasts {clip.duration:.1f} s and the model hears {window:g} s at most; "
+                f"{folder}: clip {clip.id} lasts {clip.duration:.1f} s, but the model takes {window:g} s at most; "
                 "lower preprocess.max_seconds in params.yaml"
             )
 
 
-def _remove_others(place: Path) -> None:
-    """Remove the split's older tables; a run that still reads one keeps its mapping. Only under the split's lock."""
-    for other in place.parent.iterdir():
-        if other.is_dir() and other != place:
+def _remove_others(table: Path) -> None:
+    """Remove the split's other tables; a run that reads one keeps its mapping. Call it under the split's lock."""
+    for other in table.parent.iterdir():
+        if other.is_dir() and other != table:
             shutil.rmtree(other)
 
 
 def _rows(
-    folder: Path, kept: list, extractor: WhisperFeatureExtractor, spare_seconds: float, is_forked: bool
+    folder: Path, usable: list, extractor: WhisperFeatureExtractor, spare_seconds: float, is_forked: bool
 ) -> Iterator[dict]:
     if is_forked:
-        # OpenMP's threads are not forked along, and would be waited for forever. PyTorch's DataLoader does the same.
+        # A fork has none of OpenMP's threads, and would wait for them forever. PyTorch's DataLoader does the same.
         torch.set_num_threads(1)
-    for clip, ids in kept:
+    for clip, tokens in usable:
         log_mel = features.log_mel(extractor, read_audio(folder, clip), spare_seconds)
         speech = min(log_mel.shape[1], round(clip.duration * FRAMES_PER_SECOND))
-        # Raw bytes: a ragged Arrow array would be unpacked into Python lists at every step.
-        content = log_mel.astype(np.float16).tobytes()
-        yield {"log_mel": content, "length": log_mel.shape[1], "speech": speech, "tokens": ids, "speaker": clip.speaker}
+        yield {
+            # Raw bytes, because a ragged Arrow array would be unpacked into Python lists at every step.
+            "log_mel": log_mel.astype(np.float16).tobytes(),
+            "length": log_mel.shape[1],
+            "speech": speech,
+            "tokens": tokens,
+            "speaker": clip.speaker,
+        }

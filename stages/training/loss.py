@@ -1,4 +1,4 @@
-"""What training minimises: cross entropy a token, over all tokens of a batch, however the batch is split."""
+"""The training loss: mean cross entropy over all tokens of a batch, however the batch is split into parts."""
 
 import functools
 
@@ -11,12 +11,12 @@ IGNORED = -100  # label that adds nothing to the loss (PyTorch's cross entropy)
 
 
 def use_token_mean_loss(model: WhisperForConditionalGeneration) -> None:
-    """Make forward(labels=...) return the loss alone, computed where there is a label; in place.
+    """Make forward(labels=...) return only the loss, computed only at positions with a label; changes the model.
 
-    Whisper's own forward projects padding and prompt onto the vocabulary as well, which for short utterances is more
-    than half of all positions, and ignores the `num_items_in_batch` that the trainer gives it, so that the parts of
-    an accumulated or distributed batch count by part instead of by token
-    (https://github.com/huggingface/transformers/pull/46068). Without labels, forward and generate are untouched.
+    Whisper's own forward also projects padding and prompt onto the vocabulary, which in short utterances are more
+    than half of all positions. It also ignores the trainer's `num_items_in_batch`, so that each part of an accumulated
+    or distributed batch has the same weight, however many tokens it has
+    (https://github.com/huggingface/transformers/pull/46068). Without labels, forward and generate are unchanged.
     """
     forward = model.forward
 

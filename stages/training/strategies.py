@@ -1,4 +1,4 @@
-"""The two ways to fine-tune: LoRA adds parameters that learn, selective layer tuning chooses some of the base's."""
+"""The two strategies: LoRA trains added parameters, selective layer tuning trains some of the base's layers."""
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -33,10 +33,10 @@ def add_lora(model: WhisperForConditionalGeneration, settings: TrainLora) -> Pef
 def unfreeze_layers(
     model: WhisperForConditionalGeneration, settings: TrainSelective
 ) -> WhisperForConditionalGeneration:
-    """Let the top encoder layers and the top decoder layers learn, and freeze everything else; returns the same model.
+    """Train the top encoder layers and the top decoder layers, and freeze everything else; returns the same model.
 
-    The token embedding is tied to the output projection and is over a third of whisper-base, so it is a choice of its
-    own. Position embeddings stay frozen. A stack's final layer norm learns with its top layer.
+    The token embedding is tied to the output projection and is over a third of whisper-base, so it has a parameter of
+    its own. Position embeddings are frozen. A stack's final layer norm is trained with its top layer.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def unfreeze_layers(
         More layers are asked for than the model has, or none at all.
     """
     model.requires_grad_(False)
-    learning = []
+    trainable = []
     for name in ("encoder", "decoder"):
         stack, count = getattr(model.model, name), getattr(settings, f"{name}_layers")
         if count == ALL:
@@ -54,12 +54,12 @@ def unfreeze_layers(
                 f"params.yaml: train_selective.{name}_layers is {count}, but the base model has {len(stack.layers)}"
             )
         if count:
-            learning += [*stack.layers[len(stack.layers) - count :], stack.layer_norm]
+            trainable += [*stack.layers[len(stack.layers) - count :], stack.layer_norm]
     if settings.token_embedding:
-        learning.append(model.model.decoder.embed_tokens)
-    if not learning:
+        trainable.append(model.model.decoder.embed_tokens)
+    if not trainable:
         raise UserError("params.yaml: train_selective selects nothing to train; raise encoder_layers or decoder_layers")
-    for module in learning:
+    for module in trainable:
         module.requires_grad_(True)
     return model
 
@@ -67,7 +67,12 @@ def unfreeze_layers(
 def make_trainable(
     model: WhisperForConditionalGeneration, strategy: str, settings: Params
 ) -> WhisperForConditionalGeneration | PeftModel:
-    """Let learn what a strategy trains, with its section of the parameters; returns the model to train."""
+    """Make only a strategy's parameters trainable; returns the model to train.
+
+    Parameters
+    ----------
+    strategy : "lora" or "selective"
+    """
     if strategy == "lora":
         return add_lora(model, settings.train_lora)
     return unfreeze_layers(model, settings.train_selective)
@@ -75,5 +80,9 @@ def make_trainable(
 
 def parameter_counts(model: torch.nn.Module) -> tuple[int, int]:
     """Trainable and total number of parameters; tied weights count once."""
-    parameters = list(model.parameters())
-    return sum(p.numel() for p in parameters if p.requires_grad), sum(p.numel() for p in parameters)
+    trainable = total = 0
+    for parameter in model.parameters():
+        total += parameter.numel()
+        if parameter.requires_grad:
+            trainable += parameter.numel()
+    return trainable, total

@@ -1,4 +1,4 @@
-"""Transformers' Seq2SeqTrainer with batches by seconds, and checkpoints from which a run ends as if never killed."""
+"""Transformers' Seq2SeqTrainer with batches by seconds, and checkpoints that make a resumed run end the same."""
 
 import json
 import math
@@ -15,24 +15,24 @@ from stages.common.errors import UserError
 from stages.runtime import checkpoints
 from stages.runtime.mirror import Mirror
 from stages.runtime.training_log import TrainingLog
-from stages.training.averaging import WeightAverage
+from stages.training.averaging import WeightAverage, trainable_weights
 from stages.training.batching import Batches
 from stages.training.loss import IGNORED
 from stages.training.shared_memory import PREFETCH
 from stages.training.trainer_options import is_evaluated
 
 PROGRESS = "progress.json"  # in each checkpoint
-LOOK_STEPS = 20  # between looks at the loss, and at the clock by several processes: they wait for the device
+CHECK_STEPS = 20  # between checks of the loss, and of the clock of several processes: both wait for the device
 
 
 class Progress:
-    """What a resumed run must know besides the trainer's own state to end with the same curve and the whole cost."""
+    """What a checkpoint stores beside the trainer's own state, so that a resumed run has the same curve and costs."""
 
     def __init__(self):
         self.loss = 0.0  # summed since the curve's last entry; a tensor on the device once training runs
-        self.steps = 0  # it is summed over
-        self.seconds = 0.0  # of training, evaluation and saving left out
-        self.ended = False  # early stopping has spoken
+        self.steps = 0  # that the loss is summed over
+        self.seconds = 0.0  # of training, without evaluation and saving
+        self.ended = False  # early stopping has ended the training
 
     def save(self, checkpoint: Path) -> None:
         content = json.dumps(vars(self) | {"loss": float(self.loss)})  # a float32 survives JSON
@@ -43,13 +43,13 @@ class Progress:
 
 
 class SpeechTrainer(Seq2SeqTrainer):
-    """Trains on `batches` of `train_dataset`; makes its dev set's loss and WER part of `state.log_history`."""
+    """Trains on `batches` of `train_dataset`; logs loss and WER of the dev set in `state.log_history`."""
 
     def __init__(self, *, batches: Batches, checkpoint_callback: "CheckpointCallback", **kwargs):
         super().__init__(**kwargs)
         self.batches = batches
-        spoken = map(len, self.eval_dataset.table["tokens"])
-        self.tokens_a_clip = sum(spoken) / len(self.eval_dataset) - self.data_collator.prompt_length  # in dev
+        tokens = sum(map(len, self.eval_dataset.table["tokens"]))
+        self.tokens_per_clip = tokens / len(self.eval_dataset) - self.data_collator.prompt_length  # in dev
         self.progress, self.average = checkpoint_callback.progress, checkpoint_callback.average
         checkpoint_callback.trainer = self
         self.add_callback(checkpoint_callback)
@@ -58,14 +58,14 @@ class SpeechTrainer(Seq2SeqTrainer):
         self.add_callback(self.training_log)
 
     def train(self, *args, **kwargs):
-        """Train as the Trainer does, and leave no progress bar behind, also where it fails."""
+        """Train as the Trainer does, and remove the progress bar at the end, also after an error."""
         try:
             return super().train(*args, **kwargs)
         finally:
             self.training_log.close()
 
     def get_train_dataloader(self) -> DataLoader:
-        """Not the trainer's own: that one cuts batches by number, and shares them out by its own rules."""
+        """Load `batches`; the trainer's own loader makes batches of equal numbers of clips, and splits them its way."""
         workers = self.args.dataloader_num_workers
         loader = DataLoader(
             self.train_dataset,
@@ -75,69 +75,77 @@ class SpeechTrainer(Seq2SeqTrainer):
             pin_memory=self.args.dataloader_pin_memory,
             persistent_workers=workers > 0,
             prefetch_factor=PREFETCH if workers else None,
-            generator=torch.Generator(),  # else each epoch would take from the numbers that dropout draws
+            generator=torch.Generator(),  # of its own, so that an epoch does not change the random numbers of dropout
         )
-        # num_processes=1: Batches has shared the clips out already.
+        # num_processes=1, because Batches has already split the batches over the processes.
         return prepare_data_loader(
             loader, self.args.device, num_processes=1, process_index=0, put_on_device=True, non_blocking=True
         )
 
     def training_step(self, model, inputs, num_items_in_batch=None) -> torch.Tensor:
-        """Take one part's gradients; keeps count of the loss, which the trainer forgets when it is killed."""
+        """Compute one part's gradients, and sum up the loss: checkpoints do not have the trainer's own sum."""
         loss = super().training_step(model, inputs, num_items_in_batch)
         self.progress.loss = self.progress.loss + loss.detach().float()
         return loss
 
     def evaluate(self, *args, **kwargs) -> dict[str, float]:
-        """Decode dev with the mean of the last evaluations' weights, once there is one."""
-        with self.average.used_by(self.model):
+        """Evaluate on dev with the mean of the last evaluations' weights, once there is one."""
+        with self.average.applied_to(self.model):
             return super().evaluate(*args, **kwargs)
 
     def prediction_step(self, model, inputs, *args, **kwargs):
-        """Decode a dev batch; its loss is a clip's on average, so that batches of fewer clips weigh less."""
+        """Decode a dev batch; returns the loss per clip, since the trainer weights batches by their clips."""
         loss, tokens, labels = super().prediction_step(model, inputs, *args, **kwargs)
-        spoken = inputs["labels"].ne(IGNORED).sum()
-        return loss * spoken / len(inputs["labels"]), tokens, labels
+        label_count = inputs["labels"].ne(IGNORED).sum()
+        return loss * label_count / len(inputs["labels"]), tokens, labels
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Record an entry of the curve, with the loss of all its steps, also those before the run was killed."""
+        """Log an entry of the learning curve; its loss is over all steps since the last one, also of a killed run."""
         if "loss" in logs:
             total = self.accelerator.reduce(self._loss_tensor(), reduction="mean").item()
             logs["loss"] = total / max(1, self.progress.steps)
             self.progress.loss, self.progress.steps = 0.0, 0
         if "eval_loss" in logs:
-            logs["eval_loss"] /= self.tokens_a_clip
+            logs["eval_loss"] /= self.tokens_per_clip
         super().log(logs, start_time)
 
     def _loss_tensor(self) -> torch.Tensor:
         return torch.as_tensor(self.progress.loss, dtype=torch.float32, device=self.args.device)
 
     def check_finite(self, weights: bool = False) -> None:
-        """Raise UserError if the loss of late, or the weights, are no longer numbers."""
+        """Raise UserError if the loss is NaN or infinite.
+
+        Parameters
+        ----------
+        weights : check the trained weights, too
+        """
         finite = math.isfinite(float(self.progress.loss))
         if finite and weights:
-            learning = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-            finite = bool(torch.stack([parameter.isfinite().all() for parameter in learning]).all())
+            checks = [weight.isfinite().all() for weight in trainable_weights(self.model).values()]
+            finite = bool(torch.stack(checks).all())
         if not finite:
             folder = Path(self.args.output_dir)
             stage = folder.parent.name
             raise UserError(
-                f"{stage}: after step {self.state.global_step} the loss or the weights are no longer numbers: training "
+                f"{stage}: after step {self.state.global_step} the loss or the weights are not finite: training "
                 f"diverged. Lower {stage}.learning_rate or train.max_grad_norm, raise train.warmup_share, or set "
                 f"train.precision to fp32. {checkpoints.describe_latest(folder)}"
             )
 
 
 class CheckpointCallback(TrainerCallback):
-    """Asks for evaluations, and for a checkpoint at each and every so many minutes; keeps the newest and the best one.
+    """Requests evaluations and checkpoints: one with each evaluation, and one every `minutes`.
+
+    Only the newest checkpoint and the best one are kept.
 
     Parameters
     ----------
     folder : of the run's checkpoints
     minutes : between checkpoints
-    evaluations : of the dev set in an epoch; 0: none but that after the last step
-    average_share : of the steps, the last ones, at whose evaluations weights are averaged, and the best mean is chosen;
-        0: nothing is averaged, and any evaluation can be the best
+    evaluations : of the dev set in an epoch; 0: only one, after the last step
+    average_share : share of the steps, at the end of the training. From there on, the weights at each evaluation are
+        averaged, and the best checkpoint is one of these means; 0: no averaging, any evaluation can be the best
+    mirror : where checkpoints are copied to
     """
 
     def __init__(
@@ -160,9 +168,9 @@ class CheckpointCallback(TrainerCallback):
         checkpoint = self.folder / f"checkpoint-{state.global_step}"
         self.progress.load(checkpoint)
         self.average.load(checkpoint, self.trainer.model)
-        if state.best_global_step:  # the path on the machine that wrote it may be another
+        if state.best_global_step:  # its path may be another than on the machine that wrote it
             state.best_model_checkpoint = str(self.folder / f"checkpoint-{state.best_global_step}")
-        if self.progress.ended:  # only the best weights are still to be loaded
+        if self.progress.ended:  # the trainer only has to load the best weights
             control.should_training_stop = True
             control.should_log = control.should_evaluate = control.should_save = False
             self.trainer.batches.ended = True
@@ -176,36 +184,36 @@ class CheckpointCallback(TrainerCallback):
     def on_step_end(self, args, state, control, **_):
         self.progress.steps += 1
         if is_evaluated(state.global_step, self.trainer.batches.steps, self.evaluations):
-            # Together: a row of the learning curve has the training loss, and the best evaluation its weights.
+            # All three, so that a row of the curve has the training loss, and the best evaluation has its weights.
             control.should_log = control.should_evaluate = control.should_save = True
             if state.global_step > (1 - self.average_share) * state.max_steps:
                 self._average(state)
-        look = state.global_step % LOOK_STEPS == 0
-        if look or control.should_evaluate:
+        is_check_step = state.global_step % CHECK_STEPS == 0
+        if is_check_step or control.should_evaluate:
             self.trainer.check_finite()
-        if self._is_time(args, look):
+        if self._is_checkpoint_due(args, is_check_step):
             control.should_save = True
         if control.should_evaluate or control.should_save:
             self._stop_clock()
 
     def _average(self, state) -> None:
-        """Take the weights into the mean; from the first mean on, only means are compared.
+        """Add the weights to the mean; from the first mean on, only means can be the best checkpoint.
 
-        Where few speakers choose, the weights of one evaluation are the best of all by luck, and the mean seldom is.
+        With few dev speakers, the weights of a single evaluation are sometimes the best by chance, a mean rarely is.
         """
         if not self.average.count:
             state.best_metric = state.best_global_step = state.best_model_checkpoint = None
         self.average.add(self.trainer.model)
 
-    def _is_time(self, args, look: bool) -> bool:
+    def _is_checkpoint_due(self, args, is_check_step: bool) -> bool:
         due = time.monotonic() - self._saved >= 60 * self.minutes
         if args.world_size == 1:
             return due
-        # All processes must save at the same step; the clock of the first decides.
-        return look and broadcast_object_list([due])[0]
+        # All processes must save at the same step; the first one's clock decides.
+        return is_check_step and broadcast_object_list([due])[0]
 
     def _stop_clock(self) -> None:
-        """Add the training since the last stop, without what follows now: evaluation or saving."""
+        """Add the training time since the last evaluation or checkpoint; called before the next one begins."""
         if self._started:
             self.progress.seconds += time.monotonic() - self._started
             self._started = 0.0
@@ -224,17 +232,18 @@ class CheckpointCallback(TrainerCallback):
         self._saved = time.monotonic()
 
     def _rotate(self, newest: Path, best_step: int | None) -> None:
-        wanted = {newest.name, f"checkpoint-{best_step}"}
-        kept = [path for path in checkpoints.complete(self.folder) if path.name in wanted]
+        """Remove all checkpoints but the newest and the best one, and send these two to the mirror."""
+        names = {newest.name, f"checkpoint-{best_step}"}
+        retained = [path for path in checkpoints.complete(self.folder) if path.name in names]
         if self.mirror:
-            self.mirror.send(kept)
+            self.mirror.send(retained)
         for path in self.folder.glob("checkpoint-*"):
-            if path not in kept and not (self.mirror and self.mirror.is_sending(path)):
+            if path not in retained and not (self.mirror and self.mirror.is_sending(path)):
                 checkpoints.remove(path)
 
     def on_train_end(self, args, state, control, **_):
-        """Called when the trainer has given the model its best checkpoint's weights."""
+        """Called after the trainer has loaded the best checkpoint's weights."""
         self._stop_clock()
         if args.load_best_model_at_end:
             self.average.load(self.folder / f"checkpoint-{state.best_global_step}", self.trainer.model)
-            self.average.put_into(self.trainer.model)
+            self.average.copy_to(self.trainer.model)

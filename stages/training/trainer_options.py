@@ -1,4 +1,4 @@
-"""params.yaml in the trainer's terms: batches, and Seq2SeqTrainingArguments."""
+"""The trainer's options from params.yaml: batches, and Seq2SeqTrainingArguments."""
 
 import math
 from collections.abc import Sequence
@@ -15,17 +15,23 @@ from stages.training.batching import Batches
 from stages.training.dataset import Clips
 from stages.whisper import dtypes
 
-DEV_SECONDS = 240.0  # decoded at once: fixed, since what a clip is batched with can change a word
-OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}  # as the trainer calls them
+DEV_SECONDS = 240.0  # in a dev batch; not a parameter, because the batch of a clip can change a word of its text
+OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}  # name in params.yaml: trainer's name
 
 
 def data_workers(runtime: Runtime) -> int:
-    """runtime.data_workers, but no more than there are cores: more would only wait for one another."""
+    """runtime.data_workers, but at most one per core: more would only wait for each other."""
     return min(runtime.data_workers, joblib.cpu_count())
 
 
 def make_batches(lengths: Sequence[int], settings: Params, window: int) -> Batches:
-    """The training batches, and this process's parts of them."""
+    """The training batches, of which this process trains on its parts.
+
+    Parameters
+    ----------
+    lengths : of the clips, mel frames
+    window : of the model, mel frames
+    """
     train, process = settings.train, PartialState()
     return Batches(
         lengths=lengths,
@@ -41,7 +47,7 @@ def make_batches(lengths: Sequence[int], settings: Params, window: int) -> Batch
 
 
 def is_evaluated(step: int, steps: int, evaluations: int) -> bool:
-    """Whether dev is decoded after a step: evenly over each epoch, and always at its end.
+    """Whether dev is evaluated after a step: evenly over each epoch, and always at its end.
 
     Parameters
     ----------
@@ -64,7 +70,7 @@ def training_arguments(
 
     Parameters
     ----------
-    positions : tokens the decoder has room for
+    positions : of the decoder, tokens
     folder : of the run's checkpoints
     """
     train, runtime = settings.train, settings.runtime
@@ -72,12 +78,12 @@ def training_arguments(
     precision = dtypes.choose_precision(train.precision, device, learning=True)
     last_step = batches.steps * train.epochs
     longest = batches.window if train.audio_context == "window" else dev.table[0]["length"]
-    together = max(1, round(DEV_SECONDS * FRAMES_PER_SECOND) // longest)
+    dev_clips = max(1, round(DEV_SECONDS * FRAMES_PER_SECOND) // longest)  # in a batch
     arguments = Seq2SeqTrainingArguments(
         output_dir=str(folder),
         seed=settings.seed,
         num_train_epochs=train.epochs,
-        per_device_eval_batch_size=min(together, len(dev)),
+        per_device_eval_batch_size=min(dev_clips, len(dev)),
         gradient_accumulation_steps=batches.parts,
         average_tokens_across_devices=True,
         ddp_find_unused_parameters=False,
@@ -87,7 +93,7 @@ def training_arguments(
         **_optimizer_options(train, learning_rate, last_step),
         **_evaluation_options(last_step),
         predict_with_generate=True,
-        # Twice the longest transcript stops a model that repeats itself.
+        # Twice the longest transcript, to stop a model that repeats itself.
         generation_max_length=min(positions, 2 * max(map(len, dev.table["tokens"]))),
         generation_num_beams=1,
         bf16=precision == "bf16",
@@ -95,11 +101,11 @@ def training_arguments(
         torch_compile=runtime.compile,
         use_cpu=device.type == "cpu",
         report_to=runtime.report_to or "none",
-        run_name=folder.parent.name,  # the stage's, in a tracker
-        log_level_replica="error",  # as the first process: stages/whisper/quiet.py
+        run_name=folder.parent.name,  # the stage; shown in a tracker
+        log_level_replica="error",  # as in the first process, see stages/whisper/quiet.py
         disable_tqdm=True,  # stages/runtime/training_log.py has the progress bar
     )
-    # The trainer would otherwise spread each batch over all GPUs with DataParallel, unasked.
+    # Otherwise the trainer would split each batch over all GPUs with DataParallel.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
 
@@ -119,13 +125,13 @@ def _optimizer_options(train: Train, learning_rate: float, last_step: int) -> di
 def _evaluation_options(last_step: int) -> dict[str, object]:
     """When the dev set is evaluated and a checkpoint written, and which checkpoint is the best."""
     return {
-        # CheckpointCallback asks for each evaluation, log entry and checkpoint; here only the last step has them.
+        # CheckpointCallback requests evaluations, log entries and checkpoints; these are for the last step.
         "eval_strategy": "steps",
         "save_strategy": "steps",
         "logging_strategy": "no",
         "eval_steps": last_step,
         "save_steps": last_step,
-        "logging_nan_inf_filter": False,  # a loss that is not a number ends the training
+        "logging_nan_inf_filter": False,  # see check_finite: a loss of NaN ends the training
         "save_total_limit": None,  # the callback removes old ones, once the new one is complete
         "load_best_model_at_end": True,
         "metric_for_best_model": "wer",
