@@ -2,5 +2,5 @@
 
 import os
 
-# Whoever trains on children's recordings reports to nobody that they do; dvc's own reports are off in .dvc/config.
+# Private data: telemetry off. DVC's own is turned off in .dvc/config.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

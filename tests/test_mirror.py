@@ -123,7 +123,7 @@ def test_damage_there_is_said_and_not_used(url, local, other, capsys):
     files, root = fsspec.core.url_to_fs(url)
     files.pipe_file(f"{root}/train_lora/abc/checkpoint-5/model.safetensors", b"wei")
     Mirror(url, "train_lora/abc").fetch(other)
-    assert "checkpoint-5 is damaged and not used" in capsys.readouterr().out
+    assert "checkpoint-5 is damaged; not used" in capsys.readouterr().out
     assert list(other.iterdir()) == []
 
 

@@ -79,9 +79,9 @@ def test_webdataset(folder, tmp_path):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda lines: [lines[0], "{"], "manifest.jsonl, line 2 is no clip"),
-        (lambda lines: [lines[0], "[1]"], "manifest.jsonl, line 2 is no clip"),
-        (lambda lines: [lines[0].replace('"text"', '"txt"')], "line 1 is no clip.*txt"),
+        (lambda lines: [lines[0], "{"], "manifest.jsonl, line 2 is not a clip"),
+        (lambda lines: [lines[0], "[1]"], "manifest.jsonl, line 2 is not a clip"),
+        (lambda lines: [lines[0].replace('"text"', '"txt"')], "line 1 is not a clip.*txt"),
         (lambda lines: [lines[0].replace('"offset": 512', '"offset": "512"')], "line 1: offset is '512'"),
         (lambda lines: ["\udcff"], "manifest.jsonl is damaged"),
     ],

@@ -1,1 +1,1 @@
-"""What every stage needs: errors, parameters, files, text tables."""
+"""Common to all stages: errors, parameters, files, text tables."""

@@ -8,7 +8,7 @@ INTERRUPTED = 130  # exit status after Ctrl-C, as a shell reports it
 
 
 class UserError(Exception):
-    """Bad input, parameters or environment. The message names the file, line or key, and what to do."""
+    """Wrong input, parameters or environment. The message names the file, line or key, and says what to do."""
 
 
 def exit_on_user_error(main: Callable[..., None]) -> Callable[..., None]:
@@ -31,6 +31,6 @@ def exit_on_user_error(main: Callable[..., None]) -> Callable[..., None]:
 
 
 def first_lines(error: Exception, lines: int = 1) -> str:
-    """What a library's error says, in one line: its first lines that are not empty, or its type if there are none."""
-    found = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(found[:lines]) or type(error).__name__
+    """A library's error message in one line: its first non-empty lines, or the error's type if there are none."""
+    texts = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(texts[:lines]) or type(error).__name__

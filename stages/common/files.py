@@ -38,7 +38,7 @@ def read_json(
 
     Parameters
     ----------
-    if_missing, if_damaged : what to do then; the defaults are for a metrics file
+    if_missing, if_damaged : end of the error message: what to do; the defaults are for a metrics file
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))

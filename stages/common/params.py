@@ -1,7 +1,7 @@
-"""The only reader of params.yaml: every key typed and checked, every mistake named by its key path.
+"""The reader of params.yaml: it checks the type and range of every key, and reports every mistake with its key.
 
-pydantic does the checking: dvc already depends on it, and it reports all mistakes at once with their paths.
-The knobs themselves are explained, with units and costs, beside their values in params.yaml.
+pydantic checks: dvc depends on it anyway, and it reports all mistakes at once, with their keys. The keys are explained,
+with units and costs, beside their values in params.yaml.
 """
 
 import re
@@ -46,14 +46,16 @@ def _regular_expression(pattern: str) -> str:
 
 
 def _layers(value: Any) -> int | str:
-    # Not a union: pydantic would report a mistake once for each member, under a path that is no key.
+    # Not a union type: pydantic would report a mistake once per member, under a path that is not a key.
     if value != ALL and (type(value) is not int or value < 0):
         raise ValueError(f"a number of layers or '{ALL}'")
     return value
 
 
 def _trackers(value: Any) -> list[str]:
-    names = [] if value == "none" else value if isinstance(value, list) else [value]
+    if value == "none":
+        return []
+    names = value if isinstance(value, list) else [value]
     if any(name not in TRACKERS for name in names):
         raise ValueError(f"none, {', '.join(TRACKERS)}, or a list of these")
     return names
@@ -71,7 +73,7 @@ Trackers = Annotated[list[str], PlainValidator(_trackers)]
 
 
 class Columns(_Section):
-    """What the columns of the user's tables are called, where that is not one of the names known by default."""
+    """Names of columns in the user's tables; null: one of the names that are known by default."""
 
     file_name: str | None
     text: str | None
@@ -111,7 +113,7 @@ class Preprocess(_Section):
 
 
 class Augment(_Section):
-    """What is changed in a training clip each time it is drawn; stages/training/augmentation.py says how."""
+    """Augmentation of training clips, see stages/training/augmentation.py."""
 
     time_masks: Count
     time_mask_share: Share
@@ -122,7 +124,7 @@ class Augment(_Section):
 
 
 class Train(_Section):
-    """What both strategies share."""
+    """Common to both strategies."""
 
     data_share: Annotated[Finite, Field(gt=0, le=1)]
     epochs: PositiveCount
@@ -169,21 +171,21 @@ class Transcribe(_Section):
 
     @field_validator("temperature")
     @classmethod
-    def _one_or_the_other(cls, temperature: float, info: ValidationInfo) -> float:
+    def _no_temperature_with_beams(cls, temperature: float, info: ValidationInfo) -> float:
         if temperature and info.data.get("num_beams", 1) > 1:
-            raise ValueError("0 where num_beams is over 1: beams do not draw")
+            raise ValueError("0 if num_beams is over 1, since beam search does not sample")
         return temperature
 
 
 class Report(_Section):
-    """What metrics/report.html shows."""
+    """Contents of metrics/report.html."""
 
     examples: Count
     audio: bool
 
 
 class Runtime(_Section):
-    """How the work is run, not what comes out of it: no stage lists it, so changing it reruns nothing."""
+    """How work is run, which does not change results: no stage lists it in dvc.yaml, so a change reruns nothing."""
 
     device: Literal["auto", "cpu", "cuda", "mps"]
     processes: PositiveCount | None
@@ -236,7 +238,7 @@ def load(path: Path = PARAMS_FILE) -> Params:
 
 
 def check(values: Any, path: Path = PARAMS_FILE) -> Params:
-    """What was read from a parameter file, typed; UserError as in `load`."""
+    """Check the contents of a parameter file; UserError as in `load`."""
     try:
         return Params.model_validate(values)
     except ValidationError as error:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], names: int) -> str:
-    """Rows of cells as lines of aligned columns: the first `names` columns to the left, numbers to the right."""
+    """Format rows of cells as lines of aligned columns: the first `names` columns left-aligned, the others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

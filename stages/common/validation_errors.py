@@ -1,4 +1,4 @@
-"""What pydantic found wrong in params.yaml, in words."""
+"""Messages for the mistakes that pydantic finds in params.yaml."""
 
 import os
 import re
@@ -10,8 +10,9 @@ from pydantic import ValidationError
 def describe(path: Path, error: ValidationError) -> str:
     """All mistakes in a parameter file, one a line."""
     mistakes = [_describe_one(item) for item in error.errors()]
-    lines = [f"{path} has {len(mistakes)} mistake(s):", *(f"  {line}" for line in mistakes)]
-    # In an experiment, but in neither dvc repro nor a folder of the queue's.
+    lines = [f"{path} has {len(mistakes)} mistake(s):"]
+    lines += [f"  {mistake}" for mistake in mistakes]
+    # True in dvc exp run in the workspace; false in dvc repro, and in the temporary folder of a queued experiment.
     if "DVC_EXP_NAME" in os.environ and Path.cwd() == Path(os.environ["DVC_ROOT"]):
         lines.append(f"What dvc exp run -S wrote stays in {path}; take it back with: git checkout {path}")
     return "\n".join(lines)

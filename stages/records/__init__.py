@@ -1,1 +1,1 @@
-"""What the stages hand to each other: paths, clips in shards, transcripts."""
+"""The data that stages pass to each other: paths, clips in shards, transcripts."""

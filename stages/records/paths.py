@@ -16,10 +16,10 @@ METRICS = Path("metrics")
 TRANSCRIPTS = METRICS / "transcripts"  # a file for each model
 CORPUS_FILE = METRICS / "corpus.json"
 WER_FILE = METRICS / "wer.json"  # the headline, for dvc metrics diff
-SCORES_FILE = METRICS / "scores.json"  # all scores of whole evaluation sets
+SCORES_FILE = METRICS / "scores.json"  # all figures: model -> evaluation set -> figures
 SLICES_FILE = METRICS / "slices.json"  # scores by age, speaker, duration, ...
 SUMMARY_FILE = METRICS / "summary.md"
-COST_FILE = METRICS / "cost.json"  # written by the stages, no stage's output
+COST_FILE = METRICS / "cost.json"  # written by several stages; for DVC not an output
 REPORT_FILE = METRICS / "report.html"
 CURVES = {name: METRICS / f"train_{name}.csv" for name in TUNED}
 

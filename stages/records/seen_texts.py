@@ -1,6 +1,6 @@
 """Which utterances have a text that was trained on: corpora of read speech repeat their sentences between speakers.
 
-A tuned decoder can know such a sentence by heart, so the WER on it says less about speech than the WER on others.
+A tuned decoder may have memorised such a sentence, so the WER on it says less about speech than the WER on others.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from stages.records.shards import Clip
 
 @dataclass(frozen=True)
 class TrainedTexts:
-    """The distinct texts that were trained on, light-normalised, without the empty text, which is no sentence."""
+    """The distinct texts that were trained on, light-normalised, without the empty text."""
 
     texts: frozenset[str]
     language: str

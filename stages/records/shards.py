@@ -31,7 +31,7 @@ class Clip:
 
     id: str  # without dots and slashes; unique in its split
     text: str  # cleaned transcript: what is trained on and scored against
-    text_raw: str  # as it stood in the corpus
+    text_raw: str  # as in the corpus
     speaker: str
     age: str | None  # as the corpus writes it
     age_months: int | None
@@ -41,7 +41,7 @@ class Clip:
     source_rate: int  # Hz
     start: Seconds | None  # as annotated; None: the whole file
     end: Seconds | None
-    flags: list  # what is worth knowing: overlap, clipped, narrowband (8 kHz), split, merged, ...
+    flags: list  # overlap, clipped, narrowband (8 kHz), split, merged, ...
     duration: Seconds  # of the clip, from decoded samples
     shard: str  # the FLAC bytes are in this file, in the split's folder
     offset: int  # bytes
@@ -49,7 +49,7 @@ class Clip:
 
 
 class ShardWriter:
-    """Writes the shards of one split, one clip after the other. The manifest is written apart, when all is well."""
+    """Writes the shards of one split, one clip after the other. The manifest is written later, by `write_manifest`."""
 
     def __init__(self, folder: Path, megabytes: int):
         folder.mkdir(parents=True)
@@ -90,7 +90,7 @@ def _append(tar: tarfile.TarFile, name: str, content: bytes) -> int:
     info.size = len(content)
     offset = tar.offset + tarfile.BLOCKSIZE  # an USTAR header is one block
     tar.addfile(info, io.BytesIO(content))
-    # tarfile remembers every member it wrote, and none is asked for again.
+    # tarfile keeps a list of all members that it wrote, which would grow with the corpus.
     tar.members.clear()
     return offset
 
@@ -111,7 +111,7 @@ def _json(row: dict) -> str:
 
 
 def write_lines(path: Path, rows: Iterable[dict]) -> None:
-    """Write a JSON Lines file as a whole or not at all."""
+    """Write a JSON Lines file atomically."""
     partial = path.with_name(path.name + ".partial")
     with open(partial, "w", encoding="utf-8", newline="\n") as file:
         file.writelines(_json(row) + "\n" for row in rows)
@@ -128,7 +128,7 @@ def evaluation_sets(parent: Path = EVALUATION) -> list[Path]:
     Raises
     ------
     UserError
-        There is none.
+        There is no evaluation set.
     """
     folders = sorted(path.parent for path in parent.glob(f"*/{MANIFEST}"))
     if not folders:
@@ -157,11 +157,12 @@ def read_manifest(folder: Path) -> list[Clip]:
 
 
 def _clip(line: str, place: str) -> Clip:
+    """Parse a line of a manifest; `place` is its file and line number, for error messages."""
     try:
         clip = Clip(**json.loads(line))
     except (ValueError, TypeError) as error:
         problem = str(error).replace("Clip.__init__() ", "")
-        raise UserError(f"{place} is no clip: {problem}; run dvc repro --force preprocess") from None
+        raise UserError(f"{place} is not a clip: {problem}; run dvc repro --force preprocess") from None
     for field in fields(Clip):
         if not isinstance(getattr(clip, field.name), field.type):
             raise UserError(f"{place}: {field.name} is {getattr(clip, field.name)!r}; run dvc repro --force preprocess")

@@ -1,4 +1,4 @@
-"""What a model answered, clip by clip: metrics/transcripts/<model>.jsonl, kept by DVC and not by git."""
+"""Transcripts of a model, a row per clip: metrics/transcripts/<model>.jsonl, kept by DVC and not by git."""
 
 import json
 import zlib
@@ -11,18 +11,18 @@ from stages.common.errors import UserError
 
 @dataclass(frozen=True)
 class Transcript:
-    """One clip: what was said, and what the model heard (raw, before any normalisation)."""
+    """One clip's reference and hypothesis, both before any normalisation."""
 
     split: str
     id: str
     reference: str
     hypothesis: str
-    log_probability: float | None  # mean over the tokens, natural; None: not asked, since nothing was audible
+    log_probability: float | None  # mean over the tokens, natural; None: nothing was audible, so nothing was decoded
     compression_ratio: float  # of the hypothesis
 
 
 def compression_ratio(text: str) -> float:
-    """How many times shorter zlib makes a text, as openai/whisper measures it; 0 for none."""
+    """How many times shorter zlib makes a text, as in openai/whisper; 0 for an empty text."""
     data = text.encode()
     return len(data) / len(zlib.compress(data))
 
@@ -38,14 +38,14 @@ def _line(row: Transcript) -> str:
 
 
 class Journal:
-    """Transcripts on file as soon as they are made; what a kill leaves is read again, but for a half-written row."""
+    """A file to which transcripts are appended as they are made; after a kill, its complete rows are read again."""
 
     def __init__(self, path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "a+b")  # noqa: SIM115 (closed in __exit__)
         self._file.seek(0)
-        *lines, torn = self._file.read().split(b"\n")
-        self._file.truncate(self._file.tell() - len(torn))
+        *lines, incomplete = self._file.read().split(b"\n")
+        self._file.truncate(self._file.tell() - len(incomplete))
         self.rows = [Transcript(**json.loads(line)) for line in lines]
 
     def __enter__(self) -> "Journal":
@@ -55,7 +55,7 @@ class Journal:
         self._file.close()
 
     def append(self, rows: Iterable[Transcript]) -> None:
-        """Add rows, all of them or, if killed, the first few."""
+        """Append rows; a kill may leave only the first of them."""
         rows = list(rows)
         self._file.write("".join(map(_line, rows)).encode())
         self._file.flush()

@@ -1,1 +1,1 @@
-"""How work is run on this machine: devices, processes, checkpoints, progress, cost."""
+"""Running work on this machine: devices, processes, checkpoints, progress, cost."""

@@ -1,10 +1,10 @@
-"""Where a training run keeps its checkpoints. A killed run resumes from them; a run with other inputs starts anew.
+"""The checkpoints of a training run. A killed run resumes from them; a run with other inputs does not.
 
 DVC deletes a stage's outputs before running it, so checkpoints lie outside them, in checkpoints/<stage>/<fingerprint>,
 ignored by git and DVC. DVC_ROOT is the same for `dvc repro`, `dvc exp run --temp` and the queue.
 
-A checkpoint counts once it holds complete.json, which is written last, in one piece, and lists every file with its
-size; whatever else a kill leaves behind is removed. Older ones are removed only after a newer one counts.
+A checkpoint is complete once it has complete.json, which is written last, atomically, and lists every file with its
+size. Incomplete ones, which a kill leaves, are removed. Older ones are removed only when a newer one is complete.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def root() -> Path:
 
 
 def run_folder(stage: str, settings: list, digests: Iterable[str]) -> Path:
-    """The folder of the one training run with these settings, inputs, code and library versions; created if new.
+    """The folder of the run with these settings, inputs, code and library versions; created if it does not exist.
 
     Parameters
     ----------
@@ -41,26 +41,26 @@ def run_folder(stage: str, settings: list, digests: Iterable[str]) -> Path:
     digests : of the contents of every file and folder the result depends on, with those of the code: `code_digests`
     """
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    described = [settings, versions, *digests]
-    fingerprint = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+    inputs = [settings, versions, *digests]
+    fingerprint = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
     folder = root() / stage / fingerprint
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def code_digests(rooms: Iterable[str]) -> list[str]:
-    """Digests of folders of stages/: an edit of any other code lets a killed run go on."""
-    return [folder_sha256(STAGES / name) for name in rooms]
+def code_digests(folders: Iterable[str]) -> list[str]:
+    """Digests of folders of stages/; after an edit of any other code, a killed run can still resume."""
+    return [folder_sha256(STAGES / name) for name in folders]
 
 
 @contextmanager
 def exclusive_lock(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a run's folder; a killed holder holds no longer.
+    """Lock a run's folder against other runs; the lock of a killed process is released.
 
     Raises
     ------
     UserError
-        Another process trains the same there now.
+        Another process has the lock: it does the same work now.
     """
     try:
         with FileLock(folder / LOCK, timeout=0):
@@ -73,7 +73,7 @@ def exclusive_lock(folder: Path) -> Iterator[None]:
 
 
 def commit(checkpoint: Path) -> None:
-    """Declare a written checkpoint complete: from now on, a killed run may resume from it."""
+    """Mark a written checkpoint as complete: from now on, a killed run may resume from it."""
     sizes = {
         path.relative_to(checkpoint).as_posix(): path.stat().st_size
         for path in sorted(checkpoint.rglob("*"))
@@ -88,7 +88,7 @@ def commit(checkpoint: Path) -> None:
 
 
 def is_complete(checkpoint: Path) -> bool:
-    """Whether a checkpoint was committed and still has every file at its size."""
+    """Whether a checkpoint was committed and still has every file in its size."""
     try:
         sizes = json.loads((checkpoint / COMPLETE).read_text(encoding="utf-8"))["files"]
         return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
@@ -102,31 +102,31 @@ def complete(folder: Path) -> list[Path]:
 
 
 def latest(folder: Path) -> Path | None:
-    """The newest complete checkpoint in a run's folder; what a kill left incomplete is removed."""
-    kept = complete(folder)
+    """The newest complete checkpoint in a run's folder; removes incomplete ones."""
+    checkpoints = complete(folder)
     for path in folder.glob("checkpoint-*"):
-        if path not in kept:
+        if path not in checkpoints:
             shutil.rmtree(path)
-    return kept[-1] if kept else None
+    return checkpoints[-1] if checkpoints else None
 
 
 def describe_latest(folder: Path) -> str:
     """A sentence for an error message: from which checkpoint training can resume.
 
-    Removes nothing: every process of a training asks, and another one may still be writing a checkpoint.
+    Removes nothing: every process of a training calls this, while another one may be writing a checkpoint.
     """
-    found = complete(folder)
-    if not found:
+    checkpoints = complete(folder)
+    if not checkpoints:
         return "No checkpoint had been written yet."
-    return f"The last good checkpoint, of step {step_of(found[-1])}, is kept in {folder}."
+    return f"The last good checkpoint, of step {step_of(checkpoints[-1])}, is kept in {folder}."
 
 
 def step_of(checkpoint: Path) -> int:
-    """The number of optimizer steps that had been taken."""
+    """The number of optimizer steps before the checkpoint."""
     return int(checkpoint.name.rsplit("-", 1)[1])
 
 
 def remove(checkpoint: Path) -> None:
-    """Remove a checkpoint; from the first moment on it counts no longer."""
+    """Remove a checkpoint; complete.json first, so that a kill never leaves a part that seems complete."""
     (checkpoint / COMPLETE).unlink(missing_ok=True)
     shutil.rmtree(checkpoint)

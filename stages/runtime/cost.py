@@ -1,6 +1,6 @@
-"""What a stage cost on this machine: metrics/cost.json, the only output that differs between machines.
+"""Time and memory of the stages on this machine: metrics/cost.json, the only metrics file that differs by machine.
 
-It is no output of a stage, so that a different duration never counts as a changed result; git carries it.
+For DVC it is not an output, so that another duration is never a changed result. It is in git.
 """
 
 import json
@@ -22,7 +22,7 @@ from stages.records.paths import COST_FILE, METRICS
 
 @contextmanager
 def measured(stage: str, device: torch.device) -> Iterator[dict[str, float | str]]:
-    """Time a block and record it, with its peak memory and whatever figures the block adds to the yielded dict.
+    """Record a block's duration and peak memory, and the figures that the block adds to the yielded dict.
 
     Parameters
     ----------
@@ -45,18 +45,18 @@ def _peak_memory_mb(device: torch.device) -> int:
 
 
 def known() -> dict[str, dict]:
-    """The figures of every stage that has run, by its name."""
+    """The figures of every stage that has run, by the stage's name."""
     if not COST_FILE.is_file():
         return {}
     try:
         return json.loads(COST_FILE.read_text(encoding="utf-8"))
-    except ValueError:  # a merge conflict, say: no reason to lose what was just trained
-        print(f"{COST_FILE} is not valid JSON; it is begun anew (git has the old one)")
+    except ValueError:  # such as a merge conflict: no reason to lose a model that was just trained
+        print(f"{COST_FILE} is not valid JSON; starting a new one (the old one is in git)")
         return {}
 
 
 def _record(stage: str, figures: dict) -> None:
     METRICS.mkdir(exist_ok=True)
-    lock = Path(tempfile.gettempdir()) / f"cost-{os.getuid()}.lock"  # two strategies may end at once
+    lock = Path(tempfile.gettempdir()) / f"cost-{os.getuid()}.lock"  # two stages may end at the same time
     with FileLock(lock):
         COST_FILE.write_text(json.dumps(known() | {stage: figures}, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -11,7 +11,7 @@ def choose_device(wanted: str) -> torch.device:
     Raises
     ------
     UserError
-        The device asked for is not there.
+        This machine does not have that device.
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted == "auto":

@@ -1,4 +1,4 @@
-"""Checkpoints of the Hugging Face hub: safetensors, JSON and text files at one commit; no code, no pickles."""
+"""Download checkpoints from the Hugging Face hub: safetensors, JSON and text files of one commit; no pickles."""
 
 import fnmatch
 import shutil
@@ -23,7 +23,7 @@ WANTED = ("*.json", "*.txt", "model.safetensors", "model-*-of-*.safetensors", "a
 
 
 def is_wanted(name: str) -> bool:
-    """Whether a file belongs to a checkpoint as this project takes it, from the hub or a local folder."""
+    """Whether a file of a checkpoint, on the hub or in a local folder, is used by this project."""
     return any(fnmatch.fnmatch(name, pattern) for pattern in WANTED)
 
 
@@ -37,22 +37,22 @@ def download(name: str, revision: str | None, target: Path) -> str:
     Raises
     ------
     UserError
-        No such model or commit, no access, no network, or a damaged file; says which, and what to do.
+        There is no such model or commit, no access, no network, or a file is damaged. The message names which.
     """
     with _translate_errors(name, revision):
         listing = HfApi().model_info(name, revision=revision, files_metadata=True)
         snapshot_download(name, revision=listing.sha, allow_patterns=list(WANTED), local_dir=target)
-    shutil.rmtree(target / ".cache", ignore_errors=True)  # the client's notes, with times in them
+    shutil.rmtree(target / ".cache", ignore_errors=True)  # of the client; it has timestamps
     _check_digests(listing, target)
     return listing.sha
 
 
 def cached(name: str, revision: str | None) -> Path:
-    """Likewise, into the hub client's own cache, where it is found again; without a network, what is there is taken.
+    """Download as `download` does, but into the hub client's cache; without a network, use the cached copy.
 
     Returns
     -------
-    The folder, which is called as the commit.
+    The folder; its name is the commit hash.
     """
     with _translate_errors(name, revision):
         try:
@@ -69,7 +69,7 @@ def cached(name: str, revision: str | None) -> Path:
 
 @contextmanager
 def _translate_errors(name: str, revision: str | None) -> Iterator[None]:
-    """Turn what the client says into a UserError."""
+    """Turn the client's errors into a UserError."""
     try:
         yield
     except GatedRepoError:
@@ -83,12 +83,12 @@ def _translate_errors(name: str, revision: str | None) -> Iterator[None]:
     except (HTTPError, LocalEntryNotFoundError, OSError) as error:
         raise UserError(
             f"cannot fetch {name!r} from the model hub ({first_lines(error)}); check the network, or run 'dvc pull "
-            "models/base' if somebody has pushed it, or set base_model to a local folder"
+            "models/base' if it has been pushed, or set base_model to a local folder"
         ) from None
 
 
 def _check_digests(listing: ModelInfo, folder: Path) -> None:
-    """The client itself compares sizes only."""
+    """Compare the weights' SHA-256 with the hub's, because the client itself compares only sizes."""
     for sibling in listing.siblings:
         path = folder / sibling.rfilename
         if sibling.lfs and path.is_file() and sibling.lfs.sha256 != sha256(path):

@@ -1,4 +1,4 @@
-"""Training on several devices: the stage's script starts itself once a device, under `accelerate launch`.
+"""Training on several devices: the stage's script starts itself once per device, under `accelerate launch`.
 
 One process needs no launcher and gets none. Several are started with the configuration that runtime.accelerate_config
 names (several machines, FSDP), or, without one, one a GPU of this machine, which then average their gradients
@@ -18,15 +18,15 @@ from stages.common.errors import UserError
 from stages.common.params import Runtime
 from stages.runtime import devices, lifeline
 
-STAGE_PROCESS = "STAGE_PROCESS"  # environment variable: tells a started process which one to end with
+STAGE_PROCESS = "STAGE_PROCESS"  # environment variable: id of the process that a started one must not outlive
 
 
 def relaunch_with_accelerate(command: Sequence[str], runtime: Runtime) -> bool:
-    """Run `python -m command` in as many processes as are wanted, and wait for them.
+    """Run `python -m command` in as many processes as params.yaml asks for, and wait for them.
 
     Returns
     -------
-    False where this process itself shall do the work: it is one of those started, or the only one.
+    False if this process itself must do the work: it is one of the started ones, or the only one.
 
     Raises
     ------
@@ -42,22 +42,22 @@ def relaunch_with_accelerate(command: Sequence[str], runtime: Runtime) -> bool:
     if not launcher:
         return False
     environment = os.environ | {STAGE_PROCESS: str(os.getpid())}
-    whole = [sys.executable, "-m", "accelerate.commands.launch", *launcher, "-m", *command]
-    done = subprocess.run(whole, env=environment)
-    if done.returncode:
+    launch = [sys.executable, "-m", "accelerate.commands.launch", *launcher, "-m", *command]
+    result = subprocess.run(launch, env=environment)
+    if result.returncode:
         raise UserError("a training process failed; its error is above")
     return True
 
 
 def launcher_options(runtime: Runtime) -> list[str]:
-    """Options for `accelerate launch`; empty: one process, here."""
+    """Options for `accelerate launch`; empty: train in this process."""
     if runtime.accelerate_config:
         if not Path(runtime.accelerate_config).is_file():
             raise UserError(
                 f"params.yaml: runtime.accelerate_config: {runtime.accelerate_config} is missing; make it with "
                 "accelerate config --config_file, or set it to null"
             )
-        # accelerate would start one process, which waits for the others until the end of time.
+        # accelerate would start one process, which would wait for the others forever.
         if _config(runtime.accelerate_config).get("distributed_type") == "MULTI_CPU":
             raise UserError(
                 f"{runtime.accelerate_config}: MULTI_CPU needs an MPI launcher of your own; for several processes on "
@@ -67,7 +67,7 @@ def launcher_options(runtime: Runtime) -> list[str]:
     processes = runtime.processes or device_count(runtime)
     if processes == 1:
         return []
-    # --multi_gpu is what accelerate calls its torchrun; the processes choose their own device.
+    # --multi_gpu makes accelerate use torchrun; the processes choose their own device.
     fixed_options = "--num_machines 1 --main_process_port 0 --mixed_precision no --dynamo_backend no".split()
     threads = max(1, len(os.sched_getaffinity(0)) // processes) if hasattr(os, "sched_getaffinity") else 1
     return [

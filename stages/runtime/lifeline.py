@@ -1,33 +1,33 @@
-"""Processes that end with the one that started them, however that one ends.
+"""End a process when the process that started it is gone.
 
-DVC, killed, leaves the command it runs alone (measured with dvc 3.67), and an orphan would hold the GPU and write where
-the next run writes.
+A killed DVC does not end the command that it runs (seen with dvc 3.67). That command would go on to use the GPU, and
+write to the same files as the next run.
 """
 
 import os
 import threading
 import time
 
-import psutil  # tells on every system whether a process that is not our child still exists
+import psutil  # checks on every system whether a process that is not our child still exists
 
-SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish"}  # some stay between dvc and the command they were asked to run
+SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "fish"}  # some stay as a process between dvc and the command
 POLL_SECONDS = 1.0
 
 
 def end_with(*pids: int) -> None:
-    """End this process at once, a second late at most, when one of those processes is gone."""
+    """End this process, within POLL_SECONDS, when one of those processes is gone."""
     watched = [_process(pid) for pid in pids]
 
     def watch() -> None:
         while all(map(_lives, watched)):
             time.sleep(POLL_SECONDS)
-        os._exit(1)  # no clean-up that could hang: all that is written is written to be cut short
+        os._exit(1)  # skip cleanup, which could hang; every write is atomic
 
     threading.Thread(target=watch, daemon=True, name="lifeline").start()
 
 
 def end_with_dvc() -> None:
-    """End this process when the `dvc` that runs it as a stage is gone; run by hand, it outlives its shell as usual."""
+    """End this process when the `dvc` that runs it as a stage is gone; does nothing if it was started by hand."""
     if "DVC_STAGE" not in os.environ:
         return
     watched = []
@@ -40,7 +40,7 @@ def end_with_dvc() -> None:
 
 def _process(pid: int) -> psutil.Process | None:
     try:
-        return psutil.Process(pid)  # remembers when it started, so that another one of this number is not it
+        return psutil.Process(pid)  # also stores the start time: another process may get the same number later
     except psutil.NoSuchProcess:
         return None
 

@@ -1,7 +1,7 @@
-"""Experiment trackers that follow a training beside the screen: params.yaml's runtime.report_to.
+"""Experiment trackers for a training: params.yaml's runtime.report_to.
 
 The Trainer itself reports to them: losses, dev WER, learning rate, its options and the model's configuration, never
-audio or transcripts. What would tell more is switched off here.
+audio or transcripts. Trackers' features that would send more are turned off here.
 """
 
 import importlib.metadata
@@ -12,14 +12,14 @@ from stages.common.errors import UserError
 from stages.common.params import Runtime
 from stages.runtime import checkpoints
 
-PACKAGES = {  # any one of a tracker's will do
+PACKAGES = {  # one of a tracker's packages must be installed
     "tensorboard": ("tensorboard", "tensorboardX"),
     "wandb": ("wandb",),
     "mlflow": ("mlflow",),
 }
 PRIVATE = {
-    "WANDB_CONSOLE": "off",  # else what the stage prints is sent, with names of clips
-    "WANDB_DISABLE_GIT": "true",  # else a patch of what is not committed is sent, transcripts among it
+    "WANDB_CONSOLE": "off",  # otherwise the stage's output is sent, with names of clips
+    "WANDB_DISABLE_GIT": "true",  # otherwise a patch of uncommitted files is sent, transcripts included
     "WANDB_DISABLE_CODE": "true",
     "WANDB_ERROR_REPORTING": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -27,13 +27,7 @@ PRIVATE = {
 
 
 def check(runtime: Runtime) -> None:
-    """Refuse to train where a tracker's package is not installed.
-
-    Raises
-    ------
-    UserError
-        Names the package, and how to install it.
-    """
+    """Raise UserError if a tracker's package is not installed."""
     for name in runtime.report_to:
         if not any(map(is_installed, PACKAGES[name])):
             raise UserError(
@@ -53,7 +47,7 @@ def is_installed(package: str) -> bool:
 
 
 def set_up(runtime: Runtime, run_folder: Path) -> None:
-    """Say in the environment where trackers write, and what they shall not send; what is set there already stays.
+    """Set environment variables that say where trackers write and what they must not send; keeps those already set.
 
     They write to runs/, beside checkpoints/: a folder per stage and fingerprint for TensorBoard, so that a resumed run
     continues its curve and a changed one begins its own.

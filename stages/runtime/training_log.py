@@ -1,4 +1,4 @@
-"""What the screen shows of a training: a line per evaluation, and a progress bar where stderr is a terminal."""
+"""The log of a training on the terminal: a line per evaluation, and a progress bar if stderr is a terminal."""
 
 import time
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def heading(steps: int) -> str:
 
 
 def line(evaluation: Evaluation) -> str:
-    """One evaluation, in columns that stand below those of `heading`; the best one so far is marked."""
+    """One evaluation, in columns aligned with those of `heading`; the best one so far is marked."""
     cells = [
         f"{evaluation.epoch:.2f}",
         _number(evaluation.train_loss, ".4f"),
@@ -83,7 +83,7 @@ class TrainingLog(TrainerCallback):
     """Prints the lines to stdout, in the first process only; takes the place of the Trainer's own printing.
 
     The time left is estimated from the steps this process took and the time it has run, evaluations included, as if
-    training went on to its last epoch; early stopping may end it sooner.
+    training continued to its last epoch; early stopping may end it sooner.
     """
 
     def __init__(self, stage: str):
@@ -148,7 +148,7 @@ class TrainingLog(TrainerCallback):
         )
 
     def _print(self, text: str) -> None:
-        with tqdm.external_write_mode():  # the bar makes room, and is drawn again below
+        with tqdm.external_write_mode():  # removes the bar, and draws it again afterwards
             print(text, flush=True)  # at once, also into a file or a pipe
 
     def close(self) -> None:

@@ -1,1 +1,1 @@
-"""The model, and its input: load and save, log-mel features, prompts, precision."""
+"""The Whisper model and its input: load and save, log-mel features, prompts, precision."""

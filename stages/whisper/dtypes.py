@@ -1,4 +1,4 @@
-"""The precision of computations: the fastest one that does no harm on a device."""
+"""The precision of computations: on each device, the fastest that does not harm the result."""
 
 import contextlib
 
@@ -8,10 +8,10 @@ FP16_CORES = (7, 0)  # CUDA compute capability from which fp16 is faster than fp
 
 
 def choose_precision(wanted: str, device: torch.device, learning: bool) -> str:
-    """Resolve a `precision` parameter to fp32, bf16 or fp16: `auto` takes bf16 where the hardware computes it.
+    """Resolve a `precision` parameter to fp32, bf16 or fp16; `auto` is bf16 if the hardware has it.
 
     Emulated, bf16 is slow: on a CPU without AVX512-BF16 or AMX, 50 times slower than fp32. GPUs that lack it, but have
-    fp16's tensor cores (V100, T4), take fp16 unless they learn: gradients could leave its range.
+    fp16 tensor cores (V100, T4), use fp16 for decoding, but not for training: gradients could leave its range.
     """
     if wanted != "auto":
         return wanted
@@ -26,7 +26,7 @@ def choose_precision(wanted: str, device: torch.device, learning: bool) -> str:
 
 
 def allow_tf32(wanted: str) -> None:
-    """Let GPUs compute the float32 products that remain under `precision: auto` in TF32; fp32, asked for, is exact."""
+    """With precision `auto`, let GPUs compute the remaining float32 products in TF32; with `fp32`, exactly."""
     torch.set_float32_matmul_precision("high" if wanted == "auto" else "highest")
 
 

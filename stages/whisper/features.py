@@ -1,8 +1,8 @@
-"""Log-mel features cut to the utterance.
+"""Log-mel features that end with the utterance.
 
 Whisper's feature extractor pads every clip to its window (30 s for the published models). Children's utterances are
-3 to 5 s long, so nine tenths of the encoder's work would be silence. Features here end shortly after the speech; what
-is computed is, frame for frame, what the stock extractor computes before it starts padding.
+3 to 5 s long, so nine tenths of the encoder's work would be silence. Features here end shortly after the speech; their
+frames are the same as those of the stock extractor.
 """
 
 import math
@@ -13,7 +13,7 @@ from transformers import WhisperFeatureExtractor
 
 from stages.records.units import SAMPLE_RATE
 
-FRAME_MULTIPLE = 32  # batches are padded to a multiple of this: few distinct shapes, and fewer is faster
+FRAME_MULTIPLE = 32  # batches are padded to a multiple of this, because fewer distinct shapes are faster
 LOG_MEL_RANGE = 2.0  # after Whisper's scaling, a clip's floor lies this far under its loudest bin (8 decades / 4)
 
 
@@ -29,7 +29,7 @@ def log_mel(extractor: WhisperFeatureExtractor, audio: np.ndarray, spare_seconds
     -------
     float32, shape (mel_bins, frames), with an even number of frames (the encoder halves them)
     """
-    # Half an FFT window of silence is always needed: the extractor reflects the last samples into it.
+    # At least half an FFT window of silence, because the extractor mirrors the last samples there.
     spare = max(math.ceil(spare_seconds * SAMPLE_RATE), extractor.n_fft // 2)
     stride = 2 * extractor.hop_length
     samples = math.ceil((len(audio) + spare) / stride) * stride
@@ -49,17 +49,17 @@ def pad_to(features: np.ndarray, frames: int) -> np.ndarray:
 
 
 def batch(
-    spectrograms: list[np.ndarray], extractor: WhisperFeatureExtractor, audio_context: str, least: int = 0
+    spectrograms: list[np.ndarray], extractor: WhisperFeatureExtractor, audio_context: str, min_frames: int = 0
 ) -> torch.Tensor:
     """Pad clips to one shape (clips, mel_bins, frames): the longest of them, or the model's whole window.
 
     Parameters
     ----------
     audio_context : "utterance" or "window"
-    least : frames to pad to at least
+    min_frames : to pad to at least
     """
     limit = frames = extractor.nb_max_frames  # 3000 for the published Whisper models
     if audio_context == "utterance":
-        longest = max(least, *(features.shape[1] for features in spectrograms))
+        longest = max(min_frames, *(features.shape[1] for features in spectrograms))
         frames = min(math.ceil(longest / FRAME_MULTIPLE) * FRAME_MULTIPLE, limit)
     return torch.from_numpy(np.stack([pad_to(features, frames) for features in spectrograms]))

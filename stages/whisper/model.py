@@ -34,7 +34,7 @@ class Checkpoint:
 
 
 def check_files(folder: Path) -> None:
-    """Refuse a folder whose config or weights are missing or damaged, or not Whisper's.
+    """Check that a folder has a Whisper config and undamaged weights.
 
     Raises
     ------
@@ -79,9 +79,9 @@ def load_whisper(folder: Path) -> WhisperForConditionalGeneration:
         )
     except (RuntimeError, ValueError, OSError, KeyError) as error:
         raise UserError(f"{folder} cannot be loaded as a Whisper checkpoint: {first_lines(error, lines=3)}") from None
-    odd = sorted([*report["missing_keys"], *report["unexpected_keys"]])
-    if odd:
-        raise UserError(f"{folder}: weights and config.json do not match: {', '.join(odd[:5])} ({len(odd)} in all)")
+    wrong = sorted([*report["missing_keys"], *report["unexpected_keys"]])
+    if wrong:
+        raise UserError(f"{folder}: weights and config.json do not match: {', '.join(wrong[:5])} ({len(wrong)} in all)")
     return model
 
 
@@ -163,12 +163,12 @@ def is_multilingual(model: WhisperForConditionalGeneration) -> bool:
 def prompt_tokens(model: WhisperForConditionalGeneration, language: str) -> list[int]:
     """What generate gives the decoder before the text: start of transcript, (language, task,) no timestamps.
 
-    Not taken from the tokenizer: unless told, it leaves language and task out.
+    Not taken from the tokenizer, which by default leaves out language and task.
 
     Raises
     ------
     UserError
-        The checkpoint does not know the language, or its generation_config.json is too old to say.
+        The checkpoint does not know the language, or its generation_config.json is too old to name it.
     """
     config = model.generation_config
     start, untimed = model.config.decoder_start_token_id, getattr(config, "no_timestamps_token_id", None)
@@ -191,7 +191,7 @@ def _audio_context(model: WhisperForConditionalGeneration, frames: int) -> Itera
     """Make encoder and generate expect `frames` mel frames; the position embeddings are used up to there."""
     config, positions = model.config, model.model.encoder.embed_positions
     full = config.max_source_positions
-    # Longer than the window: generate walks through it window by window.
+    # Never more than the window: generate splits longer input into windows.
     config.max_source_positions = positions.num_embeddings = min(frames // 2, full)
     try:
         yield
@@ -203,7 +203,7 @@ def encode_at_own_length(model: WhisperForConditionalGeneration) -> None:
     """Let a model take mel input shorter than its window, in training and in generate; its weights stay stock.
 
     The encoder uses as many of its position embeddings as it needs, as icefall's Whisper recipe does
-    (https://github.com/k2-fsa/icefall/pull/1466). Only for a model trained so: others answer with nonsense.
+    (https://github.com/k2-fsa/icefall/pull/1466). Only for a model that was trained so: others write nonsense.
     """
     encoder_forward, generate = model.model.encoder.forward, model.generate
 
@@ -233,7 +233,7 @@ def save_tuned(
 
     Parameters
     ----------
-    weights : of the whole model, where it is itself but a shard of it (FSDP)
+    weights : of the whole model, if `model` has only a part of them (FSDP)
     """
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder, state_dict=weights)
