@@ -9,8 +9,8 @@ _TURKIC_CAPITALS = str.maketrans({"I": "\u0131", "\u0130": "i"})
 def lower(text: str, language: str) -> str:
     """Lower-case a text.
 
-    Python's str.lower() does not depend on the language: it turns the Turkish "ISIK" into "isik", and a dotted capital I
-    into i and a combining dot, which is not equal to i.
+    Python's str.lower() does not depend on the language: it turns the Turkish "ISIK" into "isik", and a dotted capital
+    I into i and a combining dot, which is not equal to i.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Training on several devices: the stage's script starts itself once per device, under `accelerate launch`.
 
-One process needs no launcher and gets none. Several are started with the configuration that runtime.accelerate_config
-names (several machines, FSDP), or, without one, one a GPU of this machine, which then average their gradients
-(torch's DistributedDataParallel).
+A single process is started without a launcher. Several are started with the configuration file of
+runtime.accelerate_config (for several machines, or FSDP). Without one, there is a process per GPU of this machine, and
+they average their gradients (torch's DistributedDataParallel).
 """
 
 import os
