@@ -1,4 +1,4 @@
-"""The environment of a row's process."""
+"""The environment variables of the processes that measure one row each."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,16 @@ ROOT = Path(__file__).parent.parent
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """This process's environment, with the repository first on the search path, and without DVC's mark of a stage.
+    """Return this process's environment for another one, with the repository first on Python's search path.
 
-    PYTHONPATH is kept behind it: on a machine without network, packages may lie in a folder that it names.
+    Parameters
+    ----------
+    changes : variables to set
     """
-    search_path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    kept = {name: value for name, value in os.environ.items() if name != "DVC_ROOT"}
-    return kept | {"PYTHONPATH": search_path} | changes
+    variables = dict(os.environ)
+    variables.pop("DVC_ROOT", None)  # set by DVC; with it, training would act as a stage of a running dvc
+    search_path = [str(ROOT)]
+    if variables.get("PYTHONPATH"):  # kept: without a network, packages may be in a folder that it names
+        search_path.append(variables["PYTHONPATH"])
+    variables["PYTHONPATH"] = os.pathsep.join(search_path)
+    return variables | changes

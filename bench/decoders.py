@@ -1,13 +1,13 @@
-"""Accuracy of a model under other people's decoders, on the clips of processed_data.
+"""Measure the accuracy of models with other decoders, on the clips of processed_data.
 
     python -m bench.decoders models/base exports/lora exports/selective
-    python -m bench.decoders exports/lora --clips 200            # evenly spaced ones; all of test take hours on a CPU
+    python -m bench.decoders exports/lora --clips 200            # evenly spaced; all of test take hours on a CPU
 
 A folder is a stock checkpoint, or an export (python -m tools.export NAME --ctranslate2), which holds one. Decoders:
 
-    pipeline         transformers' own, greedy, one clip after the other in a window of 30 s
-    faster-whisper   as it comes: 5 beams, timestamps, and higher temperatures where it doubts its text
-    faster-greedy    one beam, no timestamps, no second try
+    pipeline         the pipeline of transformers, greedy, one clip after the other in a window of 30 s
+    faster-whisper   with its defaults: 5 beams, timestamps, and higher temperatures if a text looks wrong
+    faster-greedy    faster-whisper with one beam, no timestamps, and no other temperature
 
 Needs pip install -r requirements-extra.txt. A checkpoint without an export is converted for faster-whisper first.
 """
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path, metavar="FOLDER", help="a checkpoint or an export")
     parser.add_argument("--set", default="test", help="evaluation set; default: test")
-    parser.add_argument("--clips", type=int, help="how many of its clips, evenly spaced; default: all")
+    parser.add_argument("--clips", type=int, help="number of its clips, evenly spaced; default: all")
     parser.add_argument("--decoders", nargs="+", choices=DECODERS, default=DECODERS, help="default: all")
     arguments = parser.parse_args()
     settings = params.load()
@@ -62,7 +62,14 @@ def main() -> None:
 
 
 def decoded(decoder: str, folder: Path, audio: list[np.ndarray], language: str) -> Iterator[str]:
-    """The text of every clip (float32, shape (samples,), 16 kHz) by one decoder."""
+    """Yield the text of every clip.
+
+    Parameters
+    ----------
+    decoder : one of DECODERS
+    folder : of a checkpoint or an export
+    audio : clips, float32 of shape (samples,) at 16 kHz
+    """
     if decoder == "pipeline":
         return by_pipeline(folder, audio, language)
     return by_faster_whisper(folder, audio, language, FASTER_OPTIONS[decoder])
@@ -91,7 +98,7 @@ def by_faster_whisper(folder: Path, audio: list[np.ndarray], language: str, opti
 
 
 def cells(name: str, clips: list[Clip], texts: list[str], rules: dict[str, normalisers.Normaliser]) -> tuple[str, ...]:
-    """A row of the table, from the first figure on."""
+    """Return the figures of a row of the table, formatted."""
     rows = [
         Transcript(
             split=name,
@@ -105,9 +112,11 @@ def cells(name: str, clips: list[Clip], texts: list[str], rules: dict[str, norma
     ]
     results = scoreboard.results_by_set(rows, {name: clips}, rules["whisper"])
     block = scoreboard.figures({"model": results}, rules)["model"][name]
-    around = f"{100 * block['wer_low']:.1f} to {100 * block['wer_high']:.1f}" if "wer_low" in block else "-"
-    counts = (block[key] for key in ("substitutions", "deletions", "insertions", "runaway", "utterances"))
-    return (f"{100 * block['wer']:.2f}", around, *map(str, counts))
+    interval = f"{100 * block['wer_low']:.1f} to {100 * block['wer_high']:.1f}" if "wer_low" in block else "-"
+    row = [f"{100 * block['wer']:.2f}", interval]
+    for key in ("substitutions", "deletions", "insertions", "runaway", "utterances"):
+        row.append(str(block[key]))
+    return tuple(row)
 
 
 if __name__ == "__main__":

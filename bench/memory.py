@@ -1,4 +1,4 @@
-"""The memory that training takes, by model and strategy: counted on the published shapes, on any machine.
+"""Count the memory that training needs, by model and strategy, for the published shapes; runs on any machine.
 
     python -m bench.memory    # needs no weights, no GPU and 4 GB of memory
 
@@ -7,17 +7,17 @@ Columns:
     fixed GB     weights, gradients and AdamW's state, in float32
     8-bit GB     the same with train.optimizer adamw_8bit
     copies GB    bfloat16 copies of the weights, which autocast makes and the backward pass needs
-    fp32 GB/min  what the backward pass needs of the forward one, counted tensor by tensor as PyTorch keeps it, for each
-                 minute of padded audio on the device: train.batch_seconds, or runtime.device_seconds if less
-    bf16 GB/min  the same under bfloat16 autocast: what is added and normalised stays float32
-    ckpt GB/min  the same with runtime.gradient_checkpointing, and with the one layer that is computed again at a time
-    GPU GB       an estimate of all that one GPU must have in bfloat16 with the profile's batches: fixed, copies and
+    fp32 GB/min  tensors of the forward pass that PyTorch saves for the backward pass, per minute of padded audio on the
+                 device: train.batch_seconds, or runtime.device_seconds if that is less
+    bf16 GB/min  the same under bfloat16 autocast, where sums and normalisations stay float32
+    ckpt GB/min  the same with runtime.gradient_checkpointing, plus the one layer that is computed again at a time
+    GPU GB       an estimate of the memory of one GPU in bfloat16 with the profile's batches: fixed, copies and
                  bf16 GB/min, SPARE for kernels' workspace and fragmentation, and CUDA_OWN for CUDA itself
     least GB     the same with gradient checkpointing and adamw_8bit
 
-Three small models of the real width, with two layers of each kind and with one more encoder or decoder layer, tell what
-a layer adds, and so what all of them take: each encoder layer, and each decoder layer below the top two, keeps as much
-as the next. The logits of the text are not counted: children say little.
+Three small models of the real width are measured: with two layers of each kind, with one more encoder layer, and with
+one more decoder layer. The differences are the memory per layer, which is the same for all encoder layers, and for all
+decoder layers below the top two. The logits are not counted, since children's texts are short.
 """
 
 import argparse
@@ -69,12 +69,13 @@ COLUMNS = (
 
 
 class Kept(NamedTuple):
-    """What the forward pass keeps for the backward pass, bytes: whatever the batch, and for each minute of audio."""
+    """Bytes that the forward pass saves for the backward pass."""
 
-    always: float
-    a_minute: float
+    always: float  # for a batch of any size
+    a_minute: float  # for each minute of padded audio
 
     def plus(self, times: int, other: "Kept") -> "Kept":
+        """Add another one, several times."""
         return Kept(self.always + times * other.always, self.a_minute + times * other.a_minute)
 
 
@@ -88,11 +89,17 @@ def main() -> None:
 
 
 def row(config: WhisperConfig, strategy: str, layer: Kept) -> Iterator[str]:
-    """The COLUMNS of a model; `layer` is computed again under gradient checkpointing."""
+    """Yield the cells under COLUMNS.
+
+    Parameters
+    ----------
+    layer : of the layer that gradient checkpointing computes again
+    """
     learning, total = strategies.parameter_counts(tuned_model(config, strategy, "meta"))
     yield f"{total / 1e6:.0f}"
     yield f"{100 * learning / total:.2f}"
-    fixed, eight_bit = (total * WEIGHT + learning * (GRADIENT + optimizer) for optimizer in (ADAMW, ADAMW_8BIT))
+    fixed = total * WEIGHT + learning * (GRADIENT + ADAMW)
+    eight_bit = total * WEIGHT + learning * (GRADIENT + ADAMW_8BIT)
     fp32 = kept_by_all(config, strategy, torch.float32)
     bf16 = kept_by_all(config, strategy, torch.bfloat16)
     checkpointed = kept_by_all(config, strategy, torch.bfloat16, checkpointing=True).plus(1, layer)
@@ -105,36 +112,39 @@ def row(config: WhisperConfig, strategy: str, layer: Kept) -> Iterator[str]:
 
 
 def kept_by_all(config: WhisperConfig, strategy: str, dtype: torch.dtype, checkpointing: bool = False) -> Kept:
-    """What all layers keep, from models of two or three on either side."""
-    two, three, other = (kept_by(config, layers, strategy, dtype, checkpointing) for layers in ((2, 2), (3, 2), (2, 3)))
-    encoder_layer, decoder_layer = three.plus(-1, two), other.plus(-1, two)
-    return two.plus(config.encoder_layers - 2, encoder_layer).plus(config.decoder_layers - 2, decoder_layer)
+    """Return what a whole model saves, computed from models with two or three layers of each kind."""
+    small = kept_by(config, (2, 2), strategy, dtype, checkpointing)
+    encoder_layer = kept_by(config, (3, 2), strategy, dtype, checkpointing).plus(-1, small)
+    decoder_layer = kept_by(config, (2, 3), strategy, dtype, checkpointing).plus(-1, small)
+    return small.plus(config.encoder_layers - 2, encoder_layer).plus(config.decoder_layers - 2, decoder_layer)
 
 
 def kept_by_layer(config: WhisperConfig) -> Kept:
-    """What an encoder layer keeps, the larger kind, in bfloat16; under LoRA, where all of them are in the graph."""
-    two, three = (kept_by(config, layers, "lora", torch.bfloat16, False) for layers in ((2, 2), (3, 2)))
-    return three.plus(-1, two)
+    """Return what one encoder layer (the larger kind) saves in bfloat16 with LoRA, which needs all layers."""
+    small = kept_by(config, (2, 2), "lora", torch.bfloat16, False)
+    return kept_by(config, (3, 2), "lora", torch.bfloat16, False).plus(-1, small)
 
 
 def kept_by(
     config: WhisperConfig, layers: tuple[int, int], strategy: str, dtype: torch.dtype, checkpointing: bool
 ) -> Kept:
-    """What a model of this width with other numbers of (encoder, decoder) layers keeps."""
+    """Return what a model of this width saves with other numbers of (encoder, decoder) layers."""
     small = copy.deepcopy(config)
     small.encoder_layers, small.decoder_layers = layers
     tuned = tuned_model(small, strategy, "cpu")
     if checkpointing:
         tuned.gradient_checkpointing_enable({"use_reentrant": False})
     with torch.autocast("cpu", dtype=dtype, enabled=dtype != torch.float32):
-        one, two = (kept_bytes(tuned, clips) for clips in (1, 2))
+        of_one_clip = kept_bytes(tuned, clips=1)
+        of_two_clips = kept_bytes(tuned, clips=2)
     del tuned
-    gc.collect()  # a model's own methods refer to it: it would stay
-    return Kept(2 * one - two, (two - one) * 60.0 / CLIP)
+    gc.collect()  # the model refers to itself, so it would stay in memory
+    a_clip = of_two_clips - of_one_clip
+    return Kept(of_one_clip - a_clip, a_clip * 60.0 / CLIP)
 
 
 def tuned_model(config: WhisperConfig, strategy: str, device: str) -> torch.nn.Module:
-    """The model under the real profile's strategy; its weights are zeros, which take no time to draw."""
+    """Return a model prepared for training with the real profile; its weights are zeros, to save time."""
     settings = params.load(PROFILE)
     with torch.device("meta"):
         whisper = WhisperForConditionalGeneration(config)
@@ -148,14 +158,14 @@ def tuned_model(config: WhisperConfig, strategy: str, device: str) -> torch.nn.M
 
 
 def kept_bytes(tuned: torch.nn.Module, clips: int) -> int:
-    """What the forward pass of so many clips keeps for the backward pass, apart from the weights themselves."""
+    """Return the bytes that the forward pass of so many clips saves for the backward pass, without the weights."""
     whisper = model.whisper_of(tuned)
     features = torch.zeros(clips, whisper.config.num_mel_bins, round(CLIP * FRAMES_PER_SECOND))
     tokens = torch.zeros(clips, PROMPT + round(CLIP * TOKENS_PER_SECOND), dtype=torch.long)
     weights = {parameter.untyped_storage()._cdata for parameter in tuned.parameters()}
-    kept: dict[int, torch.UntypedStorage] = {}  # by address; kept alive, or an address would serve twice
+    kept: dict[int, torch.UntypedStorage] = {}  # by address; held, so that no address is used twice
 
-    def pack(tensor: torch.Tensor) -> None:  # not the tensor: one that its own graph holds is never freed
+    def pack(tensor: torch.Tensor) -> None:  # returns no tensor: one that its own graph refers to is never freed
         storage = tensor.untyped_storage()
         if storage._cdata not in weights:
             kept[storage._cdata] = storage

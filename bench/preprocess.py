@@ -1,13 +1,13 @@
-"""How fast recordings become clips, beside lhotse on the same input, each on one core.
+"""Measure how fast recordings are cut into clips, compared with lhotse on the same input, each on one core.
 
     pip install -r bench/requirements.txt
     python -m bench.preprocess                    # 1, 10 and 100 thousand clips: half an hour, 15 GB of disk
     python -m bench.preprocess --clips 1000 --json
 
 The input is a Kaldi directory: sessions of a hundred utterances of 2 s (16 kHz mono WAV), speech-shaped noise. Both
-cut every utterance out and write it as 16-bit FLAC, in a process of its own whose whole time counts. Ours is the stage
-as `dvc repro` runs it: it also reads and cleans transcripts, checks audio, compares contents, packs shards and draws
-the corpus card. lhotse's is load_kaldi_data_dir, trim_to_supervisions and save_audios.
+cut every utterance out and write it as 16-bit FLAC. Each runs in its own process, timed from start to end. Ours is the
+stage as `dvc repro` runs it: it also reads and cleans transcripts, checks audio, compares contents, packs shards
+and draws the corpus card. lhotse's is load_kaldi_data_dir, trim_to_supervisions and save_audios.
 """
 
 import argparse
@@ -30,28 +30,30 @@ from stages.records.units import SAMPLE_RATE, Seconds
 
 ROOT = Path(__file__).parent.parent
 UTTERANCES = 100  # in a session
-LASTING: Seconds = 2.0
-EVERY: Seconds = 2.5
-DISTINCT = 8  # sessions of different sound; the others are hard links to them, so that the disk is not what is measured
+UTTERANCE: Seconds = 2.0  # length
+INTERVAL: Seconds = 2.5  # from the start of one utterance to the start of the next
+DISTINCT = (
+    8  # sessions with different audio; the others are hard links to them, so that the disk does not limit the speed
+)
 HEADER = ("clips", "hours", "ours s", "lhotse s", "ours h/min", "lhotse h/min", "ours MB", "lhotse MB", "ratio")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clips", type=int, nargs="+", default=[1000, 10_000, 100_000])
-    parser.add_argument("--json", action="store_true", help="print a last line of JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON as the last line")
     parser.add_argument("--lhotse", type=Path, help=argparse.SUPPRESS)  # in a process of its own
     arguments = parser.parse_args()
     if arguments.lhotse:
         return run_lhotse(arguments.lhotse)
-    rows = [measured(clips) for clips in arguments.clips]
-    print(aligned([HEADER, *(told(row) for row in rows)], names=0))
+    rows = [measure(clips) for clips in arguments.clips]
+    print(aligned([HEADER, *map(table_row, rows)], names=0))
     if arguments.json:
         print(json.dumps({"vs_lhotse": min(row["ratio"] for row in rows), "sizes": rows}))
 
 
-def measured(clips: int) -> dict:
-    """Both on a corpus of so many clips, on one core."""
+def measure(clips: int) -> dict:
+    """Time both on a corpus of so many clips, on one core; returns seconds (_s) and peak memory in MB (_mb)."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         project = Path(scratch)
@@ -66,27 +68,32 @@ def measured(clips: int) -> dict:
         shutil.rmtree(project / "processed_data")
         command = [sys.executable, "-m", "bench.preprocess", "--lhotse", str(project)]
         theirs, their_memory = timed(command, project)
-        written = sum(1 for _ in (project / "lhotse").rglob("*.flac"))
+        written = len(list((project / "lhotse").rglob("*.flac")))
         if written != clips:
             raise SystemExit(f"lhotse wrote {written} clips of {clips}")
-    hours = clips * LASTING / 3600
+    hours = clips * UTTERANCE / 3600
     row = {"clips": clips, "hours": hours, "ours_s": ours, "lhotse_s": theirs}
     return {**row, "ours_mb": our_memory, "lhotse_mb": their_memory, "ratio": round(theirs / ours, 2)}
 
 
-def told(row: dict) -> tuple[str, ...]:
-    speeds = (60 * row["hours"] / row["ours_s"], 60 * row["hours"] / row["lhotse_s"])
-    cells = (
+def table_row(row: dict) -> tuple[str, ...]:
+    """Return the cells under HEADER."""
+    minutes = 60 * row["hours"]
+    return (
+        str(row["clips"]),
         f"{row['hours']:.1f}",
         f"{row['ours_s']:.1f}",
         f"{row['lhotse_s']:.1f}",
-        *(f"{speed:.1f}" for speed in speeds),
+        f"{minutes / row['ours_s']:.1f}",
+        f"{minutes / row['lhotse_s']:.1f}",
+        f"{row['ours_mb']:.0f}",
+        f"{row['lhotse_mb']:.0f}",
+        f"{row['ratio']:.2f}",
     )
-    return (str(row["clips"]), *cells, f"{row['ours_mb']:.0f}", f"{row['lhotse_mb']:.0f}", f"{row['ratio']:.2f}")
 
 
 def timed(command: list[str], folder: Path) -> tuple[Seconds, float]:
-    """The seconds a command takes in a folder, and its peak memory in MB."""
+    """Run a command in a folder; returns its time in seconds and its peak memory in MB."""
     environment = child.environment(OMP_NUM_THREADS="1")
     before = time.perf_counter()
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
@@ -98,6 +105,7 @@ def timed(command: list[str], folder: Path) -> tuple[Seconds, float]:
 
 
 def write_corpus(folder: Path, clips: int, session: str = "s", seed: int = 0) -> None:
+    """Write a Kaldi directory; names of sessions begin with `session`."""
     folder.mkdir(parents=True)
     sounds = []
     tables: dict[str, list[str]] = {"wav.scp": [], "text": [], "utt2spk": [], "segments": []}
@@ -105,13 +113,13 @@ def write_corpus(folder: Path, clips: int, session: str = "s", seed: int = 0) ->
         name = f"{session}{number:05d}"
         if number < DISTINCT:
             sounds.append(folder / f"{name}.wav")
-            soundfile.write(sounds[-1], speech_shaped(UTTERANCES * EVERY, seed + number), SAMPLE_RATE)
+            soundfile.write(sounds[-1], speech_shaped(UTTERANCES * INTERVAL, seed + number), SAMPLE_RATE)
         else:
             os.link(sounds[number % DISTINCT], folder / f"{name}.wav")
         tables["wav.scp"].append(f"{name} {folder / name}.wav")
         for place in range(min(UTTERANCES, clips - number * UTTERANCES)):
-            start = place * EVERY + 0.25
-            tables["segments"].append(f"{name}-{place:03d} {name} {start:.2f} {start + LASTING:.2f}")
+            start = place * INTERVAL + 0.25
+            tables["segments"].append(f"{name}-{place:03d} {name} {start:.2f} {start + UTTERANCE:.2f}")
             tables["text"].append(f"{name}-{place:03d} the little dog number {place} has a ball of session {number}")
             tables["utt2spk"].append(f"{name}-{place:03d} {name}")
     for table, lines in tables.items():
@@ -119,7 +127,7 @@ def write_corpus(folder: Path, clips: int, session: str = "s", seed: int = 0) ->
 
 
 def speech_shaped(seconds: Seconds, seed: int) -> np.ndarray:
-    """Noise with the spectral slope and the syllable rhythm of speech, int16: FLAC is to find it as hard as speech."""
+    """Return int16 noise with the spectral slope and the syllable rhythm of speech, as hard to compress as speech."""
     generator = np.random.default_rng(seed)
     samples = generator.normal(0, 1, round(seconds * SAMPLE_RATE))
     spectrum = np.fft.rfft(samples)
@@ -132,7 +140,7 @@ def speech_shaped(seconds: Seconds, seed: int) -> np.ndarray:
 def write_params(project: Path) -> None:
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
     settings["runtime"]["preprocess_workers"] = 1
-    settings["preprocess"]["allow_shared_audio"] = True  # the hard links: sessions of one sound in train and dev
+    settings["preprocess"]["allow_shared_audio"] = True  # train and dev have sessions with the same audio
     (project / "params.yaml").write_text(yaml.safe_dump(settings))
 
 

@@ -1,7 +1,7 @@
-"""Trainings on the sample, many at once: the runs behind bench/parity.py and bench/augmentation.py.
+"""Train on the sample many times: the runs of bench/parity.py and bench/augmentation.py.
 
-Each run is a process of one thread in a folder of its own, and leaves result.json there; a bench that was stopped
-goes on with the runs that are missing.
+Each run is a process with one thread and its own folder, and writes result.json there. A bench that was stopped resumes
+with the runs that are missing.
 """
 
 import argparse
@@ -41,9 +41,10 @@ class Run:
 
 
 def carry_out(runs: list[Run], work: Path, jobs: int) -> dict[Run, dict]:
-    """Carry out what has no result yet, `jobs` at a time; returns all results.
+    """Carry out the runs that have no result yet, `jobs` at a time; returns the results of all.
 
-    A result holds, for each way of decoding, the errors and the reference words of every test clip, and the speakers.
+    A result has the speaker of every test clip and, for each way of decoding ("own", "window"), its word errors and
+    reference words.
     """
     prepare(work)
     waiting = [run for run in runs if not (work / run.name / RESULT).is_file()]
@@ -54,7 +55,7 @@ def carry_out(runs: list[Run], work: Path, jobs: int) -> dict[Run, dict]:
 
 
 def prepare(work: Path) -> None:
-    """Cut the sample's clips and fetch its base model, once."""
+    """Cut the sample's clips and copy its base model, once."""
     if (work / "prepared" / "models" / "base").is_dir():
         return
     shutil.rmtree(work / "prepared", ignore_errors=True)
@@ -66,7 +67,7 @@ def prepare(work: Path) -> None:
 
 
 def start(run: Run, work: Path) -> None:
-    """Carry out one run in a process of its own."""
+    """Carry out one run in its own process."""
     folder = work / run.name
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "models").mkdir(parents=True)
@@ -86,17 +87,18 @@ def start(run: Run, work: Path) -> None:
 
 
 def call(arguments: list[str], folder: Path) -> None:
+    """Run Python in a folder, on one thread of the CPU; its output goes to log.txt."""
     environment = child.environment(OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    (folder / "log.txt").write_text(done.stdout + done.stderr)
-    if done.returncode:
-        raise SystemExit(f"{folder} failed:\n{done.stderr[-2000:]}")
+    (folder / "log.txt").write_text(process.stdout + process.stderr)
+    if process.returncode:
+        raise SystemExit(f"{folder} failed:\n{process.stderr[-2000:]}")
 
 
 def train_and_transcribe(run: Run) -> dict:
-    """Train in the current folder and decode the test set as trained, and with every clip padded to the window."""
+    """Train in the current folder, and decode the test set as the model was trained and at the full window."""
     from stages.common import params
     from stages.records import paths
     from stages.runtime import cost, devices
@@ -114,7 +116,7 @@ def train_and_transcribe(run: Run) -> dict:
 
 
 def train_stock(settings, strategy: str) -> None:
-    """The stock recipe with the same epochs, rates and selection on dev; as many clips a batch as ours has."""
+    """Train with the stock recipe, and our epochs, learning rates, choice on dev and mean clips per batch."""
     import math
 
     from transformers import EarlyStoppingCallback, set_seed
@@ -164,7 +166,7 @@ def train_stock(settings, strategy: str) -> None:
 
 
 def transcribed(settings, folder: Path) -> dict:
-    """Errors and words of every test clip: decoded as the model was trained, and at the full window."""
+    """Return speakers, errors and words of the test clips, decoded as the model was trained, and at the full window."""
     from dataclasses import replace
 
     from stages.decoding import transcription
@@ -176,11 +178,13 @@ def transcribed(settings, folder: Path) -> dict:
     trained_as = model.load_checkpoint(folder)
     results = {"speakers": [clip.speaker for clip in read_manifest(paths.split_folder("test"))]}
     normalise = normalisers.load(paths.BASE_FOLDER, settings.language)["whisper"]
-    # At the full window, encode_at_own_length changes nothing: this is what a stock pipeline answers.
+    # At the full window, encode_at_own_length changes nothing: these are the texts of a stock pipeline.
     for name, checkpoint in {"own": trained_as, "window": replace(trained_as, audio_context="window")}.items():
         decoder, folder = transcription.prepare(checkpoint, settings), paths.split_folder("test")
         batches = transcription.transcribe_split(decoder, folder, read_manifest(folder))
-        by_id = {row.id: row for rows in batches for row in rows}
+        by_id = {}
+        for rows in batches:
+            by_id |= {row.id: row for row in rows}
         rows = [by_id[clip.id] for clip in read_manifest(folder)]
         counts = [error_counts.count_errors([row.reference], [row.hypothesis], normalise) for row in rows]
         results[name] = {
@@ -191,26 +195,28 @@ def transcribed(settings, folder: Path) -> dict:
 
 
 def wer(results: list[dict], decoded: str) -> list[float]:
-    """Test WER of each run, per cent."""
+    """Return the test WER of each run, per cent; `decoded` is "own" or "window"."""
     return [100 * sum(result[decoded]["errors"]) / sum(result[decoded]["words"]) for result in results]
 
 
 def difference(first: list[dict], second: list[dict], decoded: tuple[str, str]) -> tuple[float, float, float]:
-    """Mean difference in WER (points) of second against first, paired by seed, and its 95 % interval.
+    """Return the mean difference in WER (points), second minus first, and the ends of its 95 % interval.
 
-    Bootstrap over the test speakers, with the seeds resampled too: it covers both whom one tests and how training
-    happened to go.
+    The bootstrap resamples test speakers and seeds: the interval covers the choice of speakers and chance in training.
+
+    Parameters
+    ----------
+    first, second : results, paired by seed
+    decoded : "own" or "window", for first and second
     """
     speakers = np.array(first[0]["speakers"])
     names = np.unique(speakers)
     words = np.array(first[0][decoded[0]]["words"])
     per_speaker_words = np.array([words[speakers == name].sum() for name in names])
-    changes = np.array(
-        [
-            np.array(b[decoded[1]]["errors"]) - np.array(a[decoded[0]]["errors"])
-            for a, b in zip(first, second, strict=True)
-        ]
-    )
+    changes = []
+    for before, after in zip(first, second, strict=True):
+        changes.append(np.array(after[decoded[1]]["errors"]) - np.array(before[decoded[0]]["errors"]))
+    changes = np.array(changes)  # (seeds, clips)
     per_speaker = np.stack([changes[:, speakers == name].sum(axis=1) for name in names], axis=1)  # (seeds, speakers)
     generator = np.random.default_rng(0)
     means = []

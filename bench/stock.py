@@ -1,8 +1,8 @@
-"""The stock recipe: fine-tuning Whisper as Hugging Face's blog and most public projects do it, for comparison.
+"""The stock recipe, for comparison: fine-tuning Whisper as in Hugging Face's blog and most public projects.
 
-After https://huggingface.co/blog/fine-tune-whisper and transformers' run_speech_recognition_seq2seq.py: every clip is
-padded to the model's window, features are computed ahead with `datasets.map`, batches hold a fixed number of clips in
-random order, and Seq2SeqTrainer does the rest. Its known mistake, a second start token, is not copied.
+It follows https://huggingface.co/blog/fine-tune-whisper and transformers' run_speech_recognition_seq2seq.py: every clip
+is padded to the model's window, features are computed before training with `datasets.map`, batches have a fixed number
+of clips in random order, and Seq2SeqTrainer does the rest. Its known mistake, a second start token, is not copied.
 """
 
 from collections.abc import Iterable
@@ -20,9 +20,9 @@ from stages.whisper import model
 
 
 def load(
-    language: str, splits: Iterable[str], most: int | None = None
+    language: str, splits: Iterable[str], limit: int | None = None
 ) -> tuple[torch.nn.Module, WhisperProcessor, dict[str, Dataset]]:
-    """The base model, its processor, and the first `most` clips of each split with features, from this folder."""
+    """Return the base model, its processor, and the first `limit` clips of each split with features."""
     base = model.load_whisper(paths.BASE_FOLDER)
     base.accepts_loss_kwargs = False  # without gradient accumulation, as the blog has it
     model.set_language(base, language)
@@ -30,13 +30,13 @@ def load(
     tables = {}
     for split in splits:
         folder = paths.split_folder(split)
-        clips = [{"audio": read_audio(folder, row), "text": row.text} for row in read_manifest(folder)[:most]]
+        clips = [{"audio": read_audio(folder, row), "text": row.text} for row in read_manifest(folder)[:limit]]
         tables[split] = prepared(clips, processor, prompt, Path(f"{split}.arrow"))
     return base, processor, tables
 
 
 def prepared(clips: list[dict], processor: WhisperProcessor, prompt: list[int], cache: Path) -> Dataset:
-    """The blog's `prepare_dataset`, mapped over clips of {"audio": float32 samples, "text": str}."""
+    """Apply the blog's `prepare_dataset` to clips of {"audio": float32 samples, "text": str}."""
 
     def prepare(row: dict) -> dict:
         features = processor.feature_extractor(row["audio"], sampling_rate=SAMPLE_RATE).input_features[0]
@@ -66,7 +66,7 @@ class DataCollatorSpeechSeq2SeqWithPadding:
 
 
 def trainer(model, processor: WhisperProcessor, table: Dataset, folder: Path, **options) -> Seq2SeqTrainer:
-    """The blog's trainer. `options` are Seq2SeqTrainingArguments, and what Seq2SeqTrainer takes besides."""
+    """Return the blog's trainer; `options` are of Seq2SeqTrainingArguments, or three of Seq2SeqTrainer itself."""
     extras = {name: options.pop(name) for name in ("eval_dataset", "compute_metrics", "callbacks") if name in options}
     arguments = Seq2SeqTrainingArguments(
         output_dir=str(folder), remove_unused_columns=False, label_names=["labels"], report_to="none", **options

@@ -1,19 +1,19 @@
-"""How fast a model trains: the stock recipe beside this project's, on whisper-base's real shape, in one run.
+"""Measure how fast a model trains: the stock recipe and this project's, on whisper-base's real shape, in one run.
 
     python -m bench.train
     python -m bench.train --json          # the last line is JSON
-    python -m bench.train --compile       # with a further row: ours under torch.compile
-    python -m bench.train --seconds 180   # no row begins after that; each row is printed when it is measured
+    python -m bench.train --compile       # with one more recipe: ours under torch.compile
+    python -m bench.train --seconds 180   # no row starts after that; each row is printed when it is measured
 
-Weights are random: speed does not depend on them. Clips are noise, as long as children's utterances: drawn from the
-histogram of so762-kids (mean 3.5 s), and from the same one stretched to a mean of 8 s. Every row is a process of its
-own, on the same clips. Ours trains a first epoch to warm up and is timed over the second; stock is timed over steps
-of as many clips as ours has on average. Neither evaluates nor saves. Columns:
+Weights are random: speed does not depend on them. Clips are noise with the lengths of children's utterances: drawn from
+the histogram of so762-kids (mean 3.5 s), and from the same one stretched to a mean of 8 s. Every row is measured in its
+own process, on the same clips. Ours trains a first epoch to warm up and is timed over the second. Stock is timed over
+steps with as many clips as ours has on average. Neither evaluates nor saves. Columns:
 
     first s    from the start of the process to the end of the first step; features are computed in between
-    waiting %  of the time, in which the host waited for batches: an upper bound on how long the accelerator did
-    floor %    floating-point operations of the steps (counted by PyTorch) over what the machine's fastest matrix
-               product, of those tried before and after all rows, would have done in that time
+    waiting %  share of the time in which the host waited for batches; the accelerator waited at most as long
+    floor %    floating-point operations of the steps (counted by PyTorch), as a share of those that the machine's
+               fastest matrix product, of those tried before and after all rows, would have done in that time
 """
 
 import argparse
@@ -48,14 +48,15 @@ FIRST_BIN: Seconds = 1.5
 BIN: Seconds = 0.5
 TOKENS_PER_SECOND = 2.0  # its children read 1.5 words a second
 MEANS: dict[str, Seconds] = {"so762-kids": 3.5, "longer": 8.0}
-DEV_CLIPS = 8  # not evaluated: the trainer wants a dev set
+DEV_CLIPS = 8  # not evaluated, but the trainer needs a dev set
 STOCK_STEPS = {"cpu": (1, 2), "cuda": (3, 10), "mps": (3, 10)}  # to warm up, timed
 SIZES = {
     "cpu": (96, 40.0),
     "cuda": (2048, None),
     "mps": (256, 40.0),
 }  # clips, train.batch_seconds (None: the profile's)
-# Sides of the matrices whose product is the floor, and how long each is repeated: clocks and neighbours come and go.
+# Sides of the square matrices whose product is the floor, and how long each product is repeated: speed varies with the
+# clock and with other processes.
 MATRIX = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192, 16384), "mps": (1024, 2048, 4096)}
 MATRIX_TIME: Seconds = 2.0
 RECIPES = ("stock fp32", "stock bf16", "ours", "ours compiled")
@@ -72,8 +73,8 @@ def main() -> None:
     parser.add_argument("--durations", choices=MEANS, nargs="+", default=list(MEANS))
     parser.add_argument("--compile", action="store_true", help="also measure ours under torch.compile")
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, help="default: all that the hardware computes")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no further row after so many")
-    parser.add_argument("--json", action="store_true", help="print a last line of JSON")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no row after so many seconds")
+    parser.add_argument("--json", action="store_true", help="print JSON as the last line")
     parser.add_argument("--row", nargs=2, help=argparse.SUPPRESS)  # in a process of its own
     arguments = parser.parse_args()
     if arguments.row:
@@ -81,9 +82,9 @@ def main() -> None:
         return
     started = time.monotonic()
     device = device_type()
-    clips, batch_seconds = (
-        given or usual for given, usual in zip((arguments.clips, arguments.batch_seconds), SIZES[device], strict=True)
-    )
+    default_clips, default_seconds = SIZES[device]
+    clips = arguments.clips or default_clips
+    batch_seconds = arguments.batch_seconds or default_seconds
     rates = matrix_rates(device)
     recipes = arguments.recipes or [name for name in RECIPES if name != "ours compiled" or arguments.compile]
     recipes = [name for name in recipes if name != "stock bf16" or "bf16" in rates]
@@ -104,9 +105,9 @@ def main() -> None:
     print(machine(device, rates))
     for row in rows:
         row["floor_share"] = row.pop("flop_per_second") / max(rates.values())
-    print(aligned([HEADER, *(told(row, rows) for row in rows)], names=3))
+    print(aligned([HEADER, *(table_row(row, rows) for row in rows)], names=3))
     if "bf16" not in rates:
-        print("stock bf16: left out, this processor does not compute bfloat16")
+        print("stock bf16: not measured, this processor does not compute bfloat16")
     if arguments.json:
         print(json.dumps(summary(rows) | {"machine": machine(device, rates), "rows": rows}))
 
@@ -118,6 +119,7 @@ def device_type() -> str:
 
 
 def machine(device: str, rates: dict[str, float]) -> str:
+    """Describe the machine in one line; `rates` are FLOP/s by precision."""
     if device == "cuda":
         name = torch.cuda.get_device_name()
     else:
@@ -133,7 +135,7 @@ def cpu_info() -> list[str]:
 
 
 def matrix_rates(device: str) -> dict[str, float]:
-    """FLOP/s of matrix products, the best seen: in float32, and in bfloat16 where the hardware computes it."""
+    """Return the highest FLOP/s of matrix products, in float32 and, if the hardware computes it, in bfloat16."""
     from stages.whisper import dtypes
 
     dtypes.allow_tf32("auto")
@@ -144,8 +146,9 @@ def matrix_rates(device: str) -> dict[str, float]:
 
 
 def matrix_rate(device: str, dtype: torch.dtype, side: int) -> float:
-    """FLOP/s of the product of two square matrices, the best of several."""
-    left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    """Return the highest FLOP/s of several products of two square matrices."""
+    left = torch.randn(side, side, device=device, dtype=dtype)
+    right = torch.randn(side, side, device=device, dtype=dtype)
     fastest = float("inf")
     until = time.perf_counter() + MATRIX_TIME
     while time.perf_counter() < until:
@@ -165,7 +168,7 @@ def synchronize(device: str) -> None:
 
 
 def write_workspace(folder: Path, mean: Seconds, clips: int, batch_seconds: float | None) -> None:
-    """A base model, clips and params.yaml, as the training stages find them."""
+    """Write a base model, clips and params.yaml, in the layout of the training stages."""
     from tests.support.checkpoints import base_checkpoint
 
     base_checkpoint(folder / "models" / "base")
@@ -176,15 +179,15 @@ def write_workspace(folder: Path, mean: Seconds, clips: int, batch_seconds: floa
     settings["runtime"]["processes"] = 1
     if batch_seconds:
         settings["train"]["batch_seconds"] = batch_seconds
-        # Stock takes the batch whole as well.
+        # The stock recipe does not split a batch either.
         settings["runtime"]["device_seconds"] = max(batch_seconds, settings["runtime"]["device_seconds"])
     if device_type() == "cpu":
-        settings["runtime"]["data_workers"] = 0  # all cores compute already
+        settings["runtime"]["data_workers"] = 0  # all cores are busy computing
     (folder / "params.yaml").write_text(yaml.safe_dump(settings))
 
 
 def durations(mean: Seconds, count: int, seed: int) -> np.ndarray:
-    """Draw durations from the histogram, stretched to another mean; none is longer than the window."""
+    """Draw durations (seconds) from the histogram, stretched to another mean and limited to the window."""
     generator = np.random.default_rng(seed)
     weights = np.array(HISTOGRAM) / sum(HISTOGRAM)
     starts = FIRST_BIN + BIN * np.arange(len(HISTOGRAM))
@@ -201,7 +204,7 @@ def write_split(folder: Path, lengths: np.ndarray) -> None:
     written = []
     with ShardWriter(folder, megabytes=256) as writer:
         for number, seconds in enumerate(lengths):
-            # The checkpoint's tokenizer knows no word: a letter is a token.
+            # The checkpoint's tokenizer has no words: each letter is a token.
             text = "a" * max(1, round(seconds * TOKENS_PER_SECOND))
             row = {"id": f"clip{number}", "text": text, "text_raw": text, "speaker": f"s{number % 8}"}
             written.append(write_clip(writer, sound[: round(seconds * SAMPLE_RATE)], **row))
@@ -209,16 +212,17 @@ def write_split(folder: Path, lengths: np.ndarray) -> None:
 
 
 def in_process(strategy: str, recipe: str, workspace: Path) -> dict:
+    """Measure one row in its own process; returns its figures."""
     environment = child.environment(BENCH_STARTED=repr(time.time()))
     command = [sys.executable, "-m", "bench.train", "--row", strategy, recipe]
-    done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{recipe}, {strategy} failed:\n{done.stderr[-4000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SystemExit(f"{recipe}, {strategy} failed:\n{process.stderr[-4000:]}")
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 class Clock(TrainerCallback):
-    """Times some steps of a training and ends it; counts how long the host waits for batches in them."""
+    """Time some steps of a training, and how long the host waits for batches in them; then end the training."""
 
     def __init__(self, device: str, warm_up: int, timed: int):
         self.device, self.warm_up, self.timed = device, warm_up, timed
@@ -226,7 +230,7 @@ class Clock(TrainerCallback):
         self._running = False
 
     def watch(self, trainer) -> None:
-        """Add to `waiting` whenever the trainer fetches the batches of a step."""
+        """Measure the time in which the trainer fetches the batches of a step."""
         fetch = trainer.get_batch_samples
 
         def timed_fetch(*arguments, **options):
@@ -253,7 +257,7 @@ class Clock(TrainerCallback):
 
 
 def measure(strategy: str, recipe: str) -> dict:
-    """Train in the current folder by one recipe; returns its figures."""
+    """Train in the current folder with one recipe; returns its figures."""
     from stages.common import params
     from stages.training import loop, strategies
 
@@ -281,7 +285,7 @@ def measure(strategy: str, recipe: str) -> dict:
 
 
 def ours(tuned, settings, learning_rate: float, device: str):
-    """This project's trainer as the stages set it up, the clips of its timed epoch, and its clock."""
+    """Return this project's trainer as in the stages, the number of clips of its timed epoch, and its clock."""
     from stages.common.files import folder_sha256
     from stages.records import paths
     from stages.training import loop
@@ -302,7 +306,7 @@ def ours(tuned, settings, learning_rate: float, device: str):
 
 
 def stock_trainer(strategy: str, settings, precision: str, device: str):
-    """The stock recipe's trainer, the clips of its timed steps, and its clock."""
+    """Return the stock recipe's trainer, the number of clips of its timed steps, and its clock."""
     from bench import stock
     from stages.records import paths
     from stages.records.shards import read_manifest
@@ -315,8 +319,8 @@ def stock_trainer(strategy: str, settings, precision: str, device: str):
     batches = trainer_options.make_batches(lengths, settings, window)
     size = round(len(rows) / batches.steps)
     warm_up, timed = STOCK_STEPS[device]
-    # Clips of two steps, again and again: all are as long as the window, and preparing one takes up to 20 ms.
-    base, processor, tables = stock.load(settings.language, ["train"], most=2 * size)
+    # The clips of two steps are used again: all are as long as the window, and preparing one takes up to 20 ms.
+    base, processor, tables = stock.load(settings.language, ["train"], limit=2 * size)
     trainer = stock.trainer(
         strategies.make_trainable(base, strategy, settings),
         processor,
@@ -334,9 +338,12 @@ def stock_trainer(strategy: str, settings, precision: str, device: str):
 
 
 def count_flop(trainer, steps: int, clips: int | None = None) -> float:
-    """Floating-point operations of so many training steps, forward and backward; counted, attention included.
+    """Count the floating-point operations of training steps, forward and backward, with attention.
 
-    `clips` bounds how many of a batch are computed: counting takes memory for whole attention matrices.
+    Parameters
+    ----------
+    steps : number of steps
+    clips : at most so many clips of a batch are computed: counting needs memory for whole attention matrices
     """
     trainer.model.train()
     # Attention as plain matrix products, which the counter knows on every device.
@@ -349,35 +356,36 @@ def count_flop(trainer, steps: int, clips: int | None = None) -> float:
 
 
 def peak_memory(device: str) -> float:
-    """MB: of the GPU, else of this process."""
+    """Return the peak memory of the GPU, or of this process if there is none, in MB."""
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def summary(rows: list[dict]) -> dict:
-    """How many times faster ours is than stock, by strategy: of the first durations at the top, of others by name."""
+    """Return the speed of ours over that of stock, by strategy; durations after the first have a level of their own."""
     result: dict = {}
     for row in rows:
         if row["recipe"] != "ours":
             continue
         place = result if row["durations"] == rows[0]["durations"] else result.setdefault(row["durations"], {})
         place[row["strategy"]] = {
-            f"vs_stock_{precision}": ratio(row, rows, f"stock {precision}") for precision in ("fp32", "bf16")
+            "vs_stock_fp32": ratio(row, rows, "stock fp32"),
+            "vs_stock_bf16": ratio(row, rows, "stock bf16"),
         }
     return result
 
 
 def ratio(row: dict, rows: list[dict], recipe: str) -> float | None:
-    """A row's speed over that of another recipe on the same clips; None where that was not measured."""
-    same = ("durations", "strategy")
+    """Return a row's speed over that of another recipe on the same clips; None if that was not measured."""
     for other in rows:
-        if other["recipe"] == recipe and all(other[key] == row[key] for key in same):
+        if (other["durations"], other["strategy"], other["recipe"]) == (row["durations"], row["strategy"], recipe):
             return round(row["utterances_per_second"] / other["utterances_per_second"], 2)
     return None
 
 
-def told(row: dict, rows: list[dict]) -> tuple[str, ...]:
+def table_row(row: dict, rows: list[dict]) -> tuple[str, ...]:
+    """Return the cells under HEADER; the ratio is to the first recipe of `rows`."""
     return (
         row["durations"],
         row["strategy"],

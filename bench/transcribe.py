@@ -1,18 +1,18 @@
-"""How fast clips are transcribed: the stock pipeline, faster-whisper and this project, on the same clips and weights.
+"""Measure how fast clips are transcribed: stock pipeline, faster-whisper and this project, same clips and weights.
 
     python -m bench.transcribe
     python -m bench.transcribe --json        # the last line is JSON
-    python -m bench.transcribe --checkpoint openai/whisper-base      # real weights, where the hub can be reached
+    python -m bench.transcribe --checkpoint openai/whisper-base      # real weights; needs the hub
 
-Without --checkpoint, speed is measured on whisper-base's shape: its weights are random but for a decoder that ends
-every text after TOKENS tokens, as many as a child's utterance has. Clips are as long as so762-kids' (bench/train.py).
-Every row is a process of its own: it decodes a few clips to warm up, and is timed over all of them.
+Without --checkpoint, speed is measured on whisper-base's shape. Its weights are random, but its decoder ends every text
+after TOKENS tokens, as many as a child's utterance has. Clips are as long as those of so762-kids (bench/train.py).
+Every row is measured in its own process: it decodes a few clips to warm up, and is timed over all of them.
 
-Whether the texts are the same is measured with trained weights (--checkpoint, or the sample's model) on the sample's
-clips, greedily and at the full window, as the pipeline decodes. faster-whisper takes models with a window of 30 s only,
-so the sample's is decoded by CTranslate2, its engine. Columns:
+Whether the texts of the engines are the same is measured with trained weights (--checkpoint, or the sample's model) on
+the sample's clips, greedily and at the full window, as the pipeline decodes. faster-whisper supports only models with a
+window of 30 s, so the sample's model is decoded by CTranslate2, its engine. Columns:
 
-    window    what the encoder sees: every clip padded to it, or its own length (as a tuned model was trained)
+    window    what the encoder sees: every clip padded to the window, or at its own length (as a tuned model was trained)
     peak MB   of the process (on a GPU: allocated on it by PyTorch, and "-" for CTranslate2)
 """
 
@@ -63,11 +63,13 @@ Transcriber = Callable[[list[np.ndarray]], list[str]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--checkpoint", help="a folder or a model of the hub with a window of 30 s; else see above")
+    parser.add_argument(
+        "--checkpoint", help="a folder or a model of the hub with a window of 30 s; default: random weights"
+    )
     parser.add_argument("--clips", type=int, help="default: 64 on a CPU, 4096 on a GPU")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no further row after so many")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="start no row after so many seconds")
     parser.add_argument("--no-texts", action="store_true", help="do not compare the texts of the engines")
-    parser.add_argument("--json", action="store_true", help="print a last line of JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON as the last line")
     parser.add_argument("--row", help=argparse.SUPPRESS)  # in a process of its own
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -94,14 +96,12 @@ def main() -> None:
     if not rows:
         raise SystemExit("nothing was measured")
     stock = rows[0]["clips_per_second"]
-    told = [
-        (
-            *(row["recipe"], row["window"], row["precision"], f"{row['clips_per_second']:.2f}"),
-            *(f"{row['clips_per_second'] / stock:.2f}", str(row["peak_mb"] or "-")),
-        )
-        for row in rows
-    ]
-    print(aligned([HEADER, *told], names=3))
+    table = [HEADER]
+    for row in rows:
+        speed = row["clips_per_second"]
+        memory = str(row["peak_mb"] or "-")
+        table.append((row["recipe"], row["window"], row["precision"], f"{speed:.2f}", f"{speed / stock:.2f}", memory))
+    print(aligned(table, names=3))
     for name, share in agreement.items():
         print(f"same texts, {name}: {100 * share:.2f} %")
     if arguments.json:
@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def why_not(name: str, started: float, seconds: float) -> str | None:
-    """Why a row cannot be measured: its engine is not installed, or the time is up; None where it can."""
+    """Return why a row cannot be measured: its engine is not installed, or the time is up; None if it can."""
     package = {"faster_whisper": "faster_whisper", "ctranslate2": "ctranslate2"}.get(ROWS[name][0])
     if package and not installed(package):
         return f"{package} is not installed (pip install -r requirements-extra.txt)"
@@ -121,7 +121,7 @@ def installed(package: str) -> bool:
 
 
 def summary(rows: list[dict], agreement: dict[str, float]) -> dict:
-    """Ratios of the fastest of ours, as tuned, and how many texts are the pipeline's."""
+    """Return how many times faster ours is with a tuned model, and the share of equal texts."""
     speeds = {row["recipe"]: row["clips_per_second"] for row in rows}
     tuned = [speed for name, speed in speeds.items() if name.startswith("ours, as tuned")]
     pairs = {
@@ -136,7 +136,7 @@ def summary(rows: list[dict], agreement: dict[str, float]) -> dict:
 
 
 def write_workspace(work: Path, checkpoint: str | None, count: int) -> None:
-    """The checkpoint, for every engine, and the clips."""
+    """Write the checkpoint for every engine, and the clips."""
     from bench.preprocess import speech_shaped
 
     if checkpoint:
@@ -152,7 +152,7 @@ def write_workspace(work: Path, checkpoint: str | None, count: int) -> None:
 
 
 def convert(folder: Path, target: Path) -> None:
-    """Write a checkpoint as CTranslate2 and faster-whisper read it."""
+    """Convert a checkpoint to the format of CTranslate2 and faster-whisper."""
     from ctranslate2.converters import TransformersConverter
 
     (folder / model.DECODING_FILE).unlink(missing_ok=True)  # compared at the full window
@@ -163,9 +163,10 @@ def convert(folder: Path, target: Path) -> None:
 
 
 def ending_checkpoint(folder: Path) -> None:
-    """Whisper-base's shape with random weights, and a decoder that ends every text at the same place.
+    """Write a checkpoint of whisper-base's shape, with random weights and texts that all end at the same position.
 
-    From there on, its position embeddings point where the end of the text is embedded, so far that nothing else counts.
+    From that position on, the position embeddings point in the direction of the end token's embedding, and are so large
+    that nothing else counts.
     """
     from safetensors.torch import load_file, save_file
 
@@ -183,15 +184,15 @@ def ending_checkpoint(folder: Path) -> None:
 
 def in_process(name: str, work: Path) -> dict:
     command = [sys.executable, "-m", "bench.transcribe", "--row", name, "--work", str(work)]
-    done = subprocess.run(command, cwd=ROOT, env=child.environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")
+    process = subprocess.run(command, cwd=ROOT, env=child.environment(), capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SystemExit(f"{name} failed:\n{process.stderr[-4000:]}")
     _, window, precision = ROWS[name]
-    return {"recipe": name, "window": window, "precision": precision} | json.loads(done.stdout.splitlines()[-1])
+    return {"recipe": name, "window": window, "precision": precision} | json.loads(process.stdout.splitlines()[-1])
 
 
 def measure(row: tuple[str, str, str], work: Path) -> dict:
-    """Transcribe all clips by one recipe; returns its figures."""
+    """Transcribe all clips with one recipe; returns its figures."""
     engine, window, precision = row
     with np.load(work / "clips.npz") as stored:
         clips = [stored[name] for name in stored.files]
@@ -213,7 +214,7 @@ def peak_mb(device: str, engine: str) -> int | None:
 
 
 def make(engine: str, work: Path, device: str, window: str, precision: str) -> Transcriber:
-    """A function from clips to texts, by engine."""
+    """Return a function from clips (float32, 16 kHz) to texts."""
     if engine == "ours":
         return ours(work / "model", device, window, precision)
     if engine == "pipeline":
@@ -272,7 +273,9 @@ def faster_whisper(folder: Path, device: str) -> Transcriber:
         ends = np.cumsum([len(clip) for clip in clips]) / SAMPLE_RATE
         spans = [{"start": end - len(clip) / SAMPLE_RATE, "end": end} for clip, end in zip(clips, ends, strict=True)]
         segments, _ = recogniser.transcribe(
-            np.concatenate([*clips, np.zeros(SAMPLE_RATE, np.float32)]),  # it takes the end for being beyond the end
+            np.concatenate(
+                [*clips, np.zeros(SAMPLE_RATE, np.float32)]
+            ),  # it drops a clip that ends where the audio ends
             language="en",
             beam_size=1,
             temperature=0.0,
@@ -287,7 +290,7 @@ def faster_whisper(folder: Path, device: str) -> Transcriber:
 
 
 def ctranslate2_greedy(folder: Path, converted: Path, device: str, window: str) -> Transcriber:
-    """CTranslate2 with this project's features and batches: what it would be as the engine."""
+    """CTranslate2 with this project's features and batches, as if it were this project's engine."""
     import ctranslate2
 
     ready = decoder(folder, "cpu", "window", "fp32")
@@ -296,23 +299,23 @@ def ctranslate2_greedy(folder: Path, converted: Path, device: str, window: str) 
     engine = ctranslate2.models.Whisper(str(converted), device=device, compute_type=kind)
     network, processor = ready.checkpoint.model, ready.checkpoint.processor
     prompt, extractor = model.prompt_tokens(network, "en"), processor.feature_extractor
-    least = 0.0 if window == "utterance" else ready.window
+    shortest = 0.0 if window == "utterance" else ready.window  # seconds to which clips are padded
 
     def transcribe(clips: list[np.ndarray]) -> list[str]:
         texts = [""] * len(clips)
         lengths = [len(clip) / SAMPLE_RATE for clip in clips]
-        for batch in batching.batches(lengths, ready.settings.batch_seconds, least):
+        for batch in batching.batches(lengths, ready.settings.batch_seconds, shortest):
             spectrograms = [features.log_mel(extractor, clips[index], 0.5) for index in batch]
             inputs = features.batch(spectrograms, extractor, window).numpy()
             limit = max(transcription.token_limit(lengths[index], ready) for index in batch)
-            found = engine.generate(
+            results = engine.generate(
                 ctranslate2.StorageView.from_array(np.ascontiguousarray(inputs)),
                 [prompt] * len(batch),
                 beam_size=1,
                 max_length=2 * (len(prompt) + limit),  # CTranslate2 stops at half of it
                 suppress_tokens=network.generation_config.suppress_tokens or [],
             )
-            tokens = [row.sequences_ids[0] for row in found]
+            tokens = [row.sequences_ids[0] for row in results]
             for index, text in zip(batch, processor.batch_decode(tokens, skip_special_tokens=True), strict=True):
                 texts[index] = text.strip()
         return texts
@@ -321,7 +324,7 @@ def ctranslate2_greedy(folder: Path, converted: Path, device: str, window: str) 
 
 
 def texts_agree(checkpoint: str | None) -> dict[str, float]:
-    """Share of the sample's clips for which engines write the same text, fp32, full window."""
+    """Return the share of the sample's clips with the same text from two engines, in float32 at the full window."""
     from stages.cutting.audio import FULL_SCALE, decode
 
     paths = sorted((ROOT / "data").glob("*/clips/*"))
@@ -341,6 +344,7 @@ def texts_agree(checkpoint: str | None) -> dict[str, float]:
 
 
 def same(first: list[str], second: list[str]) -> float:
+    """Return the share of equal texts."""
     return sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
 
 
