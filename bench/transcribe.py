@@ -12,7 +12,7 @@ Whether the texts of the engines are the same is measured with trained weights (
 the sample's clips, greedily and at the full window, as the pipeline decodes. faster-whisper supports only models with a
 window of 30 s, so the sample's model is decoded by CTranslate2, its engine. Columns:
 
-    window    what the encoder sees: every clip padded to the window, or at its own length (as a tuned model was trained)
+    window    what the encoder sees: each clip padded to the window, or at its own length (as a tuned model was trained)
     peak MB   of the process (on a GPU: allocated on it by PyTorch, and "-" for CTranslate2)
 """
 
