@@ -19,6 +19,7 @@ from stages.common.errors import UserError, exit_on_user_error
 from stages.results import figures
 
 FOLDER = Path("experiments/plots")
+SIZE = (5.4, 3.2)  # inches
 # Of lines that are not models: the two models' colours, and others of Okabe and Ito's palette.
 LINE_COLOURS = (figures.COLOURS["lora"], figures.COLOURS["selective"], "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "os^Dvp"
@@ -97,7 +98,7 @@ def draw(points: list[Point], keys: list[str], base: float, log: bool) -> Figure
     base : the base model's WER, per cent
     log : logarithmic x axis, if its values are numbers
     """
-    figure = Figure(figsize=figures.SIZE, layout="constrained")
+    figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.subplots()
     axes.set(ylabel="word error rate, %", xlabel=keys[0])
     places = set_axis(axes, sorted({point.x for point in points}, key=_order), log)
