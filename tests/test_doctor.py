@@ -224,6 +224,20 @@ def test_time_for_many_missing_objects_is_not_their_square(tmp_path, monkeypatch
     assert texts == ["remote 'storage', /remote: answers, and holds 20000 objects", "remote: data is not there"]
 
 
+def test_remote_that_is_a_folder(workspace):
+    for command in (
+        "dvc init -q",
+        "dvc remote add -q -d storage remote",
+        "dvc add -q data",
+        "dvc push -q",
+    ):
+        subprocess.run(command.split(), check=True)
+    assert "ok: remote: the 2 objects that dvc.lock and *.dvc name are all there" in told(remote.findings(read=False))
+    objects = sorted(path for path in Path("remote").rglob("*") if path.is_file())
+    objects[0].unlink()
+    assert "is not there -> dvc push" in told(remote.findings(read=False))
+
+
 def test_status_is_not_looked_for_in_a_port():
     error = OSError('Could not connect to the endpoint URL: "http://127.0.0.1:40403/kids"')
     assert remote.cure_for(error, "storage").startswith("the server does not answer")

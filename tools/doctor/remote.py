@@ -121,13 +121,16 @@ def _objects(repo: Repo, name: str, url: str, read: bool) -> Iterator[Finding]:
 
 
 def _list(store) -> dict[str, dict]:
-    """Return every object of the remote by its path; errors of the remote's library are not caught."""
+    """Return what the remote tells of every object, by its path; errors of the remote's library are not caught."""
     files = store.fs.fs
     if hasattr(files, "call_s3"):  # listing ignores that a bucket is missing; this call does not
         bucket, _, prefix = store.path.partition("/")
         files.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=1)
     files.invalidate_cache()
-    return files.find(store.path, detail=True)
+    objects = files.find(store.path, detail=True)
+    if isinstance(objects, dict):
+        return objects
+    return {path: {} for path in objects}  # DVC lists a folder by paths alone, whatever is asked for
 
 
 def _wanted(repo: Repo, store, present: dict[str, dict]) -> list[Wanted]:
