@@ -18,7 +18,7 @@ from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from stages.corpus.formats import registry
 from stages.corpus.markup import cleaning
-from stages.corpus.rows import speakers
+from stages.corpus.rows import dev_split, speakers
 from stages.corpus.rows.files import VIDEO_SUFFIXES
 from stages.corpus.rows.utterance import SplitContents
 from stages.cutting import accounts, corpus_card, cutting, leaks, segmentation, video, workers
@@ -54,7 +54,7 @@ def main() -> None:
         for reading in readings.values():  # before hours are spent on decoding
             accounts.check_refused(reading, len(reading.utterances), REJECTED)
         if "dev" not in readings:
-            readings = speakers.with_dev(readings, options.dev_fraction, settings.seed)
+            readings = dev_split.with_dev(readings, options.dev_fraction, settings.seed)
         contents = leaks.Contents()
         with workers.pool(settings.runtime) as pool:
             clips = {split: pack(reading, pool, contents) for split, reading in readings.items()}

@@ -177,18 +177,6 @@ def test_speaker_list_completes(data):
     assert [(row.age_months, row.gender) for row in read(data).utterances] == [(72, "f"), (None, None)]
 
 
-def test_drawn_for_dev_is_stable():
-    names = [f"child{number}" for number in range(30)]
-    drawn = speakers.drawn_for_dev(names, 0.1, seed=1)
-    assert len(drawn) == 3
-    assert drawn == speakers.drawn_for_dev(reversed(names), 0.1, seed=1)
-    assert drawn != speakers.drawn_for_dev(names, 0.1, seed=2)
-    assert len(drawn & speakers.drawn_for_dev([*names, "new"], 0.1, seed=1)) >= 2
-    assert len(speakers.drawn_for_dev(["a", "b"], 0.9, seed=1)) == 1
-    with pytest.raises(UserError, match="data/dev"):
-        speakers.drawn_for_dev(["a", "a"], 0.1, seed=1)
-
-
 @pytest.mark.parametrize(
     ("one", "other", "message"),
     [

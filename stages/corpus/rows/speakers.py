@@ -1,7 +1,5 @@
 """Who speaks: ages, genders, and keeping every speaker in one split."""
 
-import hashlib
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
@@ -101,38 +99,6 @@ def _is_older(row: Utterance, max_age: float | None) -> bool:
     if max_age is None or row.age_months is None:
         return False
     return row.age_months >= 12 * max_age
-
-
-def drawn_for_dev(speakers: Iterable[str], fraction: float, seed: int) -> set[str]:
-    """Choose about `fraction` of the speakers, at least one, leaving at least one.
-
-    The order depends on each speaker's name and the seed only, so that a speaker who joins the corpus moves few others.
-
-    Raises
-    ------
-    UserError
-        There are fewer than two speakers.
-    """
-    ranked = sorted(set(speakers), key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).hexdigest())
-    if len(ranked) < 2:
-        raise UserError(
-            f"data/train has {len(ranked)} speaker(s), so none can be held out to choose the best checkpoint;"
-            " give a development set of other speakers as data/dev"
-        )
-    wanted = math.ceil(round(fraction * len(ranked), 9))  # 0.07 * 100 is a little more than 7
-    return set(ranked[: min(wanted, len(ranked) - 1)])
-
-
-def with_dev(readings: dict[str, SplitContents], fraction: float, seed: int) -> dict[str, SplitContents]:
-    """The same splits, with some of the training speakers moved to a development set."""
-    train = readings["train"]
-    chosen = drawn_for_dev((row.speaker for row in train.utterances), fraction, seed)
-    dev = SplitContents("dev", train.options, spans=train.spans)
-    others = []
-    for row in train.utterances:
-        (dev.utterances if row.speaker in chosen else others).append(row)
-    train.utterances = others
-    return {"train": train, "dev": dev, **readings}
 
 
 def check_apart(readings: dict[str, SplitContents], allowed: bool) -> None:
