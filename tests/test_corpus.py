@@ -215,6 +215,14 @@ def test_splits(data):
         registry.splits(data)
 
 
+@pytest.mark.parametrize("name", ["valid", "Validation", "eval"])
+def test_other_names_of_a_development_set(data, name, capsys):
+    for split in ("train", "test", name):
+        (data / split).mkdir(parents=True)
+    assert name in registry.splits(data)
+    assert f"/{name} is one more evaluation set; to choose checkpoints by it, rename it to" in capsys.readouterr().out
+
+
 def test_missing_or_empty_split(data):
     with pytest.raises(UserError, match=r"data/train is missing(.|\n)*docs/data.md"):
         registry.read(data, options())

@@ -59,3 +59,9 @@ def test_shared_audio_is_an_error(splits, message, capsys):
 )
 def test_no_leak(splits):
     contents(**splits).check_apart(allowed=False)
+
+
+def test_sound_in_two_evaluation_sets_is_a_warning(capsys):
+    sets = {"train": [cut("t", "z", "q")], "test": [cut("a", "x", "r")], "noisy": [cut("b", "x", "s")]}
+    contents(**sets).check_apart(allowed=False)
+    assert capsys.readouterr().out == "warning: test and noisy share the audio of 1 clip(s): a.wav (a) = b.wav (b)\n"

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
+from itertools import combinations
 from typing import NamedTuple
 
 from stages.common.errors import UserError
@@ -39,30 +40,26 @@ class Contents:
     def check_apart(self, allowed: bool) -> None:
         """Refuse a corpus in which sound that the models learn from is also tested on (or chosen by).
 
+        Sound in two evaluation sets is a printed warning: both scores are true, but they are not of different speech.
+
         Raises
         ------
         UserError
             Names the two splits and up to ten pairs of clips. If `allowed`, this is a printed warning.
         """
-        for learned in TRAINING_SPLITS:
-            for tested in self._clips:
-                if learned in self._clips and tested not in ("train", learned):
-                    self._check_pair(learned, tested, allowed)
-
-    def _check_pair(self, learned: str, tested: str, allowed: bool) -> None:
-        shared = sorted(self._shared(learned, tested))
-        if not shared:
-            return
-        pairs = "; ".join(f"{learned_clip} = {tested_clip}" for learned_clip, tested_clip in shared[:SHOWN])
-        if len(shared) > SHOWN:
-            pairs += "; ..."
-        message = f"{learned} and {tested} share the audio of {len(shared)} clip(s): {pairs}"
-        if not allowed:
-            raise UserError(
-                f"{message}. Results on audio that was trained on say nothing: keep each recording in one"
-                " split, or set preprocess.allow_shared_audio"
-            )
-        print(f"warning: {message}")
+        training = [split for split in TRAINING_SPLITS if split in self._clips]
+        tested = [split for split in self._clips if split not in training]
+        for first, second in combinations([*training, *tested], 2):
+            shared = sorted(self._shared(first, second))
+            if not shared:
+                continue
+            message = _describe(first, second, shared)
+            if first in training and not allowed:
+                raise UserError(
+                    f"{message}. Results on audio that was trained on say nothing: keep each recording in one"
+                    " split, or set preprocess.allow_shared_audio"
+                )
+            print(f"warning: {message}")
 
     def _shared(self, learned: str, tested: str) -> set[tuple[str, str]]:
         """The pairs of clips, one of each split, with the same sound."""
@@ -75,6 +72,14 @@ class Contents:
             if recording in self._stretches[learned]:
                 pairs.update(_overlapping(self._stretches[learned][recording], stretches))
         return pairs
+
+
+def _describe(first: str, second: str, shared: list[tuple[str, str]]) -> str:
+    """Say which clips of two splits have the same sound."""
+    pairs = "; ".join(f"{clip} = {other}" for clip, other in shared[:SHOWN])
+    if len(shared) > SHOWN:
+        pairs += "; ..."
+    return f"{first} and {second} share the audio of {len(shared)} clip(s): {pairs}"
 
 
 def _overlapping(learned: list[Stretch], tested: list[Stretch]) -> list[tuple[str, str]]:

@@ -65,6 +65,9 @@ FORMATS = (
     ctm,
 )
 
+# What other corpora call their development set.
+DEV_NAMES = ("valid", "validation", "val", "development", "devel", "eval")
+
 LAYOUTS = "docs/data.md has a table of the formats that are read, and where their files go."
 
 
@@ -86,6 +89,9 @@ def splits(data: Path) -> list[str]:
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             raise UserError(f"{data}/{name}: name evaluation sets with letters, digits, - and _ only")
+    for name in names:
+        if name.lower() in DEV_NAMES:
+            print(f"{data}/{name} is one more evaluation set; to choose checkpoints by it, rename it to {data}/dev")
     order = {"train": 0, "dev": 1, "test": 2}
     return sorted(names, key=lambda name: (order.get(name, 3), name))
 
