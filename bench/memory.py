@@ -35,6 +35,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 from bench.train import TOKENS_PER_SECOND
 from stages.common import params
 from stages.common.text_table import aligned
+from stages.records.paths import TUNED
 from stages.records.units import FRAMES_PER_SECOND, Seconds
 from stages.training import strategies
 from stages.whisper import model
@@ -84,7 +85,7 @@ def main() -> None:
     rows = [("model", "strategy", *COLUMNS)]
     for name, config in tqdm(MODELS.items(), unit="model"):
         layer = kept_by_layer(config)
-        rows += [(name, strategy, *row(config, strategy, layer)) for strategy in ("lora", "selective")]
+        rows += [(name, strategy, *row(config, strategy, layer)) for strategy in TUNED]
     print(aligned(rows, names=2))
 
 

@@ -30,7 +30,7 @@ class Run:
     """One training and its transcripts of the test set."""
 
     recipe: str  # "ours" or "stock"
-    strategy: str  # "lora" or "selective"
+    strategy: str  # its name in stages/records/strategies.py
     seed: int
     changes: tuple[tuple[str, object], ...] = ()  # parameters that differ from params.yaml, by key path
 
@@ -101,11 +101,12 @@ def train_and_transcribe(run: Run) -> dict:
     """Train in the current folder, and decode the test set as the model was trained and at the full window."""
     from stages.common import params
     from stages.records import paths
+    from stages.records.strategies import STRATEGIES
     from stages.runtime import cost, devices
     from stages.training import loop
 
     settings = params.load()
-    stage = f"train_{run.strategy}"
+    stage = STRATEGIES[run.strategy].stage
     if run.recipe == "ours":
         loop.run(run.strategy, settings)
     else:
@@ -124,6 +125,7 @@ def train_stock(settings, strategy: str) -> None:
     from bench import stock
     from stages.records import paths
     from stages.records.shards import read_manifest
+    from stages.records.strategies import STRATEGIES
     from stages.training import loop, strategies
     from stages.whisper import model
 
@@ -146,7 +148,7 @@ def train_stock(settings, strategy: str) -> None:
         num_train_epochs=settings.train.epochs,
         per_device_train_batch_size=batch_size,
         per_device_eval_batch_size=32,
-        learning_rate=getattr(settings, f"train_{strategy}").learning_rate,
+        learning_rate=getattr(settings, STRATEGIES[strategy].stage).learning_rate,
         warmup_steps=round(settings.train.warmup_share * steps * settings.train.epochs),
         weight_decay=settings.train.weight_decay,
         max_grad_norm=settings.train.max_grad_norm,

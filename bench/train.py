@@ -39,6 +39,7 @@ from transformers import TrainerCallback
 from bench import child
 from stages.common.text_table import aligned
 from stages.records.paths import TUNED
+from stages.records.strategies import STRATEGIES
 from stages.records.units import FRAMES_PER_SECOND, SAMPLE_RATE, Seconds
 
 ROOT = Path(__file__).parent.parent
@@ -267,7 +268,7 @@ def measure(strategy: str, recipe: str) -> dict:
         runtime = settings.runtime.model_copy(update={"compile": recipe.endswith("compiled")})
         settings = settings.model_copy(update={"runtime": runtime})
         tuned = strategies.make_trainable(loop.prepared_base(settings), strategy, settings)
-        learning_rate = getattr(settings, f"train_{strategy}").learning_rate
+        learning_rate = getattr(settings, STRATEGIES[strategy].stage).learning_rate
         trainer, clips, clock = ours(tuned, settings, learning_rate, device)
     else:
         trainer, clips, clock = stock_trainer(strategy, settings, recipe.split()[1], device)

@@ -20,8 +20,8 @@ from stages.results import figures
 
 FOLDER = Path("experiments/plots")
 SIZE = (5.4, 3.2)  # inches
-# Of lines that are not models: the two models' colours, and others of Okabe and Ito's palette.
-LINE_COLOURS = (figures.COLOURS["lora"], figures.COLOURS["selective"], "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+# Of lines that are not models: Okabe and Ito's palette.
+LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "os^Dvp"
 LINE_OFFSET = 4 / 72  # inches between the intervals of two lines, so that neither hides the other
 Value = int | float | str | bool

@@ -1,7 +1,7 @@
-"""Fine-tune the base with one strategy: python -m stages.train lora|selective
+"""Fine-tune the base with one strategy: python -m stages.train STRATEGY
 
-Reads processed_data/train, processed_data/dev and models/base; writes models/<strategy>, a stock PEFT adapter (lora) or
-a stock Transformers checkpoint (selective), and metrics/train_<strategy>.csv.
+Reads processed_data/train, processed_data/dev and models/base; writes models/<strategy>, a stock PEFT adapter or a
+stock Transformers checkpoint, and metrics/train_<strategy>.csv.
 """
 
 import argparse

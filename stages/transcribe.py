@@ -1,4 +1,4 @@
-"""Transcribe every evaluation set with one model: python -m stages.transcribe base|lora|selective
+"""Transcribe every evaluation set with one model: python -m stages.transcribe MODEL
 
 Reads processed_data/evaluation/ and models/; writes metrics/transcripts/<model>.jsonl. After a kill, the next run
 resumes. For other recordings: python -m tools.transcribe

@@ -7,11 +7,15 @@ import pytest
 import yaml
 
 from stages import transcribe
+from stages.records import paths
+from stages.records.strategies import STRATEGIES
 from stages.training import loop
 from tests.support.folders import ORDER
 
 ROOT = Path(__file__).parent.parent
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = PIPELINE["stages"]
+TRAINING_STAGES = tuple(strategy.stage for strategy in STRATEGIES.values())
 SCRIPTS = {name: stage["cmd"].split()[2].removeprefix("stages.") for name, stage in STAGES.items()}
 DECIDE_NOTHING = {"common", "runtime"}  # about a result, so no stage depends on them
 LONGEST_MODULE = 250  # lines
@@ -78,12 +82,32 @@ def test_deps_are_the_folders_of_the_imports(stage):
 
 @pytest.mark.parametrize(
     ("stages", "folders"),
-    [(("train_lora", "train_selective"), loop.CODE_FOLDERS), (("transcribe",), transcribe.CODE_FOLDERS)],
+    [(TRAINING_STAGES, loop.CODE_FOLDERS), (("transcribe",), transcribe.CODE_FOLDERS)],
 )
 def test_killed_work_resumes_unless_what_it_depends_on_changed(stages, folders):
     for stage in stages:
         listed = {dep for dep in STAGES[stage]["deps"] if (ROOT / dep).is_dir() and dep.startswith("stages/")}
         assert listed == {f"stages/{folder}" for folder in folders}
+
+
+def test_all_strategies_are_transcribed_scored_and_shown():
+    assert STAGES["transcribe"]["matrix"]["model"] == list(paths.MODELS)
+    transcripts = {f"metrics/transcripts/{name}.jsonl" for name in paths.MODELS}
+    curves = {path.as_posix() for path in paths.CURVES.values()}
+    assert transcripts <= set(STAGES["evaluate"]["deps"])
+    assert transcripts | curves <= set(STAGES["report"]["deps"])
+    for plot in PIPELINE["plots"]:
+        (options,) = plot.values()
+        assert options["y"].keys() == curves
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_training_stage_of_a_strategy(name):
+    stage = STAGES[STRATEGIES[name].stage]
+    assert stage["cmd"] == f"python -m stages.train {name}"
+    assert stage["outs"] == [f"models/{name}"]
+    assert [list(plot) for plot in stage["plots"]] == [[f"metrics/train_{name}.csv"]]
+    assert {"seed", "language", "train", f"train_{name}"} <= set(stage["params"])
 
 
 def test_runtime_reruns_nothing():
@@ -114,14 +138,14 @@ def test_scripts_that_load_models_quiet_transformers(path):
 
 
 def test_names_and_outputs():
-    names = "check_params fetch_base preprocess train_lora train_selective transcribe evaluate report"
-    assert set(names.split()) == STAGES.keys()
+    names = "check_params fetch_base preprocess transcribe evaluate report"
+    assert {*names.split(), *TRAINING_STAGES} == STAGES.keys()
     assert "metrics/wer.json" in STAGES["evaluate"]["metrics"][0]
 
 
 def test_what_needs_an_accelerator_is_kept_by_dvc_whole():
     """Else dvc push --run-cache would leave a part out, and another machine do the work again."""
-    for name in ("train_lora", "train_selective", "transcribe"):
+    for name in (*TRAINING_STAGES, "transcribe"):
         stage = STAGES[name]
         for out in [*stage["outs"], *stage.get("plots", []), *stage.get("metrics", [])]:
             assert isinstance(out, str) or all(options.get("cache", True) for options in out.values()), out

@@ -376,7 +376,7 @@ def test_findings_when_nothing_is_shown():
     assert "neither is shown to be better" in found["Which strategy is better?"]
     assert "With only 2 speakers" in found["Is the difference real?"]
     assert "At age 6 it does worse than the base." in found["For whom?"]
-    assert "neither strategy lowers WER: the base 0.00 %" in found["Which strategy is better?"]
+    assert "no strategy lowers WER: the base 0.00 %" in found["Which strategy is better?"]
     assert "lowest" not in found["Which strategy is better?"]
     assert "At no age does it do better than the base." in found["For whom?"]
     assert "gains" not in found["For whom?"]
@@ -385,13 +385,13 @@ def test_findings_when_nothing_is_shown():
 
 def test_findings_when_the_base_is_best():
     found = answers_of([("a b c d", "a b c d", "a b c x", "a b x x")] * 12)["Which strategy is better?"]
-    assert found.startswith("On test, neither strategy lowers WER: the base 0.00 %")
-    assert found.endswith("Of the two, LoRA has the lower WER.")
+    assert found.startswith("On test, no strategy lowers WER: the base 0.00 %")
+    assert found.endswith("Of the strategies, LoRA has the lowest WER.")
 
 
 def test_findings_when_both_strategies_are_alike():
     found = answers_of([("a b c d", "a b x x", "a b c x", "a b c x")] * 12)["Which strategy is better?"]
-    assert found.startswith("On test, both strategies have the same WER: the base 50.00 %")
+    assert found.startswith("On test, all strategies have the same WER: the base 50.00 %")
 
 
 def test_findings_when_some_ages_gain_and_others_lose():

@@ -5,7 +5,8 @@ import torch
 
 from stages.common.errors import UserError
 from stages.common.params import TrainSelective
-from stages.training.strategies import add_lora, parameter_counts, unfreeze_layers
+from stages.records.strategies import STRATEGIES
+from stages.training.strategies import CHOOSE_PARAMETERS, add_lora, parameter_counts, unfreeze_layers
 from tests.support.checkpoints import LORA, base_on_meta, tiny_model
 
 
@@ -20,6 +21,10 @@ def selective(encoder_layers: int | str, decoder_layers: int | str, token_embedd
 
 def learning(module: torch.nn.Module) -> set[str]:
     return {name for name, parameter in module.named_parameters() if parameter.requires_grad}
+
+
+def test_each_strategy_chooses_what_learns():
+    assert CHOOSE_PARAMETERS.keys() == STRATEGIES.keys()
 
 
 def test_lora_share_of_whisper_base():

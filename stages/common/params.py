@@ -124,7 +124,7 @@ class Augment(_Section):
 
 
 class Train(_Section):
-    """Common to both strategies."""
+    """Common to all strategies."""
 
     data_share: Annotated[Finite, Field(gt=0, le=1)]
     epochs: PositiveCount

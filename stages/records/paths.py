@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from stages.records.strategies import STRATEGIES
+
 DATA = Path("data")
 PROCESSED = Path("processed_data")
 EVALUATION = PROCESSED / "evaluation"  # a folder for each evaluation set
 TRAINING_SPLITS = ("train", "dev")  # all others are evaluation sets
 
 BASE = "base"
-TUNED = ("lora", "selective")
+TUNED = tuple(STRATEGIES)
 MODELS = {name: Path("models") / name for name in (BASE, *TUNED)}
 BASE_FOLDER = MODELS[BASE]
 
@@ -21,7 +23,7 @@ SLICES_FILE = METRICS / "slices.json"  # scores by age, speaker, duration, ...
 SUMMARY_FILE = METRICS / "summary.md"
 COST_FILE = METRICS / "cost.json"  # written by several stages; for DVC not an output
 REPORT_FILE = METRICS / "report.html"
-CURVES = {name: METRICS / f"train_{name}.csv" for name in TUNED}
+CURVES = {name: METRICS / f"{strategy.stage}.csv" for name, strategy in STRATEGIES.items()}
 
 
 def split_folder(split: str) -> Path:

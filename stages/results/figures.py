@@ -11,15 +11,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.common.errors import UserError
-from stages.records.paths import METRICS
+from stages.records.paths import BASE, METRICS
+from stages.records.strategies import STRATEGIES
 from stages.scores import scoreboard
 from stages.scores.scoreboard import HEADLINE_SET, Results
 
 FOLDER = METRICS / "figures"
 SIZE = (4.4, 2.9)  # inches; as wide as a phone's screen, so that text of 10 points stays about 10 pixels high there
 PNG_DPI = 180
-# Colours that the colour-blind tell apart (Okabe and Ito), by model; and ink and paper. The page has its own for each.
-COLOURS = {"base": "#767676", "lora": "#0072b2", "selective": "#d55e00"}
+# By model: in figures and on the page, and on the page in dark mode.
+COLOURS = {BASE: "#767676"} | {name: strategy.colour for name, strategy in STRATEGIES.items()}
+DARK_COLOURS = {BASE: "#9e9e9e"} | {name: strategy.dark_colour for name, strategy in STRATEGIES.items()}
 INK = "#000001"
 # Models differ by these too, for print without colours and where two lines lie on each other; by the model's place.
 MARKERS = "os^Dv"
@@ -69,7 +71,7 @@ def read_curves(paths: dict[str, Path]) -> dict[str, list[dict[str, float]]]:
         try:
             curves[name] = _read_curve(path)
         except FileNotFoundError:
-            raise UserError(f"{path} is missing; make it with: dvc repro train_{name}") from None
+            raise UserError(f"{path} is missing; make it with: dvc repro {STRATEGIES[name].stage}") from None
         except (ValueError, TypeError) as error:
             raise UserError(f"{path} is no learning curve ({error}); restore it with git or train again") from None
     return curves
@@ -95,7 +97,7 @@ def svg(figure: Figure) -> str:
     text = re.sub(r' (width|height)="[\d.]+pt"', "", text, count=2)  # as wide as the page allows
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     for name, colour in COLOURS.items():
-        text = text.replace(colour, f"var(--{name})")
+        text = text.replace(mpl.colors.to_hex(colour), f"var(--{name})")  # as matplotlib writes it
     return text.replace(INK, "var(--ink)")
 
 

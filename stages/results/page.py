@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tqdm import tqdm
 
 from stages.common import params
-from stages.results import examples, findings
+from stages.results import examples, figures, findings
 from stages.runtime import cost
 from stages.scores import score_tables, scoreboard
 from stages.scores.scoreboard import HEADLINE_SET, Results
@@ -20,7 +20,8 @@ CORPUS_HEADINGS = ("split", "clips", "hours", "speakers", "refused", "left out")
 def render(**values) -> str:
     """Fill the template. Every value but the figures is text and is escaped, so no markup comes in with it."""
     environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template(TEMPLATE.name).render(**values) + "\n"
+    colours = {"colours": figures.COLOURS, "dark_colours": figures.DARK_COLOURS}
+    return environment.get_template(TEMPLATE.name).render(**colours, **values) + "\n"
 
 
 def tables(content: dict, slices: dict, corpus: dict) -> dict:

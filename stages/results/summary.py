@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from stages.records.paths import BASE
+from stages.records.strategies import STRATEGIES
 from stages.scores.score_tables import age_rows, interval, percent, seen_texts_sentence
 from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
 from stages.scores.significance import FEWEST_SPEAKERS
 
-NAMES = {"base": "the base", "lora": "LoRA", "selective": "selective tuning"}
+NAMES = {BASE: "the base"} | {name: strategy.label for name, strategy in STRATEGIES.items()}
 
 
 def markdown(content: dict, slices: dict) -> str:

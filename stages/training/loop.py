@@ -1,6 +1,6 @@
 """Train with Transformers' Seq2SeqTrainer and keep the checkpoint that is best on dev. Test data is never seen here.
 
-Both strategies run through here; they differ only in which parameters learn (stages/training/strategies.py). Where
+All strategies run through here; they differ only in which parameters learn (stages/training/strategies.py). Where
 several processes train together, each runs this, and the first one writes.
 """
 
@@ -27,6 +27,7 @@ from stages.common.errors import UserError
 from stages.common.files import folder_sha256
 from stages.common.params import Params, Runtime
 from stages.records import paths
+from stages.records.strategies import STRATEGIES
 from stages.runtime import checkpoints, cost, devices, failures, trackers
 from stages.runtime.mirror import Mirror
 from stages.training import dataset, feature_cache, loss, shared_memory, strategies, trainer_options
@@ -45,9 +46,9 @@ def run(strategy: str, settings: Params) -> None:
 
     Parameters
     ----------
-    strategy : "lora" or "selective"
+    strategy : its name in stages/records/strategies.py
     """
-    stage = f"train_{strategy}"
+    stage = STRATEGIES[strategy].stage
     section = getattr(settings, stage)
     trackers.check(settings.runtime)
     device = devices.choose_device(settings.runtime.device)

@@ -1,4 +1,4 @@
-"""The two strategies: LoRA trains added parameters, selective layer tuning trains some of the base's layers."""
+"""What each strategy trains: LoRA trains added parameters, selective layer tuning some of the base's layers."""
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
@@ -6,6 +6,7 @@ from transformers import WhisperForConditionalGeneration
 
 from stages.common.errors import UserError
 from stages.common.params import ALL, Params, TrainLora, TrainSelective
+from stages.records.strategies import STRATEGIES
 from stages.whisper.model import without_peft_warning
 
 
@@ -64,6 +65,14 @@ def unfreeze_layers(
     return model
 
 
+# For each name in stages/records/strategies.py. A function takes the base and the strategy's section of params.yaml. It
+# returns the model to train: the base itself with requires_grad set, or the base wrapped by PEFT.
+CHOOSE_PARAMETERS = {
+    "lora": add_lora,
+    "selective": unfreeze_layers,
+}
+
+
 def make_trainable(
     model: WhisperForConditionalGeneration, strategy: str, settings: Params
 ) -> WhisperForConditionalGeneration | PeftModel:
@@ -71,11 +80,10 @@ def make_trainable(
 
     Parameters
     ----------
-    strategy : "lora" or "selective"
+    strategy : its name in stages/records/strategies.py
     """
-    if strategy == "lora":
-        return add_lora(model, settings.train_lora)
-    return unfreeze_layers(model, settings.train_selective)
+    section = getattr(settings, STRATEGIES[strategy].stage)
+    return CHOOSE_PARAMETERS[strategy](model, section)
 
 
 def parameter_counts(model: torch.nn.Module) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stages.common.params import Params
 from stages.records.paths import BASE_FOLDER, DATA, PROCESSED
+from stages.records.strategies import STRATEGIES
 from stages.runtime import checkpoints
 from tools.doctor import Finding
 
@@ -13,8 +14,9 @@ GIGABYTE = 1e9
 UNKNOWN_BASE = 1.0  # GB: assumed size of a base model that is not here yet; whisper-base has 0.3, large-v3 6
 # In sizes of the corpus: clips, DVC's copies of corpus and clips, and the features that training caches.
 CORPUS_COPIES = 4
-# In sizes of the base model: base and selective model with DVC's copies, and checkpoints with optimizer states.
-MODEL_COPIES = 12
+# In sizes of the base model: it with DVC's copy; for each strategy, a model with DVC's copy, and a checkpoint with the
+# two values that the optimizer keeps for each weight.
+MODEL_COPIES = 2 + 5 * len(STRATEGIES)
 
 
 def findings(settings: Params) -> Iterator[Finding]:

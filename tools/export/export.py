@@ -1,8 +1,8 @@
-"""Export a tuned model for others to use: python -m tools.export lora|selective [--ctranslate2] [--push-to-hub ID]
+"""Export a tuned model for others to use: python -m tools.export MODEL [--ctranslate2] [--push-to-hub ID]
 
 Reads models/, processed_data/evaluation/test, metrics/ and params.yaml; writes exports/<model>/:
 
-    transformers/   a stock checkpoint, with LoRA merged into its base
+    transformers/   a stock checkpoint, with an adapter merged into its base
     ctranslate2/    with --ctranslate2: for faster-whisper and other engines
     README.md       the model card
 
@@ -25,6 +25,7 @@ from stages.common.errors import UserError, exit_on_user_error
 from stages.common.files import read_json
 from stages.records import paths, shards
 from stages.records.paths import CORPUS_FILE, MODELS, SCORES_FILE, SLICES_FILE, TUNED
+from stages.records.strategies import STRATEGIES
 from stages.runtime import cost
 from stages.scores.scoreboard import HEADLINE_SET
 from stages.wer import normalisers
@@ -37,6 +38,7 @@ from tools.export.comparison import Comparison
 EXPORTS = Path("exports")
 PARTS = {"transformers", "ctranslate2", "README.md"}  # of an export
 CLIPS = 20
+ADAPTER_KEYS = {"rank": "r", "alpha": "lora_alpha"}  # of params.yaml, and what PEFT calls them
 FULL_WINDOW = "window"
 
 
@@ -44,7 +46,7 @@ FULL_WINDOW = "window"
 class Options:
     """The options of the command line."""
 
-    name: str  # lora or selective
+    name: str  # of the model
     output: Path
     clips: int = CLIPS  # number of clips to compare
     quantization: str | None = None  # of the weights of ctranslate2/; None: it is not written
@@ -129,15 +131,15 @@ def export(options: Options, settings: params.Params) -> None:
 
 def check_inputs(options: Options, settings: params.Params) -> None:
     """Raise UserError for every mistake that can be found before a model is loaded."""
-    folder = MODELS[options.name]
+    folder, stage = MODELS[options.name], STRATEGIES[options.name].stage
     if not folder.is_dir():
-        raise UserError(f"{folder} is missing; make it with: dvc repro train_{options.name}, or: dvc pull {folder}")
+        raise UserError(f"{folder} is missing; make it with: dvc repro {stage}, or: dvc pull {folder}")
     if not options.output.parent.exists() and options.output.parent != EXPORTS:
         raise UserError(f"--output {options.output}: there is no folder {options.output.parent}")
     if options.output.exists() and not is_export(options.output):
         raise UserError(f"--output {options.output} exists and is not an export; choose another, or remove it")
     check_parameters(folder, options.name, settings)
-    provenance.check([f"train_{options.name}", f"transcribe@{options.name}", "evaluate"])
+    provenance.check([stage, f"transcribe@{options.name}", "evaluate"])
     if options.quantization:
         ctranslate2_model.check_installed()
     if options.hub_id:
@@ -156,10 +158,11 @@ def check_parameters(folder: Path, name: str, settings: params.Params) -> None:
     """Raise UserError if params.yaml does not describe the model: the card would be wrong."""
     decoding = model.read_json(folder, model.DECODING_FILE)
     pairs = [(f"train.{key}", getattr(settings.train, key), decoding[key]) for key in decoding]
-    if name == "lora":
-        adapter = model.read_json(folder, ADAPTER_FILE)
-        pairs += [("train_lora.rank", settings.train_lora.rank, adapter["r"])]
-        pairs += [("train_lora.alpha", settings.train_lora.alpha, adapter["lora_alpha"])]
+    adapter, stage = model.read_json(folder, ADAPTER_FILE, required=False), STRATEGIES[name].stage
+    section = getattr(settings, stage).model_dump()
+    for key, key_in_peft in ADAPTER_KEYS.items():
+        if key in section and key_in_peft in adapter:
+            pairs.append((f"{stage}.{key}", section[key], adapter[key_in_peft]))
     for key, in_params, in_model in pairs:
         if in_params != in_model:
             raise UserError(

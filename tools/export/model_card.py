@@ -8,8 +8,9 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stages.common.params import ALL, Params
+from stages.common.params import Params
 from stages.records.paths import TRAINING_SPLITS
+from stages.records.strategies import STRATEGIES
 from stages.records.units import SAMPLE_RATE, Seconds
 from stages.results import summary
 from stages.scores.score_tables import percent
@@ -19,7 +20,6 @@ from tools.export.comparison import Comparison
 
 TEMPLATE = Path(__file__).with_name("model_card.md.j2")
 TASK = "automatic-speech-recognition"
-METHODS = {"lora": "LoRA (low-rank adapters, merged into the base)", "selective": "selective layer tuning"}
 FASTER_WHISPER_WINDOW: Seconds = 30.0
 NO_LICENSE = "none yet. Choose one before you publish this model (`--license`)."
 SEPARATE_SPEAKERS = "No speaker of these two is in another set."
@@ -32,7 +32,7 @@ SHARED_SPEAKERS = (
 class Export:
     """The export that a card describes."""
 
-    name: str  # of the model: lora or selective
+    name: str  # of the model
     settings: Params
     checkpoint: Checkpoint
     comparisons: Sequence[Comparison]
@@ -66,9 +66,9 @@ def markdown(export: Export, metrics: Metrics) -> str:
     return environment.get_template(TEMPLATE.name).render(
         front_matter=_front_matter(export, metrics.content).to_yaml().strip(),
         title=title(export),
-        method=METHODS[export.name],
+        method=STRATEGIES[export.name].method,
         base=_base(settings),
-        learnt=_learnt(export),
+        what_learns=_what_learns(export),
         window=f"{window:g}",
         language=settings.language,
         license=f"{export.license}." if export.license else NO_LICENSE,
@@ -135,30 +135,25 @@ def _front_matter(export: Export, content: dict) -> ModelCardData:
     )
 
 
-def _learnt(export: Export) -> str:
-    settings = export.settings
-    if export.name == "lora":
-        lora = settings.train_lora
-        modules = ", ".join(f"`{module}`" for module in lora.target_modules)
-        return f"adapters of rank {lora.rank} (alpha {lora.alpha}) on {modules} of every layer."
-    chosen = settings.train_selective
-    embedding = ", and the token embedding" if chosen.token_embedding else ""
-    encoder = layers_in_words(chosen.encoder_layers, "encoder")
-    decoder = layers_in_words(chosen.decoder_layers, "decoder")
-    return f"{encoder} and {decoder}{embedding}; all other weights are those of the base."
-
-
-def layers_in_words(count: int | str, stack: str) -> str:
-    """Say in words how many layers of a stack ("encoder" or "decoder") were trained."""
-    if count in (ALL, 0):
-        return f"{'all' if count else 'no'} {stack} layers"
-    return f"the top {stack} layer" if count == 1 else f"the top {count} {stack} layers"
+def _what_learns(export: Export) -> str:
+    """Fill in what a strategy trains, from the table of strategies, with its section of params.yaml."""
+    strategy = STRATEGIES[export.name]
+    section = getattr(export.settings, strategy.stage).model_dump()
+    shown = {}
+    for key, value in section.items():
+        if isinstance(value, list):
+            shown[key] = ", ".join(f"`{item}`" for item in value)
+        elif isinstance(value, bool):
+            shown[key] = "yes" if value else "no"
+        else:
+            shown[key] = value
+    return strategy.what_learns.format(**shown)
 
 
 def _parameters(export: Export) -> list[tuple[str, object]]:
     """Return key and value of every parameter of the training."""
     rows = [("seed", export.settings.seed)]
-    for section in ("train", f"train_{export.name}"):
+    for section in ("train", STRATEGIES[export.name].stage):
         for key, value in getattr(export.settings, section).model_dump().items():
             if isinstance(value, dict):
                 rows += [(f"{section}.{key}.{inner_key}", _cell(inner)) for inner_key, inner in value.items()]
@@ -174,7 +169,7 @@ def _cell(value: object) -> object:
 def _precision(name: str, costs: dict) -> str:
     """Return a sentence with the precisions of training and decoding; "" if cost.json has none."""
     parts = []
-    for verb, stage in (("trained", f"train_{name}"), ("scored", f"transcribe_{name}")):
+    for verb, stage in (("trained", STRATEGIES[name].stage), ("scored", f"transcribe_{name}")):
         precision = costs.get(stage, {}).get("precision")
         if precision:
             parts.append(f"{verb} in {precision}")
