@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from stages.records import paths
+from stages.records.strategies import STRATEGIES
 from tests.support.repository import ADULT_CLIPS, CLIPS_EACH, TEST_CLIPS, call, make_repository
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def figures(folder: Path) -> dict:
 def test_every_clip_is_scored_with_every_model(repository):
     scores = figures(repository)
     paired = scores.pop("paired")
-    assert scores.keys() == {"base", "lora", "selective"}
+    assert scores.keys() == paths.MODELS.keys()
     change = scores["lora"]["adult"]["wer"] - scores["base"]["adult"]["wer"]
     assert paired["adult"]["lora_minus_base"]["wer"] == pytest.approx(change, abs=2e-6)
     for sets in scores.values():
@@ -56,7 +56,7 @@ def test_five_formats_became_one_corpus(repository):
 def test_dvc_shows_the_headline_on_one_screen(repository):
     headline = json.loads((repository / "metrics" / "wer.json").read_text())
     scores = figures(repository)
-    assert headline.keys() == {"base", "lora", "selective"}
+    assert headline.keys() == paths.MODELS.keys()
     for model, block in headline.items():
         assert {key for key, value in block.items() if type(value) is float} == {"wer", "wer_low", "wer_high", "cer"}
         assert block["adult"]["wer"] == scores[model]["adult"]["wer"]
@@ -71,8 +71,8 @@ def test_second_run_does_nothing(repository):
     assert call(repository, "git", "status", "--porcelain") == ""
 
 
-TRAINING = {"train_lora", "train_selective"}
-DECODING = {"transcribe@base", "transcribe@lora", "transcribe@selective"}
+TRAINING = {strategy.stage for strategy in STRATEGIES.values()}
+DECODING = {f"transcribe@{name}" for name in paths.MODELS}
 
 
 def changed_stages(folder: Path) -> set[str]:

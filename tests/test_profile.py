@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.common import params
+from stages.records import paths
 from tests.support.checkpoints import MULTILINGUAL, base_checkpoint, whisper_config
 from tests.support.repository import ROOT, call, make_repository
 
@@ -37,8 +38,8 @@ def test_every_stage_runs_to_its_end(repository):
     for stage in ("fetch_base", "preprocess", "train_lora", "train_selective", "transcribe@selective", "report"):
         assert f"Running stage '{stage}'" in told
     scores = json.loads((repository / "metrics" / "scores.json").read_text())
-    assert scores.keys() == {"base", "lora", "selective", "paired"}
-    for name in ("lora", "selective"):
+    assert scores.keys() == {*paths.MODELS, "paired"}
+    for name in paths.TUNED:
         with open(repository / "metrics" / f"train_{name}.csv", newline="") as file:
             curve = list(csv.DictReader(file))
         assert float(curve[-1]["epoch"]) == EPOCHS

@@ -15,6 +15,7 @@ import pytest
 import soundfile
 import yaml
 
+from stages.records import paths
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.hub_server import serving
 from tests.support.pages import commands, section
@@ -112,7 +113,7 @@ def test_pulled_whole_there_is_nothing_to_do_and_experiments_build_on_it(reader)
     assert "up to date" in reader.run("dvc", "repro")
     assert reader.run("git", "status", "--porcelain") == ""
     told = reader.run("dvc", "exp", "run", "-n", "fewer", "-S", "transcribe.tokens_per_second=14.0")
-    decoded = {f"transcribe@{name}" for name in ("base", "lora", "selective")}
+    decoded = {f"transcribe@{name}" for name in paths.MODELS}
     assert decoded <= running(told) <= decoded | {"check_params", "evaluate", "report"}  # the same texts score the same
     assert "No changes" not in reader.run("dvc", "metrics", "diff", "--all", "--md")
     reader.run("git", "checkout", "-q", ".")

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from stages.records.paths import TUNED
+from stages.records.paths import BASE
 from stages.results import summary
 from stages.results.summary import NAMES
 from stages.scores.score_tables import has_unseen_words, interval, percent
@@ -24,7 +24,12 @@ class Finding(NamedTuple):
 
 def best(content: dict) -> str:
     """The tuned model with the lowest WER on the headline set; of equal ones the first."""
-    return min(TUNED, key=lambda name: content[name][HEADLINE_SET]["wer"])
+    return min(tuned(content), key=lambda name: content[name][HEADLINE_SET]["wer"])
+
+
+def tuned(content: dict) -> list[str]:
+    """The models of scores.json but for the base, in the order of the tables."""
+    return [name for name in by_model(content) if name != BASE]
 
 
 def findings(content: dict, slices: dict, costs: dict, with_examples: bool) -> list[Finding]:
@@ -42,13 +47,13 @@ def findings(content: dict, slices: dict, costs: dict, with_examples: bool) -> l
         *_about_texts(content, slices),
         Finding("For whom?", _whom(slices, name)),
         Finding("What was forgotten?", _forgotten(content)),
-        Finding("At what price?", [_price(model, content, costs) for model in TUNED]),
+        Finding("At what price?", [_price(model, content, costs) for model in tuned(content)]),
         Finding("What went wrong?", _wrong(content[name][HEADLINE_SET], name, with_examples)),
     ]
 
 
 def _which(content: dict, name: str) -> list[str]:
-    rates = {model: content[model][HEADLINE_SET]["wer"] for model in TUNED}
+    rates = {model: content[model][HEADLINE_SET]["wer"] for model in tuned(content)}
     if rates[name] >= content["base"][HEADLINE_SET]["wer"]:
         claim = "no strategy lowers WER"
     elif len(set(rates.values())) == 1:
@@ -57,8 +62,8 @@ def _which(content: dict, name: str) -> list[str]:
         claim = f"WER is lowest with {NAMES[name]}"
     figures = "; ".join(f"{NAMES[model]} {_rate(sets[HEADLINE_SET])}" for model, sets in by_model(content).items())
     answers = [f"On {HEADLINE_SET}, {claim}: {figures}."]
-    best_two = sorted(TUNED, key=lambda model: rates[model])[:2]
-    earlier, later = sorted(best_two, key=TUNED.index)
+    best_two = sorted(rates, key=lambda model: rates[model])[:2]
+    earlier, later = sorted(best_two, key=list(rates).index)
     if not summary.is_shown(content[PAIRED][HEADLINE_SET][f"{later}_minus_{earlier}"]):
         answers.append("The difference between the two best strategies may be chance: neither is shown to be better.")
     elif rates[name] >= content["base"][HEADLINE_SET]["wer"]:
@@ -132,7 +137,7 @@ def _seen_texts_matter(content: dict, texts: dict[str, dict]) -> bool:
     """Whether seen texts make the headline WER too low: by SEEN_SHARE or by UNSEEN_EXCESS."""
     if texts["base"][SEEN]["words"] >= SEEN_SHARE * content["base"][HEADLINE_SET]["words"]:
         return True
-    excesses = (texts[model][UNSEEN]["wer"] - content[model][HEADLINE_SET]["wer"] for model in TUNED)
+    excesses = (texts[model][UNSEEN]["wer"] - content[model][HEADLINE_SET]["wer"] for model in tuned(content))
     return max(excesses) > UNSEEN_EXCESS
 
 
@@ -181,7 +186,7 @@ def _forgotten(content: dict) -> list[str]:
     for name in content["base"]:
         if name == HEADLINE_SET:
             continue
-        for model in TUNED:
+        for model in tuned(content):
             label = f"{model}_minus_base"
             answers.append(f"On {name}: {summary.comparison(label, content[PAIRED][name][label])}")
     return answers or ["There is no other evaluation set, such as data/adult, on which forgetting would show."]

@@ -4,9 +4,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from stages.records import paths
 from stages.records.shards import read_manifest, write_manifest
 from stages.records.transcripts import read_transcripts, write_transcripts
-from stages.results import findings
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.scores import answer
 from tests.support.training import write_split
@@ -25,15 +25,15 @@ def write_report_inputs(root: Path) -> Path:
         write_split(folder, count, seed=1)
         clips = read_manifest(folder)
         write_manifest(folder, [replace(clips[0], speaker=EVIL), *clips[1:]])
-        hypotheses = {"base": "nothing like it at all", "lora": None, "selective": EVIL}
+        hypotheses = dict.fromkeys(paths.MODELS) | {"base": "nothing like it at all", "selective": EVIL}
         for model, text in hypotheses.items():
             rows = [answer(name, clip.id, clip.text, text or clip.text) for clip in clips]
             path = root / "metrics" / "transcripts" / f"{model}.jsonl"
             found = [] if name == "test" else read_transcripts(path)
             write_transcripts(path, [*found, *rows])
     (root / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    for name in findings.TUNED:
-        (root / f"metrics/train_{name}.csv").write_text(CURVE)
+    for path in paths.CURVES.values():
+        (root / path).write_text(CURVE)
     card = {"clips": 6, "hours": 0.1, "speakers": 2, "refused": {"silence": 1}, "left_out": 3}
     (root / "metrics" / "corpus.json").write_text(json.dumps({"test": card}))
     cost = {"training_seconds": 125.0, "trained_parameters": 1000, "trained_share": 0.01, "peak_memory_mb": 9000}
