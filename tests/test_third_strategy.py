@@ -23,7 +23,7 @@ FILES = {
     "stages/training/strategies.py",
 }
 # Where an edit that was forgotten shows, and what is checked of the strategy itself.
-TESTS = ("test_params.py", "test_strategies.py", "test_pipeline_file.py", "third_strategy.py")
+TESTS = ("test_params.py", "test_strategies.py", "test_pipeline_file.py", "support/third_strategy.py")
 
 
 def edits() -> list[tuple[str, str]]:
