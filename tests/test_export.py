@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from peft import PeftConfig
 from transformers import WhisperFeatureExtractor, pipeline
 
 from stages.common import params as parameters
@@ -125,7 +126,8 @@ def test_export_is_stock_and_answers_as_its_source(workspace, settings, monkeypa
         heard = recogniser(shards.read_audio(split, row), generate_kwargs=limit)["text"].strip()
         assert heard
         assert text.startswith(heard)
-    assert {path.name for path in folder.iterdir()} == {"README.md", "ctranslate2", "transformers"}
+    adapter = {"adapter"} if name == "lora" else set()
+    assert {path.name for path in folder.iterdir()} == {"README.md", "ctranslate2", "transformers"} | adapter
 
 
 def test_same_inputs_same_bytes_and_no_path_of_this_machine(workspace, monkeypatch):
@@ -147,6 +149,34 @@ def test_adapter_loads_with_stock_peft_in_three_lines(workspace, settings):
     inputs = {"input_features": torch.randn(1, 80, 1000), "decoder_input_ids": torch.tensor([[769, 770, 772, 776]])}
     with torch.inference_mode():
         assert torch.equal(loaded["tuned"].eval()(**inputs).logits, mine(**inputs).logits)
+
+
+def test_exported_adapter_brings_its_base_with_stock_peft(workspace, monkeypatch):
+    text = Path("params.yaml").read_text()
+    base_id = "kids/whisper-base"
+    Path("params.yaml").write_text(text.replace("base_model: sample/whisper-mini", f"base_model: {base_id}@{COMMIT}"))
+    run(monkeypatch, "lora", "--license", "cc-by-4.0")
+    folder = Path("exports/lora/adapter")
+    weights = "adapter_model.safetensors"
+    assert (folder / weights).read_bytes() == (paths.MODELS["lora"] / weights).read_bytes()
+    _, front, text = (folder / "README.md").read_text().split("---\n", 2)
+    front = yaml.safe_load(front)
+    assert (front["library_name"], front["base_model"], front["license"]) == ("peft", base_id, "cc-by-4.0")
+    assert front["model-index"][0]["results"][0]["metrics"][0]["value"] == 25.0
+    assert "| lora | **25.00** |" in text
+    (snippet,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert f'revision="{COMMIT}"' in snippet
+    loaded: dict = {}
+    with serving(workspace / paths.BASE_FOLDER, base_id):
+        monkeypatch.chdir("exports/lora")
+        exec(snippet, loaded)  # noqa: S102 (as in the card)
+        config = PeftConfig.from_pretrained("adapter")
+        assert (config.base_model_name_or_path, config.revision) == (base_id, COMMIT)
+    monkeypatch.chdir(workspace)
+    mine = model.load_checkpoint(paths.MODELS["lora"]).model
+    inputs = {"input_features": torch.randn(1, 80, 1000), "decoder_input_ids": torch.tensor([[769, 770, 772, 776]])}
+    with torch.inference_mode():
+        assert torch.equal(loaded["model"].eval()(**inputs).logits, mine(**inputs).logits)
 
 
 def lost_adapter(source: model.Checkpoint) -> torch.nn.Module:

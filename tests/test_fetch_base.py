@@ -9,6 +9,7 @@ import pytest
 from stages import fetch_base
 from stages.common.errors import UserError
 from stages.runtime import hub
+from stages.whisper import base_model
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.hub_server import COMMIT, serving
 
@@ -34,7 +35,8 @@ def test_hub_model_arrives_without_code_or_pickles(checkpoint, workspace, tmp_pa
     with serving(served, NAME) as requested:
         fetch_base.fetch(f"{NAME}@{COMMIT}", Path("models/base"))
     arrived = {path.name for path in Path("models/base").iterdir()}
-    assert arrived == {path.name for path in checkpoint.iterdir()}
+    assert arrived == {path.name for path in checkpoint.iterdir()} | {base_model.FILE}
+    assert base_model.read(Path("models/base")) == (NAME, COMMIT)
     assert not any(name.endswith((".bin", ".py", ".msgpack")) for name in requested)
     assert not Path("models/base.incoming").exists()
 
@@ -74,7 +76,9 @@ def test_local_folder_is_copied(checkpoint, workspace):
     shutil.copytree(checkpoint, "local/mine")
     Path("local/mine/optimizer.pt").write_bytes(b"not wanted")
     fetch_base.fetch("local/mine", Path("models/base"))
-    assert {path.name for path in Path("models/base").iterdir()} == {path.name for path in checkpoint.iterdir()}
+    arrived = {path.name for path in Path("models/base").iterdir()}
+    assert arrived == {path.name for path in checkpoint.iterdir()} | {base_model.FILE}
+    assert base_model.read(Path("models/base")) == ("mine", None)
 
 
 def test_local_folder_that_dvc_does_not_watch(checkpoint, workspace):

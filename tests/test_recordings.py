@@ -1,6 +1,7 @@
 """Any file in, text and subtitles out: python -m tools.transcribe FILE... --checkpoint X."""
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from stages.common.errors import UserError
 from stages.decoding import transcription
 from stages.decoding.transcription import Hypothesis, Segment
 from stages.training import strategies
-from stages.whisper import model
+from stages.whisper import base_model, model
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.corpora import write_audio
 from tests.support.hub_server import COMMIT, serving
@@ -159,6 +160,10 @@ def test_adapter_brings_the_base_it_names(workspace):
     adapter(Path("of-hub"), "kids/base")
     with serving(Path("tiny"), "kids/base"):
         assert sources.load_checkpoint("of-hub").spare_seconds == 0.5
+    shutil.copytree("tiny", "models/base")
+    base_model.write(Path("models/base"), base_model.BaseModel("kids/base", None))
+    assert sources.load_checkpoint("of-hub").spare_seconds == 0.5  # now without the hub
+    shutil.rmtree("models")
     adapter(Path("of-pipeline"), "models/base")
     with pytest.raises(UserError, match="needs its base model, models/base, which is not here"):
         sources.load_checkpoint("of-pipeline")

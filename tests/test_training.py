@@ -1,6 +1,7 @@
 """Batches, gradients and whole training runs, on a tiny model and clips of noise."""
 
 import contextlib
+import json
 import resource
 import shutil
 from concurrent import futures
@@ -21,7 +22,7 @@ from stages.runtime import checkpoints, cost
 from stages.training import dataset, feature_cache, loop, loss, strategies, trainer_options
 from stages.training.batching import Draw
 from stages.training.trainer import CheckpointCallback, SpeechTrainer
-from stages.whisper import features, model
+from stages.whisper import base_model, features, model
 from tests.support.checkpoints import SAMPLE, tiny_model
 from tests.support.training import checkpoint_names, enter_copy, failing, run, settings, write_split
 
@@ -168,6 +169,16 @@ def test_dora_learns_and_is_saved(workspace):
     tuned = model.load_checkpoint(Path("models/lora"))
     names = [name for name, _ in tuned.model.named_parameters() if "lora_magnitude_vector" in name]
     assert len(names) == 12  # q and v of 2 encoder layers, and twice of 2 decoder layers
+
+
+def test_adapter_names_the_base_of_the_hub(workspace):
+    base = base_model.BaseModel("kids/whisper", "0" * 40)
+    base_model.write(Path("models/base"), base)
+    files = run("train_lora", settings(epochs=1))
+    config = json.loads(files["models/lora/adapter_config.json"])
+    assert (config["base_model_name_or_path"], config["revision"]) == base
+    assert "models/lora/README.md" not in files  # PEFT's, without content
+    model.load_checkpoint(Path("models/lora"))  # from models/base, without the hub
 
 
 def test_augmentation_depends_on_seed_epoch_and_clip_alone(dev, tmp_path):

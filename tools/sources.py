@@ -7,7 +7,8 @@ from pathlib import Path
 from stages.common.errors import UserError
 from stages.records.paths import BASE_FOLDER
 from stages.runtime import hub
-from stages.whisper import model
+from stages.whisper import base_model, model
+from stages.whisper.base_model import BaseModel
 from stages.whisper.model import ADAPTER_FILE, Checkpoint
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -45,11 +46,13 @@ def find(name: str) -> Path:
 def _base_of_adapter(adapter: Path) -> Path:
     """Return the folder of the base model that an adapter was trained on."""
     config = model.read_json(adapter, ADAPTER_FILE)
-    name = config.get("base_model_name_or_path") or str(BASE_FOLDER)
+    name, revision = config.get("base_model_name_or_path") or str(BASE_FOLDER), config.get("revision")
+    if base_model.read(BASE_FOLDER) == BaseModel(name, revision):
+        return BASE_FOLDER
     if Path(name).is_dir():
         return Path(name)
     if Path(name) == BASE_FOLDER or not HUB_ID.fullmatch(name):
         raise UserError(
             f"{adapter} needs its base model, {name}, which is not here; dvc pull models/base, or dvc repro fetch_base"
         )
-    return hub.cached(name, config.get("revision"))
+    return hub.cached(name, revision)

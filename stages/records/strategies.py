@@ -33,7 +33,7 @@ _TABLE = (
         label="LoRA",
         colour="#0072b2",
         dark_colour="#56b4e9",
-        method="LoRA (low-rank adapters, merged into the base)",
+        method="LoRA (low-rank adapters)",
         what_learns="adapters of rank {rank} (alpha {alpha}) on {target_modules} of every layer",
     ),
     Strategy(

@@ -33,7 +33,7 @@ from stages.runtime.mirror import Mirror
 from stages.training import dataset, feature_cache, loss, shared_memory, strategies, trainer_options
 from stages.training.trainer import CheckpointCallback, SpeechTrainer
 from stages.wer import error_counts, normalisers
-from stages.whisper import dtypes, model
+from stages.whisper import base_model, dtypes, model
 
 CODE_FOLDERS = ("training", "whisper", "wer", "records")  # of stages/: an edit of other code changes no model
 CURVE_COLUMNS = {"step": "step", "epoch": "epoch", "loss": "train_loss", "eval_loss": "dev_loss", "eval_wer": "dev_wer"}
@@ -188,6 +188,7 @@ def save(strategy: str, settings: Params, tuned, trainer: SpeechTrainer, weights
     """Write the tuned model and its learning curve."""
     folder = paths.MODELS[strategy]
     model.save_tuned(tuned, folder, settings.train.audio_context, settings.train.spare_seconds, weights=weights)
+    base_model.record_in_adapter(folder, base_model.read(paths.BASE_FOLDER))
     write_curve(paths.CURVES[strategy], trainer.state.log_history)
 
 

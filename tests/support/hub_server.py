@@ -47,6 +47,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(json.dumps(self._model()).encode(), {"Content-Type": "application/json"}, send_body)
         if path.startswith(f"/{self.name}/resolve/{COMMIT}/"):
             file = self.folder / path.split("/resolve/", 1)[1].split("/", 1)[1]
+            if not file.is_file():
+                return self._fail("EntryNotFound")
             data = file.read_bytes()
             headers = {"ETag": f'"{hashlib.sha256(data).hexdigest()}"', "X-Repo-Commit": COMMIT}
             if file.name == self.damage:

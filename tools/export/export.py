@@ -3,6 +3,7 @@
 Reads models/, processed_data/evaluation/test, metrics/ and params.yaml; writes exports/<model>/:
 
     transformers/   a stock checkpoint, with an adapter merged into its base
+    adapter/        if it is one: the adapter itself, for its base on the hub, with a model card of its own
     ctranslate2/    with --ctranslate2: for faster-whisper and other engines
     README.md       the model card
 
@@ -29,14 +30,14 @@ from stages.records.strategies import STRATEGIES
 from stages.runtime import cost
 from stages.scores.scoreboard import HEADLINE_SET
 from stages.wer import normalisers
-from stages.whisper import model
+from stages.whisper import base_model, model
 from stages.whisper.model import ADAPTER_FILE, Checkpoint
 from stages.whisper.quiet import quiet_transformers
 from tools.export import comparison, ctranslate2_model, hub_upload, model_card, provenance
 from tools.export.comparison import Comparison
 
 EXPORTS = Path("exports")
-PARTS = {"transformers", "ctranslate2", "README.md"}  # of an export
+PARTS = {"transformers", "adapter", "ctranslate2", "README.md"}  # of an export
 CLIPS = 20
 ADAPTER_KEYS = {"rank": "r", "alpha": "lora_alpha"}  # of params.yaml, and what PEFT calls them
 FULL_WINDOW = "window"
@@ -119,6 +120,10 @@ def export(options: Options, settings: params.Params) -> None:
             license=options.license,
         )
         (folder / "README.md").write_text(model_card.markdown(described, metrics), encoding="utf-8")
+        if described.has_adapter:
+            adapter = copy_adapter(MODELS[options.name], folder, settings)
+            card = model_card.markdown(described, metrics, of_adapter=True)
+            (adapter / "README.md").write_text(card, encoding="utf-8")
     for row in comparisons:
         print(
             f"{row.export}, {row.audio_context}: WER {100 * row.wer:.2f} %, the source's {100 * row.source_wer:.2f} %; "
@@ -214,6 +219,14 @@ def write_forms(options: Options, settings: params.Params, source: Checkpoint, f
         compared = comparison.compare("ctranslate2", FULL_WINDOW, clips, before[FULL_WINDOW], answers, rule)
         comparison.check(compared, options.quantization == ctranslate2_model.EXACT)
         yield compared
+
+
+def copy_adapter(source: Path, export_folder: Path, settings: params.Params) -> Path:
+    """Copy an adapter into an export's folder, naming its base as the hub does; returns where it is."""
+    target = export_folder / "adapter"
+    shutil.copytree(source, target)
+    base_model.record_in_adapter(target, base_model.parse(settings.base_model))
+    return target
 
 
 def merged(source: Checkpoint) -> WhisperForConditionalGeneration:

@@ -11,8 +11,8 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError,
 from stages.common.errors import UserError, first_lines
 from tools.sources import HUB_ID
 
-# Files of an earlier export that the new one may not replace: other shards, or a conversion.
-STALE = ["*.safetensors", "model.safetensors.index.json", "ctranslate2/*"]
+# Files of an earlier export that the new one may not replace: other shards, an adapter, or a conversion.
+STALE = ["*.safetensors", "model.safetensors.index.json", "adapter/*", "ctranslate2/*"]
 NOT_LOGGED_IN = "not logged in to the model hub: hf auth login (with a token that can write), or set HF_TOKEN"
 
 
@@ -35,7 +35,7 @@ def check_access(name: str) -> None:
 
 
 def push(export: Path, name: str, private: bool) -> str:
-    """Upload an export: the Transformers checkpoint and the card to the top folder, ctranslate2/ as a folder.
+    """Upload an export: the Transformers checkpoint and the card to the top folder, its other folders as folders.
 
     Returns
     -------

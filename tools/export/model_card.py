@@ -9,13 +9,14 @@ from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stages.common.params import Params
-from stages.records.paths import TRAINING_SPLITS
+from stages.records.paths import MODELS, TRAINING_SPLITS
 from stages.records.strategies import STRATEGIES
 from stages.records.units import SAMPLE_RATE, Seconds
 from stages.results import summary
 from stages.scores.score_tables import percent
 from stages.scores.scoreboard import HEADLINE_SET
-from stages.whisper.model import Checkpoint
+from stages.whisper import base_model
+from stages.whisper.model import ADAPTER_FILE, Checkpoint
 from tools.export.comparison import Comparison
 
 TEMPLATE = Path(__file__).with_name("model_card.md.j2")
@@ -40,6 +41,11 @@ class Export:
     hub_id: str | None
     license: str | None
 
+    @property
+    def has_adapter(self) -> bool:
+        """Whether the model is an adapter, which is exported too, beside the model into which it is merged."""
+        return (MODELS[self.name] / ADAPTER_FILE).is_file()
+
 
 @dataclass(frozen=True)
 class Metrics:
@@ -51,8 +57,13 @@ class Metrics:
     costs: dict
 
 
-def markdown(export: Export, metrics: Metrics) -> str:
-    """Return the card: YAML front matter for the hub, then text. The same inputs give the same bytes."""
+def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
+    """Return the card: YAML front matter for the hub, then text. The same inputs give the same bytes.
+
+    Parameters
+    ----------
+    of_adapter : return the card of the adapter itself, not of the whole model
+    """
     settings, checkpoint = export.settings, export.checkpoint
     window = checkpoint.processor.feature_extractor.n_samples / SAMPLE_RATE  # seconds
     beams = settings.transcribe.num_beams
@@ -64,16 +75,19 @@ def markdown(export: Export, metrics: Metrics) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template(TEMPLATE.name).render(
-        front_matter=_front_matter(export, metrics.content).to_yaml().strip(),
+        front_matter=_front_matter(export, metrics.content, of_adapter).to_yaml().strip(),
         title=title(export),
         method=STRATEGIES[export.name].method,
         base=_base(settings),
+        named_base=base_model.parse(settings.base_model),
+        of_adapter=of_adapter,
+        has_adapter=export.has_adapter,
         what_learns=_what_learns(export),
         window=f"{window:g}",
         language=settings.language,
         license=f"{export.license}." if export.license else NO_LICENSE,
-        place=export.hub_id or "transformers",
-        quantization=export.quantization,
+        hub_id=export.hub_id,
+        quantization=None if of_adapter else export.quantization,
         fits_faster_whisper=window == FASTER_WHISPER_WINDOW,
         context=checkpoint.audio_context,
         spare=f"{checkpoint.spare_seconds:g}",
@@ -92,30 +106,25 @@ def markdown(export: Export, metrics: Metrics) -> str:
 
 def title(export: Export) -> str:
     """Return the model's name: its base and how it was tuned, such as whisper-base-lora."""
-    return f"{_base_name(export.settings).rpartition('/')[2]}-{export.name}"
-
-
-def _base_name(settings: Params) -> str:
-    """Return the base's name on the hub, or its folder's name without the path, which is private."""
-    name, _, revision = settings.base_model.partition("@")
-    return name if revision else Path(name).name
+    base = base_model.parse(export.settings.base_model)
+    return f"{base.name.rpartition('/')[2]}-{export.name}"
 
 
 def _base(settings: Params) -> str:
-    _, _, revision = settings.base_model.partition("@")
+    name, revision = base_model.parse(settings.base_model)
     if not revision:
-        return f"`{_base_name(settings)}`, a checkpoint that is not on the hub"
-    return f"[{_base_name(settings)}](https://huggingface.co/{_base_name(settings)}), commit `{revision}`"
+        return f"`{name}`, a checkpoint that is not on the hub"
+    return f"[{name}](https://huggingface.co/{name}), commit `{revision}`"
 
 
-def _front_matter(export: Export, content: dict) -> ModelCardData:
-    on_hub = "@" in export.settings.base_model
+def _front_matter(export: Export, content: dict, of_adapter: bool) -> ModelCardData:
+    base = base_model.parse(export.settings.base_model)
     return ModelCardData(
         language=export.settings.language,
         license=export.license,
-        library_name="transformers",
+        library_name="peft" if of_adapter else "transformers",
         pipeline_tag=TASK,
-        base_model=_base_name(export.settings) if on_hub else None,
+        base_model=base.name if base.revision else None,
         tags=["whisper", "children", "child-speech", export.name],
         metrics=["wer"],
         model_name=title(export),
