@@ -13,7 +13,7 @@ from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from stages.records import paths
 from stages.runtime import hub
-from stages.whisper import base_model, model
+from stages.whisper import base_model, consistency, model
 from stages.whisper.quiet import quiet_transformers
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -41,8 +41,7 @@ def fetch(source: str, target: Path) -> None:
             _download(source, incoming)
         else:
             _copy(Path(source), incoming)
-        model.load_whisper(incoming)
-        model.load_processor(incoming)
+        consistency.check(model.load_whisper(incoming), model.load_processor(incoming), incoming)
         base_model.write(incoming, base_model.parse(source))
         shutil.rmtree(target, ignore_errors=True)
         incoming.rename(target)

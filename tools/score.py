@@ -22,16 +22,20 @@ def main() -> None:
     quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a folder, or a model of the hub (id or id@revision)")
-    checkpoint = parser.parse_args().checkpoint
+    parser.add_argument("--base", help=sources.BASE_HELP)
+    arguments = parser.parse_args()
+    checkpoint = arguments.checkpoint
     settings = params.load()
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
-    results = scoreboard.results_by_set(decode(checkpoint, settings), scoreboard.read_clips(), rules["whisper"])
+    results = scoreboard.results_by_set(
+        decode(checkpoint, settings, arguments.base), scoreboard.read_clips(), rules["whisper"]
+    )
     print(score_tables.score_table(scoreboard.figures({checkpoint: results}, rules)))
 
 
-def decode(checkpoint: str, settings: params.Params) -> list[Transcript]:
+def decode(checkpoint: str, settings: params.Params, base: str | None = None) -> list[Transcript]:
     """Transcribe all evaluation sets with a checkpoint or adapter: a folder, or a model of the hub."""
-    decoder = transcription.prepare(sources.load_checkpoint(checkpoint), settings)
+    decoder = transcription.prepare(sources.load_checkpoint(checkpoint, base), settings)
     transcripts = []
     for folder in shards.evaluation_sets():
         for rows in transcription.transcribe_split(decoder, folder, shards.read_manifest(folder)):

@@ -7,7 +7,7 @@ from transformers import WhisperForConditionalGeneration
 from stages.common.errors import UserError
 from stages.common.params import ALL, Params, TrainLora, TrainSelective
 from stages.records.strategies import STRATEGIES
-from stages.whisper.model import without_peft_warning
+from stages.whisper.adapters import without_peft_warning
 
 
 def add_lora(model: WhisperForConditionalGeneration, settings: TrainLora) -> PeftModel:

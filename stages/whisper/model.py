@@ -4,7 +4,6 @@ import contextlib
 import functools
 import json
 import shutil
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,21 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 from safetensors import SafetensorError, safe_open
-from transformers import WhisperForConditionalGeneration, WhisperProcessor
+from transformers import (
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperProcessor,
+    WhisperTokenizerFast,
+)
 
 from stages.common import files
 from stages.common.errors import UserError, first_lines
 from stages.records.paths import BASE_FOLDER
+from stages.whisper import adapters, consistency
 
 ADAPTER_FILE = "adapter_config.json"
 DECODING_FILE = "decoding.json"  # how a tuned model was trained, and so must be decoded; stock loaders ignore it
+EXTRACTOR_FILES = ("processor_config.json", "preprocessor_config.json")  # of transformers 5, and of earlier ones
 NORMALIZER_FILE = "normalizer.json"  # spelling variants for the English normaliser; the tokenizer does not save it
 
 
@@ -82,7 +88,16 @@ def load_whisper(folder: Path) -> WhisperForConditionalGeneration:
     wrong = sorted([*report["missing_keys"], *report["unexpected_keys"]])
     if wrong:
         raise UserError(f"{folder}: weights and config.json do not match: {', '.join(wrong[:5])} ({len(wrong)} in all)")
+    _set_one_end(model)
     return model
+
+
+def _set_one_end(model: WhisperForConditionalGeneration) -> None:
+    """Make generation's end token one number: the Trainer of transformers 5 writes a list; in place."""
+    config = model.generation_config
+    if isinstance(config.eos_token_id, list):
+        own = model.config.eos_token_id
+        config.eos_token_id = own if own in config.eos_token_id else config.eos_token_id[0]
 
 
 def load_processor(folder: Path) -> WhisperProcessor:
@@ -99,44 +114,33 @@ def load_checkpoint(folder: Path, base_folder: Path = BASE_FOLDER) -> Checkpoint
     """Load a full checkpoint, or a PEFT adapter over a base, for decoding."""
     decoding = read_json(folder, DECODING_FILE, required=False)
     if (folder / ADAPTER_FILE).is_file():
-        model = _load_adapter(folder, base_folder)
-        processor = load_processor(folder if (folder / "tokenizer_config.json").is_file() else base_folder)
+        check_files(folder)
+        base = load_whisper(base_folder)
+        processor = _processor_of_adapter(folder, base_folder)
+        consistency.check(base, processor, folder)
+        model = adapters.load(folder, base, base_folder)
     else:
         model, processor = load_whisper(folder), load_processor(folder)
+        consistency.check(model, processor, folder)
     audio_context = decoding.get("audio_context", "window")
     if audio_context == "utterance":
         encode_at_own_length(whisper_of(model))
     return Checkpoint(model.eval(), processor, audio_context, decoding.get("spare_seconds", 0.0))
 
 
-def _load_adapter(folder: Path, base_folder: Path) -> PeftModel:
-    check_files(folder)
-    base = load_whisper(base_folder)
+def _processor_of_adapter(folder: Path, base_folder: Path) -> WhisperProcessor:
+    """The tokenizer and the feature extractor, each from the adapter's folder if it is there, else from the base's."""
+    has_tokenizer = (folder / "tokenizer_config.json").is_file()
+    has_extractor = any((folder / name).is_file() for name in EXTRACTOR_FILES)
+    if has_tokenizer == has_extractor:
+        return load_processor(folder if has_tokenizer else base_folder)
+    base = load_processor(base_folder)
     try:
-        with without_peft_warning():
-            model = PeftModel.from_pretrained(base, folder, use_safetensors=True, local_files_only=True)
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{folder} does not fit the base model in {base_folder}: {first_lines(error, lines=3)}"
-        ) from None
-    with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
-        stored = len(list(file.keys()))
-    expected = sum("lora_" in name for name, _ in model.named_parameters())
-    if stored != expected:
-        raise UserError(f"{folder}: adapter has {stored} weights, its config asks for {expected}; train it again")
-    return model
-
-
-@contextlib.contextmanager
-def without_peft_warning() -> Iterator[None]:
-    """Wrap a model with PEFT without the warning that `is_gradient_checkpointing` is deprecated.
-
-    PEFT 0.21 reads this attribute of every model that it wraps, and transformers 5.24 warns of it: the call is inside
-    PEFT, so it cannot be avoided here.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
-        yield
+        if has_tokenizer:
+            return WhisperProcessor(base.feature_extractor, WhisperTokenizerFast.from_pretrained(folder))
+        return WhisperProcessor(WhisperFeatureExtractor.from_pretrained(folder), base.tokenizer)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder}: {first_lines(error, lines=3)}") from None
 
 
 def whisper_of(model: WhisperForConditionalGeneration | PeftModel) -> WhisperForConditionalGeneration:

@@ -18,12 +18,14 @@ from tools import sources
 from tools.transcribe import captions
 
 
-def transcribe(files: list[Path], checkpoint: str, settings: Params, form: str, output: Path | None) -> None:
+def transcribe(
+    files: list[Path], checkpoint: str, settings: Params, form: str, output: Path | None, base: str | None = None
+) -> None:
     """Transcribe recordings one after the other; those that cannot be read are reported at the end.
 
     Parameters
     ----------
-    checkpoint : see sources.load_checkpoint
+    checkpoint, base : see sources.load_checkpoint
     form : one of captions.FORMATS
     output : folder for one file per recording, with its name; None: print
 
@@ -39,7 +41,7 @@ def transcribe(files: list[Path], checkpoint: str, settings: Params, form: str, 
         raise UserError(
             "subtitles of several recordings cannot be printed; name a folder for the files: --output FOLDER"
         )
-    decoder = transcription.prepare(sources.load_checkpoint(checkpoint), settings)
+    decoder = transcription.prepare(sources.load_checkpoint(checkpoint, base), settings)
     failed = []
     for file, target in zip(tqdm(files, unit="file", disable=len(files) == 1), targets, strict=True):
         try:
