@@ -13,7 +13,7 @@ from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from stages.records import paths
 from stages.runtime import hub
-from stages.whisper import base_model, consistency, model
+from stages.whisper import base_model, consistency, generation_defaults, model
 from stages.whisper.quiet import quiet_transformers
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -41,12 +41,21 @@ def fetch(source: str, target: Path) -> None:
             _download(source, incoming)
         else:
             _copy(Path(source), incoming)
-        consistency.check(model.load_whisper(incoming), model.load_processor(incoming), incoming)
+        _check(incoming)
         base_model.write(incoming, base_model.parse(source))
         shutil.rmtree(target, ignore_errors=True)
         incoming.rename(target)
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
+
+
+def _check(folder: Path) -> None:
+    """Refuse what a later stage would refuse, and write down what can be read from the tokenizer."""
+    whisper, processor = model.load_whisper(folder), model.load_processor(folder)
+    if generation_defaults.complete(whisper, processor.tokenizer):
+        whisper.generation_config.save_pretrained(folder)
+        print("fetch_base: generation_config.json lacked ids of special tokens; they were read from the tokenizer")
+    consistency.check(whisper, processor, folder)
 
 
 def _download(source: str, target: Path) -> None:

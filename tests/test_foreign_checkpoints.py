@@ -9,6 +9,7 @@ import torch
 from peft import AdaLoraConfig, IA3Config, LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
+from stages import fetch_base
 from stages.common.errors import UserError
 from stages.whisper import model
 from tests.support.checkpoints import tiny_checkpoint, tiny_model
@@ -142,3 +143,29 @@ def test_misspelled_folder_is_not_looked_for_on_the_hub(tmp_path, monkeypatch):
         UserError, match="models/lorra is not a folder; there are models/lora, models/selective in models"
     ):
         sources.load_checkpoint("models/lorra")
+
+
+@pytest.mark.parametrize("lacking", [["lang_to_id", "task_to_id"], ["no_timestamps_token_id"], ["is_multilingual"]])
+def test_ids_of_special_tokens_are_read_from_the_tokenizer(base, tmp_path, monkeypatch, capsys, lacking):
+    folder = tmp_path / "local"
+    shutil.copytree(base, folder)
+    path = folder / "generation_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({name: value for name, value in config.items() if name not in lacking}))
+    expected = model.prompt_tokens(model.load_checkpoint(base).model, "en")
+    assert model.prompt_tokens(model.load_checkpoint(folder).model, "en") == expected
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").write_text("stages:\n  fetch_base:\n    cmd: x\n    deps:\n      - local\n")
+    fetch_base.fetch("local", Path("models/base"))
+    assert "read from the tokenizer" in capsys.readouterr().out
+    fetched = json.loads(Path("models/base/generation_config.json").read_text())
+    assert {name: fetched[name] for name in lacking} == {name: config[name] for name in lacking}
+
+
+def test_complete_generation_config_is_left_as_it_is(base, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(base, tmp_path / "local")
+    (tmp_path / "dvc.yaml").write_text("stages:\n  fetch_base:\n    cmd: x\n    deps:\n      - local\n")
+    fetch_base.fetch("local", Path("models/base"))
+    name = "generation_config.json"
+    assert Path("models/base", name).read_bytes() == (base / name).read_bytes()

@@ -14,6 +14,8 @@ from stages.records.light_normaliser import light
 
 Normaliser = Callable[[str], str]
 SPELLING_FILE = "normalizer.json"  # of a checkpoint: variants of English spelling
+# As in openai/whisper (MIT), whisper/normalizers/english.json, and in every model that OpenAI published.
+OPENAI_SPELLING = Path(__file__).with_name("english_spelling.json")
 
 
 def load(checkpoint: Path, language: str) -> dict[str, Normaliser]:
@@ -21,20 +23,19 @@ def load(checkpoint: Path, language: str) -> dict[str, Normaliser]:
 
     Parameters
     ----------
-    checkpoint : a folder; its normalizer.json is read for English
+    checkpoint : a folder; its normalizer.json is read for English, else OpenAI's, which is here
 
     Raises
     ------
     UserError
-        The checkpoint has no normalizer.json, without which English spelling variants cannot be mapped.
+        The checkpoint's normalizer.json is damaged.
     """
     if language != "en":
         return {"whisper": partial(basic, language=language), "light": partial(light, language=language)}
-    spelling = files.read_json(
-        checkpoint / SPELLING_FILE,
-        if_missing="copy it from the original checkpoint on the hub",
-        if_damaged="fetch or pull it again",
-    )
+    path = checkpoint / SPELLING_FILE
+    if not path.is_file():  # fine-tuned models on the hub often lack it
+        path = OPENAI_SPELLING
+    spelling = files.read_json(path, if_damaged="fetch or pull it again")
     return {"whisper": EnglishTextNormalizer(spelling), "light": light}
 
 

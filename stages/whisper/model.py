@@ -21,7 +21,7 @@ from transformers import (
 from stages.common import files
 from stages.common.errors import UserError, first_lines
 from stages.records.paths import BASE_FOLDER
-from stages.whisper import adapters, consistency
+from stages.whisper import adapters, consistency, generation_defaults
 
 ADAPTER_FILE = "adapter_config.json"
 DECODING_FILE = "decoding.json"  # how a tuned model was trained, and so must be decoded; stock loaders ignore it
@@ -122,6 +122,7 @@ def load_checkpoint(folder: Path, base_folder: Path = BASE_FOLDER) -> Checkpoint
     else:
         model, processor = load_whisper(folder), load_processor(folder)
         consistency.check(model, processor, folder)
+    generation_defaults.complete(whisper_of(model), processor.tokenizer)
     audio_context = decoding.get("audio_context", "window")
     if audio_context == "utterance":
         encode_at_own_length(whisper_of(model))
