@@ -1,6 +1,7 @@
 """Decoding, mixing down, resampling and cutting, on synthetic tones."""
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,7 @@ def wav(samples: int, rate: int = 16_000) -> bytes:
         ("a.wav", b"", "no-samples", "the file is empty"),
         ("a.wav", wav(0), "no-samples", "it decodes to nothing"),
         ("a.wav", wav(0, rate=44_100), "no-samples", "it decodes to nothing"),
-        ("a.wav", wav(0) + b"\1\1" * 9000, "no-samples", "it decodes to nothing"),  # the header says so
+        ("a.wav", b"RIFF\x34" + wav(0)[5:] + b"LIST\x08\0\0\0note\0\0\0\0", "no-samples", "it decodes to nothing"),
         ("a.wav", wav(100, rate=1) + b"\1\1" * 100, "unreadable-audio", "1 samples a second"),
         ("a.wav", wav(100, rate=0) + b"\1\1" * 100, "unreadable-audio", "."),
         ("a.mp3", b"ID3\4\0\0\0\0\0\0\xff\xfb\0\0\0", "unreadable-audio", "libsndfile"),
@@ -170,10 +171,64 @@ def test_not_a_number(tmp_path):
         audio.decode(tmp_path / "a.wav")
 
 
-def test_truncated_recording_has_its_real_length(tmp_path):
-    soundfile.write(tmp_path / "a.wav", noise(2), 16_000)
-    write(tmp_path / "a.wav", (tmp_path / "a.wav").read_bytes()[:32_044])
-    assert len(decoded(tmp_path / "a.wav")) == 16_000
+WHOLE_FORMATS = [
+    ("wav", {}),
+    ("wav", {"format": "RF64"}),
+    ("wav", {"format": "WAVEX", "subtype": "FLOAT"}),
+    ("wav", {"subtype": "IMA_ADPCM"}),
+    ("aiff", {}),
+    ("sph", {"format": "NIST"}),
+    ("flac", {}),
+    ("mp3", {}),
+    ("ogg", {}),
+    ("opus", {"format": "OGG", "subtype": "OPUS"}),
+]
+
+
+@pytest.mark.parametrize(("suffix", "form"), WHOLE_FORMATS)
+def test_truncated_recording(tmp_path, suffix, form):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, noise(4), 16_000, **form)
+    recording = audio.decode(path)
+    assert (recording.truncated, recording.flags) == ("", ())
+    content = path.read_bytes()
+    write(path, content[: len(content) // 2])
+    if suffix == "flac":  # libsndfile cannot read the rest of its last frame
+        with pytest.raises(audio.AudioError, match=r"truncated-audio: its header promises 4\.000 s, and [12]\.\d+ s"):
+            audio.decode(path)
+        return
+    recording = audio.decode(path)
+    assert 0.8 < recording.seconds < 2.6
+    promised = "it ends after" if form.get("format") == "OGG" or suffix == "ogg" else "its header promises (3.9|4.0)"
+    assert re.match(promised, recording.truncated)
+
+
+def test_truncated_after_a_picture(tmp_path):
+    soundfile.write(tmp_path / "a.mp3", noise(4), 16_000)
+    content = (tmp_path / "a.mp3").read_bytes()
+    tag = b"ID3\x03\0\0\0\0\x40\0" + bytes(0x2000)
+    write(tmp_path / "a.mp3", tag + content)
+    assert not audio.decode(tmp_path / "a.mp3").truncated
+    write(tmp_path / "a.mp3", tag + content[: len(content) // 2])
+    assert audio.decode(tmp_path / "a.mp3").truncated
+
+
+def test_length_that_the_header_gets_slightly_wrong(tmp_path):
+    write(tmp_path / "a.wav", wav(16_022) + noise(1).tobytes()[:32_000])  # it counts its own 44 bytes
+    assert not audio.decode(tmp_path / "a.wav").truncated
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF])
+@pytest.mark.parametrize("rate", [16_000, 22_050])
+def test_recorder_that_was_killed(tmp_path, size, rate):
+    samples = np.random.default_rng(0).integers(-1000, 1000, 2 * rate).astype("<i2")
+    header = wav(0, rate)[:-4] + size.to_bytes(4, "little")
+    write(tmp_path / "a.wav", header + samples.tobytes())
+    recording = audio.decode(tmp_path / "a.wav")
+    assert (recording.seconds, recording.truncated) == (pytest.approx(2, abs=0.001), "")
+    assert recording.flags == ("unfinished-header",)
+    if rate == 16_000:
+        np.testing.assert_array_equal(recording.samples, samples)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,21 @@ def test_stated_length(wav, stated, expected):
     assert reasons(results(wav, [at(None, None, stated_seconds=stated)])) == [expected]
 
 
+def test_truncated_recording(wav):
+    write(wav, wav.read_bytes()[: 44 + 2 * 16_000 * 5])
+    rows = [at(1, 2, id="x"), at(7, 8, id="y"), at(None, None, id="z")]
+    refusals = results(wav, rows, for_training=False)
+    assert [refusal.reason for refusal in refusals] == ["truncated-audio"] * 3
+    assert "its header promises 10.000 s, and 5.000 s can be read" in refusals[0].detail
+
+
+def test_recorder_that_was_killed(wav):
+    content = wav.read_bytes()
+    write(wav, content[:4] + bytes(4) + content[8:40] + bytes(4) + content[44:])
+    (cut,) = results(wav, [at(8, 9)])
+    assert cut.row.flags == ("unfinished-header",)
+
+
 def test_annotation_of_another_recording(wav):
     found = results(wav, [at(1, 2), at(30, 31), at(40, 41)])
     assert reasons(found) == ["annotation-mismatch"] * 3

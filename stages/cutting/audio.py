@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from stages.corpus.rows.files import LFS_POINTER, VIDEO_SUFFIXES
-from stages.cutting import video
+from stages.cutting import completeness, video
 from stages.cutting.resampling import Resampler, resampled
 from stages.records.units import SAMPLE_RATE, SILENCE, Seconds
 
@@ -42,6 +42,8 @@ class Recording:
 
     samples: np.ndarray  # int16, shape (samples,), 16 kHz mono
     source_rate: int  # Hz, before resampling
+    truncated: str = ""  # how it is known that the end of it is missing; "" where it is not
+    flags: tuple[str, ...] = ()  # unfinished-header
 
     @property
     def seconds(self) -> Seconds:
@@ -60,7 +62,7 @@ def decode(path: Path, channel: str | int = "mix") -> Recording:
     Raises
     ------
     AudioError
-        missing-audio, git-lfs-pointer, unreadable-audio, no-samples or no-such-channel.
+        missing-audio, git-lfs-pointer, unreadable-audio, truncated-audio, no-samples or no-such-channel.
     """
     _check_file(path)
     try:
@@ -71,12 +73,14 @@ def decode(path: Path, channel: str | int = "mix") -> Recording:
                 raise AudioError("no-such-channel", f"channel {channel} is annotated and it has {channels}")
             samples = _at_16k(blocks, rate, channels, channel)
     except soundfile.LibsndfileError as error:
-        raise AudioError("unreadable-audio", f"libsndfile: {error.error_string.rstrip('.')}{_hint(path)}") from None
+        raise _unreadable(path, error) from None
     except video.VideoError as error:
         raise AudioError("unreadable-audio", str(error)) from None
     if len(samples) == 0:  # header only, or a header that says so: its length is not believed elsewhere either
         raise AudioError("no-samples", "it decodes to nothing")
-    return Recording(samples, rate)
+    truncated = completeness.why_truncated(path, len(samples) / SAMPLE_RATE)
+    flags = ("unfinished-header",) if completeness.is_unfinished(path) else ()
+    return Recording(samples, rate, truncated, flags)
 
 
 @contextmanager
@@ -89,7 +93,7 @@ def _opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
         with video.opened(path) as opened:
             yield opened
         return
-    with soundfile.SoundFile(path) as file:
+    with soundfile.SoundFile(completeness.finished(path)) as file:
         as_wanted = (file.samplerate, file.channels, file.subtype) == (SAMPLE_RATE, 1, "PCM_16")
         yield file.samplerate, file.channels, _blocks(file, "int16" if as_wanted else "float32")
 
@@ -101,11 +105,15 @@ def _blocks(file: soundfile.SoundFile, dtype: str) -> Iterator[np.ndarray]:
         yield block
 
 
-def _hint(path: Path) -> str:
-    """What to do about a file that libsndfile cannot read, as the end of a message."""
-    if path.suffix.lower() == ".sph":
-        return "; if it is compressed with shorten, convert it: sph2pipe -f wav"
-    return ""
+def _unreadable(path: Path, error: soundfile.LibsndfileError) -> AudioError:
+    """The error for a file that libsndfile cannot read to its end."""
+    message = f"libsndfile: {error.error_string.rstrip('.')}"
+    seconds = completeness.readable_seconds(path)
+    truncated = completeness.why_truncated(path, seconds) if seconds else ""
+    if truncated:
+        return AudioError("truncated-audio", f"{truncated} ({message})")
+    hint = "; if it is compressed with shorten, convert it: sph2pipe -f wav" if path.suffix.lower() == ".sph" else ""
+    return AudioError("unreadable-audio", message + hint)
 
 
 def _check_file(path: Path) -> None:

@@ -81,6 +81,8 @@ def cut_recording(recording: Recording, options: Preprocess, for_training: bool)
         mismatch = _another_recording(rows, decoded.seconds)
         for row in rows:
             try:
+                if decoded.truncated:
+                    raise Refused("truncated-audio", decoded.truncated)
                 if mismatch:
                     raise Refused("annotation-mismatch", mismatch)
                 yield _cut(row, decoded, whole, neighbours, options, for_training)
@@ -110,7 +112,7 @@ def _cut(
     """
     _check_stated_length(row, decoded.seconds)
     start, end = 0.0, decoded.seconds
-    flags = list(row.flags)
+    flags = [*row.flags, *decoded.flags]
     if row.start is not None:
         start, end = audio.fit(row.start, row.end, decoded.seconds)
     heard = audio.cut(decoded.samples, start, end)

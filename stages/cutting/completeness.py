@@ -1,0 +1,198 @@
+"""Whether a recording is all there, from its header and its last bytes.
+
+libsndfile decodes what an interrupted copy has left of a file, and reports nothing: the clip is shorter than its
+transcript. Most formats say in their header how long they are; Ogg marks its last page instead.
+
+A recorder that was killed, or wrote to a pipe, leaves a WAV whose header does not know its size. That one is whole.
+"""
+
+import io
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import soundfile
+
+from stages.records.units import Seconds
+
+LOST: Seconds = 0.1  # a header that counts its own bytes, or an MP3's padding, is off by less
+MAX_CHUNKS = 1000  # of a WAV or AIFF before its samples
+LARGEST_PAGE = 1 << 16  # bytes, of Ogg
+END_OF_STREAM = 4  # a flag of an Ogg page
+HEAD = 4096  # bytes that hold the header of FLAC, MP3 or NIST
+BLOCK = 4096  # frames
+# Sizes in bytes of samples that nobody has counted, as arecord, SoX and FFmpeg write them to a pipe.
+UNCOUNTED = (range(0x7FFFF000, 0x80001000), range(0xFFFFF000, 0x100000000))
+
+
+@dataclass(frozen=True)
+class SampleChunk:
+    """The part of a WAV or AIFF file that holds the samples."""
+
+    offset: int  # of its first byte in the file
+    stated: int  # bytes that its header says
+    present: int  # bytes that are in the file from there on
+    file_stated: bool  # the file's own header says that there is nothing after its end
+
+    @property
+    def is_uncounted(self) -> bool:
+        """Whether the size in the header is a placeholder."""
+        if self.stated == 0:
+            return self.present > 0 and not self.file_stated
+        return any(self.stated in sizes for sizes in UNCOUNTED) and self.stated > self.present
+
+
+def why_truncated(path: Path, seconds: Seconds) -> str:
+    """How a recording of which `seconds` are decoded is known to be cut short, as a sentence; "" where it is not."""
+    with open(path, "rb") as file:
+        head = _head(file)
+        if head[:4] == b"OggS":
+            return "" if _ends_ogg(file) else f"it ends after {seconds:.3f} s without the last page of its stream"
+        stated = _stated_seconds(head, path, seconds, file)
+    if stated is None or stated - seconds <= LOST:
+        return ""
+    return f"its header promises {stated:.3f} s, and {seconds:.3f} s can be read; copy it again"
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether it is a WAV file that does not know its length and holds samples."""
+    with open(path, "rb") as file:
+        chunk = _sample_chunk(file)
+    return chunk is not None and chunk.is_uncounted
+
+
+def finished(path: Path) -> Path | BinaryIO:
+    """The file as libsndfile is to open it: where the size of its samples is given as 0, with the real one."""
+    with open(path, "rb") as file:
+        chunk = _sample_chunk(file)
+    if chunk is None or chunk.stated or not chunk.is_uncounted:
+        return path
+    return _WithSize(path, chunk.offset - 4, min(chunk.present, 0xFFFFFFFF))
+
+
+def readable_seconds(path: Path) -> Seconds:
+    """How much of a recording can be decoded before the first error."""
+    count = 0
+    try:
+        with soundfile.SoundFile(path) as file:
+            while length := len(file.read(BLOCK)):
+                count += length / file.samplerate
+    except soundfile.LibsndfileError:
+        pass
+    return count
+
+
+class _WithSize(io.FileIO):
+    """A file with four bytes replaced by a size."""
+
+    def __init__(self, path: Path, place: int, size: int):
+        super().__init__(path)
+        self._place = place
+        self._size = size.to_bytes(4, "little")
+
+    def readinto(self, buffer) -> int:
+        start = self.tell()
+        count = super().readinto(buffer)
+        for index, value in enumerate(self._size, start=self._place - start):
+            if 0 <= index < count:
+                memoryview(buffer).cast("B")[index] = value
+        return count
+
+    def read(self, size: int = -1) -> bytes:
+        buffer = bytearray(size if size >= 0 else os.fstat(self.fileno()).st_size - self.tell())
+        return bytes(buffer[: self.readinto(buffer)])
+
+
+def _head(file: BinaryIO) -> bytes:
+    """The first bytes of a file after an ID3 tag, which may hold a picture."""
+    head = file.read(HEAD)
+    if head[:3] == b"ID3" and len(head) >= 10:
+        size = 0
+        for byte in head[6:10]:  # seven bits each
+            size = size << 7 | byte & 0x7F
+        file.seek(10 + size)
+        head = file.read(HEAD)
+    return head
+
+
+def _stated_seconds(head: bytes, path: Path, seconds: Seconds, file: BinaryIO) -> Seconds | None:
+    """How long a recording is by its header; None where that does not say.
+
+    Parameters
+    ----------
+    head : as _head returns it
+    seconds : how much of it is decoded
+    """
+    if head[:4] == b"fLaC" and len(head) >= 26:
+        fields = int.from_bytes(head[18:26], "big")  # rate (20 bits), channels (3), sample size (5), samples (36)
+        rate, samples = fields >> 44, fields & 0xFFFFFFFFF
+        return samples / rate if rate and samples else None
+    if head[:7] == b"NIST_1A":
+        return _stated_by_nist(head)
+    if head[:1] == b"\xff" and _counts_mp3_frames(head):
+        header = soundfile.info(path)
+        return header.frames / header.samplerate
+    chunk = _sample_chunk(file)
+    if chunk is None or chunk.is_uncounted or not chunk.present:
+        return None
+    return seconds * max(1.0, chunk.stated / chunk.present)
+
+
+def _stated_by_nist(head: bytes) -> Seconds | None:
+    fields = {}
+    for line in head.split(b"end_head")[0].split(b"\n"):
+        name, _, value = line.partition(b" -i ")
+        if value.strip().isdigit():
+            fields[name.strip()] = int(value)
+    rate = fields.get(b"sample_rate")
+    return fields[b"sample_count"] / rate if rate and b"sample_count" in fields else None
+
+
+def _counts_mp3_frames(head: bytes) -> bool:
+    """Whether the first frame of an MP3 is a Xing or Info header with the number of frames."""
+    for name in (b"Xing", b"Info"):
+        place = head.find(name, 0, 64)
+        if place >= 0:
+            return bool(head[place + 7 : place + 8] and head[place + 7] & 1)
+    return False
+
+
+def _ends_ogg(file: BinaryIO) -> bool:
+    """Whether the last page of an Ogg file is complete and marked as the last."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - LARGEST_PAGE))
+    tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if not page.startswith(b"OggS") or len(page) < 27:
+        return False
+    header = 27 + page[26]
+    return bool(page[5] & END_OF_STREAM) and len(page) >= header + sum(page[27:header])
+
+
+def _sample_chunk(file: BinaryIO) -> SampleChunk | None:
+    """The samples of a WAV or AIFF file; None for other files."""
+    file.seek(0)
+    head = file.read(12)
+    orders = {b"RIFF": "<", b"RF64": "<", b"BW64": "<", b"RIFX": ">", b"FORM": ">"}
+    order = orders.get(head[:4])
+    if order is None or head[8:12] not in (b"WAVE", b"AIFF", b"AIFC"):
+        return None
+    length = os.fstat(file.fileno()).st_size
+    file_stated = 8 + struct.unpack(order + "I", head[4:8])[0] >= length
+    long_size = None  # of the samples, in files of more than 4 GiB
+    for _ in range(MAX_CHUNKS):
+        header = file.read(8)
+        if len(header) < 8:
+            return None
+        name, size = struct.unpack(order + "4sI", header)
+        offset = file.tell()
+        if name in (b"data", b"SSND"):
+            stated = size if long_size is None or size != 0xFFFFFFFF else long_size
+            return SampleChunk(offset, stated, length - offset, file_stated)
+        if name == b"ds64":
+            sizes = file.read(16)
+            long_size = int.from_bytes(sizes[8:], "little")
+        file.seek(offset + size + size % 2)
+    return None
