@@ -151,6 +151,79 @@ def test_words_in_marks(raw, text):
     assert clean(raw) == Cleaned(text)
 
 
+@pytest.mark.parametrize("raw", ["xxx", "xxx.", "XXX", "yyy", "www .", "xxx@s:spa", "gagu@u"])
+def test_speech_that_minchat_does_not_write(raw):
+    found = clean(raw)
+    assert (found.text, len(found.unclear)) == ("", 1)
+    assert clean(f"the {raw.split()[0]} dog").unclear
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [
+        ("0.", ""),
+        ("0 .", ""),
+        ("&=laughs", ""),
+        ("&=laughs .", ""),
+        ("want &=laughs doggy@c .", "want doggy."),
+        ("hola@s:spa amigo@s, ok", "hola amigo, ok"),
+        ("&-um I &+wa &~gaga want", "um I wa- gaga- want"),
+        ("I want +...", "I want"),
+        ("I want+//.", "I want"),
+        ("+< and then +/.", "and then"),
+        ('he said +"/.', "he said"),
+        ("he goed [: went] home [* m:=ed] .", "he goed home."),
+        ("I [/] I want (.) this [=! shouts] ?", "I I want this?"),
+        ("choo@o choo@o !", "choo choo!"),
+    ],
+)
+def test_marks_of_minchat_in_other_files(raw, text):
+    assert clean(raw) == Cleaned(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mail anna@example.org",
+        "R&B & soul, AT&T",
+        "it is 0. then 10.",
+        "0",
+        "a.b@c.d",
+        "\u00c7a va ?",
+        "1 + 1",
+        "www.example.org",
+        "xxxl",
+    ],
+)
+def test_plain_text_that_minchat_does_not_touch(text):
+    assert clean(text).text == text or clean(text).unknown
+    assert not clean(text).unclear
+
+
+def test_own_marks_come_before_those_of_minchat():
+    assert clean("the xxx dog", own={"xxx": "noise"}) == Cleaned("the dog")
+    assert clean("a [: b] c", own={"[: b]": "unclear"}).unclear
+    assert clean("*laughs* c", own={"*laughs*": "word"}).text == "laughs c"
+
+
+@pytest.mark.parametrize("convention", ["plain", "chat", "ogi"])
+@pytest.mark.parametrize("text", [".", "...", "\u2026", ". . .", "\u266a", "-", "!", "\u266a \u266b", "__"])
+def test_text_of_punctuation_only(text, convention):
+    found = clean(text, convention=convention)
+    assert (found.text, found.unclear) == ("", ())
+
+
+@pytest.mark.parametrize("text", ["?", "???", "? ?"])
+def test_question_marks_stand_for_what_was_not_understood(text):
+    assert clean(text) == Cleaned("", unclear=(text,))
+
+
+@pytest.mark.parametrize("text", ["*laughs*", "*Laughter*.", "*coughs loudly*", "*clears throat*"])
+def test_starred_events(text):
+    assert clean(text) == Cleaned("")
+    assert clean(f"the {text} dog") == Cleaned("the dog")
+
+
 @pytest.mark.parametrize(
     ("own", "expected"),
     [
@@ -259,11 +332,11 @@ def test_any_marks(text, convention):
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.text(st.characters(exclude_characters="<>[](){}+*@%/'\u2018\u2019\u201b\u2032")))
+@given(st.text(st.characters(exclude_characters="<>[](){}+*@%/&'\u2018\u2019\u201b\u2032")))
 def test_only_marks_are_touched(text):
-    assert clean(text).text == (
-        "" if plain_markup.SPEAKER.match(cleaning.normal_form(text)) else cleaning.normal_form(text)
-    )
+    normal = cleaning.normal_form(text)
+    is_empty = plain_markup.SPEAKER.match(normal) or not any(map(str.isalnum, normal))
+    assert clean(text).text == ("" if is_empty else normal)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)

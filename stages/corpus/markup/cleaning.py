@@ -69,7 +69,12 @@ def _clean(raw: str, tokenize: Callable[[str], list[Token]], spoken: frozenset[K
             unknown.append(token.text)
         if token.read_as:
             readings.append((token.text, token.read_as))
-    return Cleaned(" ".join(words), tuple(unclear), tuple(unknown), tuple(readings))
+    text = " ".join(words)
+    if not any(map(str.isalnum, text)):  # punctuation or a note sign: nothing was said, or ???
+        if text.strip("? ") == "" and "?" in text:
+            unclear.append(text)
+        text = ""
+    return Cleaned(text, tuple(unclear), tuple(unknown), tuple(readings))
 
 
 def normal_form(text: str) -> str:

@@ -11,6 +11,7 @@ import functools
 import re
 from collections.abc import Iterator
 
+from stages.corpus.markup import minchat
 from stages.corpus.markup.tokens import Kind, Token
 
 FILLERS = frozenset("um umm uh uhh uhm er erm hm hmm mm mmm".split())  # also where they are written as words
@@ -51,12 +52,18 @@ MARK = re.compile(
     """,
     re.VERBOSE,
 )
-MARKING = re.compile(r"[<>\[\](){}+*@%/]")
+MARKING = re.compile(r"[<>\[\](){}+*@%/&]")
 SPEAKER = re.compile(r"speaker\s*[0-9]{1,3}\s*:", re.IGNORECASE)
 TIME = re.compile(r"[0-9]{1,2}(:[0-9]{1,2}){1,2}([.,][0-9]{1,3})?")
 EDGE_OF_STRETCH = re.compile(r"^(begin|being|end)(?=.{2})")  # [begin_noise] ... [end_noise]; being is a frequent slip
 IN_PLUS = re.compile(r"\+([^\s+]+)\+([.,?!]*)")
 WITH_STAR = re.compile(r"\*?([^\s*]*[^\W_][^\s*]*)\*?([.,?!]*)")
+# Not all the names of NOISE: *door* and *cut* are words.
+STARRED_EVENT = re.compile(
+    r"(?<!\S)\*(?:(?:laugh(?:s|ing|ter)|(?:giggl|chuckl|sniffl)(?:es|ing)|(?:cough|sigh|sniff|gasp|yawn|burp|grunt)s"
+    r"|sneezes|hiccups|(?:cough|sigh|sniff|yawn)ing)(?:\s[^*]{1,30})?|clear(?:s|ing) (?:\w+ )?throat)\*[.,?!]*(?!\S)",
+    re.IGNORECASE,
+)
 FILLER_SOUNDS = re.compile(r"[aeouhmw]{1,5}")
 CLITIC = re.compile(r"'(m|s|t|re|ve|ll|d)|n't", re.IGNORECASE)
 PUNCTUATION = ".,;:!?\"'"
@@ -79,14 +86,25 @@ def tokenize(text: str, own: Own) -> list[Token]:
     ----------
     own : kinds of marks, or of all marks in a pair of brackets ("[]"), by the mark in lower case
     """
+    if minchat.NO_SPEECH.fullmatch(text):
+        return [Token(Kind.NOISE, text)]
     has_speaker = SPEAKER.match(text)
     if has_speaker:
         text = SPEAKER.sub("", text, count=1)
     if has_speaker or MARKING.search(text) or any(mark in text.lower() for mark in own):
-        tokens = list(_marks(text, own))
+        tokens = list(_marks(minchat.LINKER.sub("", _without_events(text, own)), own))
     else:
         tokens = [_word(word) for word in text.split()]
+    if minchat.MARKED.search(text):
+        tokens = minchat.with_final_mark(tokens)
     return _with_clitics(tokens) if "'" in text else tokens
+
+
+def _without_events(text: str, own: Own) -> str:
+    """The text without *laughs*, which is no *word* that was said, unless the user's table has an entry for it."""
+    if "*" not in text or "**" in own:
+        return text
+    return STARRED_EVENT.sub(lambda event: event[0] if event[0].lower() in own else " ", text)
 
 
 def _marks(text: str, own: Own) -> Iterator[Token]:
@@ -114,7 +132,9 @@ def _marks(text: str, own: Own) -> Iterator[Token]:
 
 def _bracketed(mark: str, own: Own) -> Iterator[Token]:
     inside, pair = mark[1:-1].strip(), mark[0] + mark[-1]
-    if token := _named(mark, inside, own):
+    if minchat.BRACKET.fullmatch(mark) and pair not in own and mark.lower() not in own:
+        yield Token(Kind.NOISE, mark)
+    elif token := _named(mark, inside, own):
         yield token
     elif pair in own:
         yield from _as(own[pair], inside)
@@ -170,6 +190,10 @@ def _symbols(word: str, own: Own) -> Iterator[Token]:
     if kind:
         yield next(_as(kind, word.strip("+*@%")), Token(kind, word))
         return
+    chat_token = minchat.token_of(word)
+    if chat_token:
+        yield chat_token
+        return
     in_plus = IN_PLUS.fullmatch(word)
     if in_plus:
         yield from _as(own.get("++", Kind.FILLER), in_plus[1] + in_plus[2])
@@ -197,6 +221,8 @@ def _word(word: str) -> Token:
     bare = word.strip(PUNCTUATION)
     if bare.lower() in FILLERS:
         return Token(Kind.FILLER, word)
+    if bare.lower() in minchat.UNCLEAR:
+        return Token(Kind.UNCLEAR, word)
     if bare[:1] == "-" or bare[-1:] == "-":
         broken_off = re.fullmatch(r"-[^\W\d_]['\w]*|['\w]*[^\W\d_]-", bare)
         return Token(Kind.PARTIAL if broken_off else Kind.WORD, word)
