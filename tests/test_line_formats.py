@@ -197,9 +197,15 @@ def test_voices(data):
         data, "a.vtt", HEAD + "\n".join(f"00:0{n}.000 --> 00:0{n + 1}.000\n{s}\n" for n, s in enumerate(shown))
     )
     expected = [("Anna", "one", 0, 1), ("Tom & Ben", "two", 1, 2), ("anna", "four", 3, 4)]
-    assert rows(found) == [*expected, ("Anna", "five", 4, 5), ("Eva", "six", 4, 5)]
+    assert rows(found) == expected
+    assert refusals(found) == [("two-voices", 15), ("two-voices", 15)]
+    assert (4.0, 5.0) in found.spans[data / "train/anna/a.wav"]
     assert found.left_out == {"other speakers: Mother": 1}
     assert (2.0, 3.0) in found.spans[data / "train/anna/a.wav"]
+
+
+ANNA_TOM = [("anna", "one"), ("tom", "two")]
+WHISPERX = [("anna-SPEAKER_00", "one"), ("anna-SPEAKER_01", "two"), ("anna", "three")]
 
 
 @pytest.mark.parametrize(
@@ -207,7 +213,19 @@ def test_voices(data):
     [
         (["ANNA: one", "<i>Tom B.:</i> two"], [("ANNA", "one"), ("Tom B.", "two")]),
         (["ANNA: one", "two", "TOM:\nthree"], [("ANNA", "one"), ("ANNA", "two"), ("TOM", "three")]),
-        (["- ANNA: one\n- TOM: two"], [("ANNA", "one"), ("TOM", "two")]),
+        (["- ANNA: one\n- TOM: two", "ANNA: three"], [("ANNA", "three")]),
+        (["ANNA: one\nANNA: two"], [("ANNA", "one two")]),
+        (["ANNA: one", "two\nTOM: three", "TOM: four"], [("ANNA", "one"), ("TOM", "four")]),
+        (["child: one", "mother: two", "child: three"], [("anna", "one"), ("anna", "three")]),
+        (["anna: one", "tom: two", "anna: three", "tom: x"], [*ANNA_TOM, ("anna", "three"), ("tom", "x")]),
+        (["Anna Smith: a", "b", "c", "Anna Smith: d", "e"], [("Anna Smith", text) for text in "bcdea"]),
+        (["Look: a", "b", "c", "d", "Look: e"], [("anna", text) for text in ("Look: a", "b", "c", "d", "Look: e")]),
+        (["[SPEAKER_00]: one", "[SPEAKER_01]: two", "three"], WHISPERX),
+        (["[SPEAKER_00] one", "[laughs] two"], [("anna-SPEAKER_00", "one"), ("anna", "[laughs] two")]),
+        ([">> one", "two", "&gt;&gt; three"], [("anna", "one"), ("anna", "two"), ("anna", "three")]),
+        ([">> ANNA: one", ">> TOM: two", ">> three"], [("ANNA", "one"), ("TOM", "two"), ("anna", "three")]),
+        ([">> one\n>> two", "one >> two", "a >> b"], []),
+        (["<b>5 > 3</b>"], [("anna", "5 > 3")]),
         (["ANNA: one", "MOTHER: two", "three"], [("ANNA", "one")]),
         (["Look: one", "two", "three"], [("anna", "Look: one"), ("anna", "two"), ("anna", "three")]),
         (["we say: one"], [("anna", "we say: one")]),
@@ -220,8 +238,9 @@ def test_names(data, shown, expected):
 
 def test_two_speakers_in_one_cue(data):
     found = read(data, "a.srt", cues("- yes\n- no", "- hm\nyes"))
-    assert texts(found) == ["yes no", "hm yes"]
-    assert odd(found) == {"captions of several speakers in one, taken for one": ["train/anna/a.srt:2"]}
+    assert texts(found) == ["hm yes"]
+    assert refusals(found) == [("two-voices", 2)]
+    assert (0.0, 1.0) in found.spans[data / "train/anna/a.wav"]  # no clip's context reaches into it
 
 
 def test_captions_without_text_still_occupy_time(data):

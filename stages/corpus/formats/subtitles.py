@@ -3,8 +3,8 @@
     00:05:04.080 --> 00:05:05.069 align:start
     <v Anna>this<00:05:04.199> will<00:05:04.379> happen
 
-Speakers come from WebVTT's voice tags; in a file without any, from "ANNA: ..." if at least half of the cues begin so,
-and then hold until the next name. Times within a cue are word times.
+Speakers come from voice tags and names, see stages/corpus/formats/caption_speakers.py; a cue of two is refused.
+Times within a cue are word times.
 
 Rolling captions, as YouTube makes them, show what was said before above what is said now. What a cue repeats of the one
 before is dropped, in files that have times within cues or where at least half of the cues of several rows repeat.
@@ -18,6 +18,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from stages.corpus.formats.caption_speakers import Part, parts_of
 from stages.corpus.formats.cues import Cue, cues_of
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files, nfc
@@ -28,8 +29,6 @@ from stages.records.units import Seconds
 TIME = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{1,2})[.,]([0-9]{1,3})"
 TIMING = re.compile(rf"\s*{TIME}\s*-->\s*{TIME}(?:\s.*)?")
 INLINE_TIME = re.compile(rf"<{TIME}>")
-VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]{1,100})>")
-NAME = re.compile(r"^(?:[-\u2013\u2014] ?)?([^\W\d_a-z][\w .'-]{0,30}):(?:[ \t]+|$)", re.MULTILINE)
 DASH = re.compile(r"[-\u2013\u2014]+\s+")  # of a row: somebody else speaks
 ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{1,31}[0-9]{0,2});")
 MOST_ROWS = 4  # of a rolling caption
@@ -59,7 +58,8 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     if _are_rolling(cues):
         cues = list(_without_repetition(cues, left_out))
     turns: list[Turn] = []
-    for cue, parts in zip(cues, _parts(cues), strict=True):
+    texts = ["\n".join(cue.rows) for cue in cues]
+    for cue, parts in zip(cues, parts_of(texts), strict=True):
         turns += _turns(cue, parts, place, reading)
     for turn in turns:
         if not turn.text and not turn.refused:
@@ -101,46 +101,25 @@ def _without_repetition(cues: list[Cue], left_out: Counter[str]) -> Iterator[Cue
             yield replace(cue, rows=cue.rows[repeated:])
 
 
-def _parts(cues: list[Cue]) -> Iterator[list[tuple[str, str]]]:
-    """What each speaker says in each cue, as (name, rows between newlines)."""
-    texts = ["\n".join(cue.rows) for cue in cues]
-    has_voices = any(map(VOICE.search, texts))
-    named = sum(NAME.match(text) is not None for text in texts)
-    has_names = not has_voices and 2 * named >= len(texts)
-    speaker = ""
-    for text in texts:
-        if not has_voices and not has_names:
-            yield [("", text)]
-            continue
-        if has_voices:
-            speaker = ""  # a voice ends with its cue, a name holds until the next
-        parts = []
-        begin = 0
-        for name in (VOICE if has_voices else NAME).finditer(text):
-            parts.append((speaker, text[begin : name.start()].strip()))
-            speaker = _plain(name[1])
-            begin = name.end()
-        parts.append((speaker, text[begin:].strip()))
-        spoken = [part for part in parts if part[1]]
-        yield spoken or [(speaker, "")]
-
-
-def _turns(cue: Cue, parts: list[tuple[str, str]], place: str, reading: SplitContents) -> Iterator[Turn]:
-    """A turn for each part of a cue, as _parts returns them."""
+def _turns(cue: Cue, parts: list[Part], place: str, reading: SplitContents) -> Iterator[Turn]:
+    """A turn for each part of a cue."""
     times = TIMING.fullmatch(cue.timing)
-    for name, part in parts:
-        rows = part.split("\n")
+    for part in parts:
+        rows = part.text.split("\n")
         dashes = sum(DASH.match(row) is not None for row in rows)
-        if dashes > 1:
-            reading.warn("captions of several speakers in one, taken for one", f"{place}:{cue.line}")
         spoken = " ".join(DASH.sub("", row, count=1) if DASH.match(row) else row for row in rows)
         text = _plain(INLINE_TIME.sub("", spoken))
+        name = _plain(part.name)
         if not times:
             refused = Refused("bad-time", f"expected <time> --> <time>: {cue.timing[:80]!r}")
             yield Turn(name, text, None, None, cue.line, refused=refused)
             continue
         start, end = _seconds(times.groups()[:4]), _seconds(times.groups()[4:])
-        words = _words(spoken, start, end) if len(parts) == 1 else []
+        if len(parts) > 1 or dashes > 1:
+            refused = Refused("two-voices", "the caption does not say which part of its time is whose")
+            yield Turn(name, text, start, end, cue.line, refused=refused)
+            continue
+        words = _words(spoken, start, end)
         if any(word.end < word.start for word in words):
             reading.warn("word times out of order, passed over", f"{place}:{cue.line}")
             words = []

@@ -129,6 +129,8 @@ def _take(session: Session, path: Path, files: Files, reading: SplitContents) ->
             reading.taken[label or "unnamed"] += 1
         except Refused as refused:
             reading.refuse(id, files.shown(path), turn.line, refused.reason, refused.detail)
+            if turn.refused:  # somebody speaks there all the same
+                _mark_speech(turn, audio, reading)
 
 
 def _mark_speech(turn: Turn, audio: Path, reading: SplitContents) -> None:

@@ -1,0 +1,124 @@
+"""Who speaks in the captions of SubRip and WebVTT files, and which part of a caption is whose.
+
+<v Anna>one         WebVTT's voices
+[SPEAKER_00]: one   as WhisperX writes them
+ANNA: one           names, of which it is decided for a whole file whether they are any
+>> one              another speaker, without a name
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from stages.corpus.rows import speaker_codes
+
+VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]{1,100})>")
+BRACKETED = re.compile(r"^\[([^\[\]]{1,31})\]:|^\[((?:speaker|spk)[ _-]?[0-9]{1,3})\]", re.IGNORECASE | re.MULTILINE)
+NAME = re.compile(
+    r"^(?P<arrows>(?:>|&gt;){2,}[ \t]*)?(?:[-\u2013\u2014] ?)?(?P<name>[^\W\d_][\w .'-]{0,30}):(?:[ \t]+|$)",
+    re.MULTILINE,
+)
+ARROWS = re.compile(r"(?:^|(?<=\s))(?:>|&gt;){2,}(?=\s|\w|$)", re.MULTILINE)
+INLINE_TIMES = re.compile(r"<[0-9:.,]+>")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one speaker says in a caption."""
+
+    name: str  # "" where nobody is named
+    text: str  # rows between newlines, with their inline times
+
+
+@dataclass(frozen=True)
+class Change:
+    """A place in a caption where a speaker begins."""
+
+    start: int
+    end: int
+    name: str | None  # None: another speaker than before, unnamed
+
+
+def parts_of(texts: list[str]) -> Iterator[list[Part]]:
+    """The parts of each caption, at least one; `texts` are the rows of each, between newlines.
+
+    A name holds until the next one. A voice or a name in brackets ends with its caption: the file has one wherever it
+    is known who speaks.
+    """
+    has_voices = any(map(VOICE.search, texts))
+    has_brackets = not has_voices and any(map(BRACKETED.search, texts))
+    names = set() if has_voices else _names(texts)
+    speaker = ""
+    for text in texts:
+        if has_voices or has_brackets:
+            speaker = ""
+        parts: list[Part] = []
+        begin = 0
+        is_other = False  # than the speaker before, even if both have no name
+        for change in _changes(text, has_voices, names):
+            is_other = not _add(parts, speaker, text[begin : change.start], is_other) and is_other
+            is_other = is_other or change.name is None
+            speaker = change.name or ""
+            begin = change.end
+        _add(parts, speaker, text[begin:], is_other)
+        yield parts or [Part(speaker, "")]
+
+
+def _add(parts: list[Part], name: str, text: str, is_other: bool) -> bool:
+    """Add a part to those of its caption, or to the last of them if that is the same speaker; False if it is empty."""
+    text = text.strip()
+    if not INLINE_TIMES.sub("", text).strip():
+        return False
+    if parts and parts[-1].name == name and not is_other:
+        text = f"{parts.pop().text}\n{text}"
+    parts.append(Part(name, text))
+    return True
+
+
+def _changes(text: str, has_voices: bool, names: set[str]) -> list[Change]:
+    """Where a speaker begins in a caption, in order."""
+    changes = []
+    if has_voices:
+        for voice in VOICE.finditer(text):
+            changes.append(Change(voice.start(), voice.end(), voice[1]))
+    else:
+        for bracketed in BRACKETED.finditer(text):
+            changes.append(Change(bracketed.start(), bracketed.end(), bracketed[1] or bracketed[2]))
+        for name in NAME.finditer(text):
+            if name["name"] in names:
+                changes.append(Change(name.start("name"), name.end(), name["name"]))
+    for arrows in ARROWS.finditer(text):
+        changes.append(Change(arrows.start(), arrows.end(), None))
+    return sorted(changes, key=lambda change: change.start)
+
+
+def _names(texts: list[str]) -> set[str]:
+    """What stands before a colon at the start of rows and is a speaker's name.
+
+    If at least half of the captions begin so, capitalised words are names, usual codes ("child"), and others that come
+    back. In other files only codes, full names and capitals that come back are: "Look: a bird" is something said.
+    """
+    counts: Counter[str] = Counter()
+    first_names = []
+    for text in texts:
+        for name in NAME.finditer(text):
+            counts[name["name"]] += 1
+        first = NAME.match(text)
+        if first:
+            first_names.append(first["name"])
+    names, sure_names = set(), set()
+    for name, count in counts.items():
+        is_code = speaker_codes.meaning_of(name) in (speaker_codes.CHILD, speaker_codes.ADULT)
+        if is_code or not name[0].islower() or (count > 1 and len(name.split()) <= 2):
+            names.add(name)
+        if count > 1 and (is_code or _is_full_name(name)):
+            sure_names.add(name)
+    begin_so = sum(name in names for name in first_names)
+    return names if 2 * begin_so >= len(texts) else sure_names
+
+
+def _is_full_name(name: str) -> bool:
+    """Whether it is in capitals, or of several words that each begin with one, as "Anna Smith" or "Speaker 1"."""
+    words = name.split()
+    return (len(name) > 1 and name.isupper()) or (len(words) > 1 and not any(word[0].islower() for word in words))
