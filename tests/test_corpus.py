@@ -150,7 +150,11 @@ def test_ids(data):
     write_audio(data / "train/b.wav")
     rows = [("a.wav", "x", "1"), ("a.wav", "x", "1"), ("b.wav", "x", "1"), ("b.wav", "y", "1"), ("b.wav", "z", "1-2")]
     rows += [("a.wav", "w", "a.b/c"), ("a.wav", "w", "a_b_c"), ("a.wav", "w", "n" * 300)]
-    write_table(data / "train", [{"file_name": name, "text": text, "id": id} for name, text, id in rows])
+    table = []
+    for name, text, id in rows:
+        start = "xyzw".index(text) / 10
+        table.append({"file_name": name, "text": text, "id": id, "start": start, "end": start + 0.1})
+    write_table(data / "train", table)
     reading = read(data)
     ids = {(row.source[-5:], row.text_raw, row.id[:8]) for row in reading.utterances}
     assert {("a.wav", "x", "1"), ("b.wav", "x", "1-3"), ("b.wav", "y", "1-4"), ("b.wav", "z", "1-2")} < ids

@@ -145,6 +145,130 @@ def test_table_without_a_text_column(data):
         read(data)
 
 
+# --- times
+
+
+@pytest.mark.parametrize(
+    ("header", "first", "second"),
+    [
+        ("start,end", "1.5,3.0", "4,6"),
+        ("Start Time,End Time", "1.5,3.0", "4,6"),
+        ("startTime,endTime", "1.5,3.0", "4,6"),
+        ("begin,end", "1.5,3.0", "4,6"),
+        ("onset,offset", "1.5,3.0", "4,6"),
+        ("Onset_Time,Offset_Time", "1.5,3.0", "4,6"),
+        ("onset,offset,duration", "1.5,3.0,1.5", "4,6,2"),
+        ("onset,duration", "1.5,1.5", "4,2"),
+        ("offset,duration", "1.5,1.5", "4,2"),  # NeMo
+        ("offset,duration,end", "1.5,1.5,3", "4,2,6"),
+        ("xmin,xmax", "1.5,3.0", "4,6"),
+        ("tmin,tmax", "1.5,3.0", "4,6"),
+        ("start_sec,end_sec", "1.5,3.0", "4,6"),
+        ("start (s),end (s)", "1.5,3.0", "4,6"),
+        ("start_ms,end_ms", "1500,3000", "4000,6000"),
+        ("startMs,endMs", "1500,3000", "4000,6000"),
+        ("begin msec,end msec", "1500,3000", "4000,6000"),
+        ("start_milliseconds,stop_milliseconds", "1500,3000", "4000,6000"),
+        ("onset [ms],duration [ms]", "1500,1500", "4000,2000"),
+        ("offset_ms,duration_ms", "1500,1500", "4000,2000"),
+        ("segment_start,segment_end", "1.5,3.0", "4,6"),
+        ("segment_onset,segment_offset", "1500,3000", "4000,6000"),  # ChildProject
+        ("segment_onset_sec,segment_offset_sec", "1.5,3.0", "4,6"),
+        ("start,start_ms,end", "1.5,1500,3.0", "4,4000,6"),
+        ("onset,offset,audio_duration", "1.5,3.0,20", "4,6,20"),
+    ],
+)
+def test_names_and_units_of_times(data, header, first, second):
+    write_audio(data / "train/a.wav")
+    write(data / "train/x.csv", f"file,text,{header}\na.wav,one two,{first}\na.wav,three four,{second}\n")
+    reading = read(data)
+    assert [(row.text_raw, row.start, row.end) for row in reading.utterances] == [
+        ("one two", 1.5, 3.0),
+        ("three four", 4.0, 6.0),
+    ]
+    assert not reading.refusals
+    assert not [message for message in reading.warnings if "times" in message]
+
+
+@pytest.mark.parametrize(
+    ("times", "reason"),
+    [
+        ({"start": 1, "end": 3, "duration": 5}, "contradicting-times"),
+        ({"start": 1, "end": 3, "duration": 2.09}, None),
+        ({"start": 1, "end": 3, "duration": "?"}, None),
+        ({"start": 1, "start_ms": 2000, "end": 3}, "contradicting-times"),
+        ({"onset": 1, "offset": 3, "duration": 3}, "contradicting-times"),
+        ({"offset": 1}, "bad-time"),  # NeMo's start without duration, or an end without onset
+        ({"segment_offset": 1000, "duration": "?"}, "bad-time"),
+        ({"end": 3}, "bad-time"),  # and not from the beginning of the recording
+        ({"onset": 1, "duration": "?"}, "bad-time"),
+    ],
+)
+def test_contradicting_times_are_refused(data, times, reason):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "text": "x", **times}])
+    reading = read(data)
+    assert reasons(reading) == ([reason] if reason else [])
+    assert [(row.start, row.end) for row in reading.utterances] == ([] if reason else [(1.0, 3.0)])
+
+
+def test_unused_columns_that_look_like_times(data):
+    write_audio(data / "train/a.wav")
+    columns = {
+        "From": 1,
+        "to": 2,
+        "t_start": 1,
+        "time_stamp": 1,
+        "gendered": "x",
+        "tone": 3,
+        "stopwords": 1,
+        "weekend": 0,
+    }
+    write_table(data / "train", [{"file_name": "a.wav", "text": "x", **columns}])
+    assert dict(read(data).warnings) == {
+        "columns that look like times and are not used: from, t_start, time_stamp, to": ["train/metadata.jsonl"],
+        "unknown speakers are one per recording": ["train/metadata.jsonl:1"],
+    }
+
+
+def test_own_columns_of_times(data):
+    write_audio(data / "train/a.wav")
+    rows = [{"file_name": "a.wav", "text": "x", "von_ms": 1000, "offset": 3, "start": "a place"}]
+    write_table(data / "train", rows)
+    columns = Columns(**{**dict.fromkeys(Columns.model_fields), "start": "von_ms", "end": "offset"})
+    assert [(row.start, row.end) for row in read(data, columns=columns).utterances] == [(1.0, 3.0)]
+
+
+def test_several_untimed_rows_of_a_recording(data):
+    for name in ("a", "b", "c"):
+        write_audio(data / f"train/{name}.wav")
+    rows = [("a", "one two"), ("a", "three four"), ("b", "Same text."), ("b", "same text"), ("c", "alone")]
+    write_table(data / "train", [{"file_name": f"{name}.wav", "text": text, "anfang": 1} for name, text in rows])
+    reading = read(data)
+    assert [row.source for row in reading.utterances] == ["train/b.wav", "train/b.wav", "train/c.wav"]
+    assert [(row.reason, row.line) for row in reading.refusals] == [("unclear-times", 1), ("unclear-times", 2)]
+    assert "columns that are not used: anfang" in reading.refusals[0].detail
+
+
+def test_row_without_end_before_another(data):
+    write_audio(data / "train/a.wav")
+    rows = [{"start": 1}, {"start": 3, "text": "y"}]
+    write_table(data / "train", [{"file_name": "a.wav", "text": "x", **row} for row in rows])
+    reading = read(data)
+    assert [(row.start, row.end) for row in reading.utterances] == [(3.0, None)]
+    assert [(row.reason, row.line) for row in reading.refusals] == [("unclear-times", 1)]
+
+
+def test_columns_of_times_that_only_later_rows_have(data):
+    rows = []
+    for number in range(30):
+        write_audio(data / f"train/{number}.wav")
+        rows.append({"file_name": f"{number}.wav", "text": "x"})
+    rows[25] |= {"onset": 1, "offset": 3}
+    write_table(data / "train", rows)
+    assert [row.start for row in read(data).utterances if row.source == "train/25.wav"] == [1.0]
+
+
 # --- the tables of well-known corpora (invented rows)
 
 COMMON_VOICE = """client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tgender\taccents

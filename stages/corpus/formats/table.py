@@ -3,38 +3,30 @@
     file_name,text,speaker,age,gender
     clips/0001.wav,we call it bear,anna,6,f
 
-With start and end (seconds) a row is a stretch of a longer recording. Hugging Face's audiofolder, Common Voice,
-Samrómur, Pasketti and NeMo call the columns differently; KNOWN has their names, preprocess.columns further ones.
+With start and end, a row is a stretch of a longer recording. Hugging Face's audiofolder, Common Voice, Samrómur,
+Pasketti and NeMo call the columns differently; stages/corpus/rows/layout.py and row_times.py have their names.
 """
 
 import math
+from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
 
 from stages.common.errors import UserError
-from stages.common.params import Columns
 from stages.corpus.rows.ages import age_in_months
+from stages.corpus.rows.columns import cell
 from stages.corpus.rows.encodings import read_rows
-from stages.corpus.rows.files import Files, nfc
-from stages.corpus.rows.speakers import SPEAKER_COLUMNS, SPEAKER_LISTS, age_of, cell, gender_of
+from stages.corpus.rows.files import Files
+from stages.corpus.rows.layout import KNOWN, SPLIT, Layout, layout_of
+from stages.corpus.rows.row_times import seconds, start_and_end
+from stages.corpus.rows.speakers import SPEAKER_LISTS, age_of, gender_of
+from stages.corpus.rows.uncertain_times import uncertain_times
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.records.units import Seconds
 
 METADATA = "metadata"  # a table by this name has to be one of utterances
 FIRST_ROWS = 20  # are looked at for the columns: a line of JSON has only those that hold something
 
-# The first of each row is the name in the documentation; the others are what common corpora call it.
-KNOWN = {
-    "file_name": tuple("file_name path file audio audio_path filename audio_filepath audio_file wav".split()),
-    "text": ("text", "sentence", "transcript", "transcription", "orthographic_text"),
-    "id": ("id", "utterance_id", "utt_id"),
-    "speaker": SPEAKER_COLUMNS,
-    "gender": ("gender", "sex"),
-    "start": ("start", "start_time", "offset"),
-    "end": ("end", "end_time"),
-}
-DURATION = ("duration", "audio_duration_sec")  # of the row's stretch, or of the whole recording
-SPLIT = ("split", "status", "partition", "set")
 SPLITS = {"train": "train", "training": "train", "test": "test", "eval": "test", "evaluation": "test"}
 SPLITS |= dict.fromkeys(("dev", "development", "valid", "validation", "val"), "dev")
 
@@ -50,8 +42,22 @@ def claims(files: Files) -> list[Path]:
 
 
 def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    utterances: list[Utterance] = []
     for path in _tables_of_split(paths, files, reading):
-        _read_table(path, files, reading)
+        utterances += _utterances(path, files, reading)
+    uncertain = uncertain_times(utterances)
+    for utterance in utterances:
+        try:
+            if utterance in uncertain:
+                raise _without_times(uncertain[utterance], reading.unused_columns[utterance.file])
+            reading.add(utterance)
+        except Refused as refused:
+            reading.refuse(utterance.id, utterance.file, utterance.line, refused.reason, refused.detail)
+
+
+def _without_times(reason: str, unused: tuple[str, ...]) -> Refused:
+    columns = f"columns that are not used: {', '.join(unused)}" if unused else "all columns are used"
+    return Refused("unclear-times", f"{reason} ({columns}); name the columns of times in preprocess.columns")
 
 
 def _tables_of_split(paths: list[Path], files: Files, reading: SplitContents) -> list[Path]:
@@ -69,8 +75,8 @@ def _tables_of_split(paths: list[Path], files: Files, reading: SplitContents) ->
     return tables
 
 
-def _read_table(path: Path, files: Files, reading: SplitContents) -> None:
-    """Add the utterances of one table. A table that is not one of utterances is passed over, with a warning.
+def _utterances(path: Path, files: Files, reading: SplitContents) -> Iterator[Utterance]:
+    """The utterances of one table. A table that is not one of utterances is passed over, with a warning.
 
     Raises
     ------
@@ -83,39 +89,38 @@ def _read_table(path: Path, files: Files, reading: SplitContents) -> None:
     first_rows = list(islice(rows, FIRST_ROWS))
     if not first_rows:
         return
-    present: set[str] = set()
+    present: dict[str, None] = {}  # in the order of the table
     for _, row in first_rows:
-        present.update(row)
-    columns = {field: _names(field, present, reading.options.columns) for field in KNOWN}
-    missing = [field for field in ("file_name", "text") if present.isdisjoint(columns[field])]
+        present.update(dict.fromkeys(row))
+    table = layout_of(present, reading.options.columns)
+    missing = [field for field in ("file_name", "text") if not table.fields[field]]
     if missing:
         del reading.refusals[refused_before:]  # broken rows of a table that is not one of utterances
-        _pass_over(path, place, present, missing, reading)
+        _pass_over(path, place, set(present), missing, reading)
         return
+    _note_unused(table, place, reading)
+    layouts = {frozenset(): table}
     for line, row in chain(first_rows, rows):
+        further = frozenset(row.keys() - present)  # a line of JSON has only the columns that hold something
+        if further not in layouts:
+            layouts[further] = layout_of([*present, *sorted(further)], reading.options.columns)
+            _note_unused(layouts[further], place, reading)
+        layout = layouts[further]
         try:
             if not _is_of_another_split(row, reading):
-                reading.add(_utterance(row, columns, path, line, files, reading))
+                yield _utterance(row, layout, path, line, files, reading)
         except Refused as refused:
-            id = cell(row, columns["id"]) or cell(row, columns["file_name"])
+            id = cell(row, layout.fields["id"]) or cell(row, layout.fields["file_name"])
             reading.refuse(id, place, line, refused.reason, refused.detail)
 
 
-def _names(field: str, present: set[str], own: Columns) -> tuple[str, ...]:
-    """What a field's column may be called in a table.
-
-    Parameters
-    ----------
-    present : the table's columns
-    own : preprocess.columns, the user's names
-    """
-    name = _own_name(field, own)
-    return (name,) if name and name in present else KNOWN[field]
-
-
-def _own_name(field: str, own: Columns) -> str:
-    """The user's name of a column as read_rows writes it; "" where the user names none."""
-    return nfc(getattr(own, field) or "").strip().lower()
+def _note_unused(layout: Layout, place: str, reading: SplitContents) -> None:
+    """Keep the names of a table's unused columns for messages, and warn of those that look like times."""
+    before = reading.unused_columns.get(place, ())
+    reading.unused_columns[place] = tuple(sorted({*before, *layout.unused}))
+    times = [name for name in layout.unused_times() if name not in before]
+    if times:
+        reading.warn(f"columns that look like times and are not used: {', '.join(times)}", place)
 
 
 def _pass_over(path: Path, place: str, present: set[str], missing: list[str], reading: SplitContents) -> None:
@@ -149,17 +154,18 @@ def _is_of_another_split(row: dict, reading: SplitContents) -> bool:
     return False
 
 
-def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, reading: SplitContents) -> Utterance:
+def _utterance(row: dict, layout: Layout, path: Path, line: int, files: Files, reading: SplitContents) -> Utterance:
+    columns = layout.fields
     name = cell(row, columns["file_name"])
     if not name:
         raise Refused("no-file-name", "the row names no recording")
     _check_valid(row)
     audio = _recording(name, row, path.parent, files)
     place = f"{files.shown(path)}:{line}"
-    start, end = _times(row, columns)
+    start, end = start_and_end(row, layout.times)
     derived_id = files.named(audio) if start is None else f"{files.named(audio)}-{1000 * start:06.0f}"
     speaker = cell(row, columns["speaker"])
-    age = _age(row, reading.options.columns)
+    age = _age(row, layout)
     if not speaker:
         reading.warn_unknown_speaker(place)
     return Utterance(
@@ -178,7 +184,7 @@ def _utterance(row: dict, columns: dict, path: Path, line: int, files: Files, re
         line=line,
         format="table",
         check_name=True,
-        stated_seconds=_stated_seconds(row, place, reading) if start is None else None,
+        stated_seconds=_stated_seconds(row, layout, place, reading) if start is None else None,
     )
 
 
@@ -201,42 +207,20 @@ def _recording(name: str, row: dict, folder: Path, files: Files) -> Path:
     return files.resolve(f"clips/{name}", folder, foreign=foreign)
 
 
-def _age(row: dict, own: Columns) -> str:
-    name = _own_name("age", own)
-    if not name or name not in row:
+def _age(row: dict, layout: Layout) -> str:
+    own = [name for name in layout.age if name in row]
+    if not own:
         return age_of(row)
-    return age_of({name: row[name]}, () if name == "grade" else (name,))
+    return age_of({own[0]: row[own[0]]}, () if own[0] == "grade" else own)
 
 
-def _times(row: dict, columns: dict) -> tuple[Seconds | None, Seconds | None]:
-    """Start and end, if the row is a stretch of a recording."""
-    start, end = _seconds(row, columns["start"]), _seconds(row, columns["end"])
-    if start is None and end is None:
-        return None, None
-    if start is not None and end is None:  # as NeMo writes it
-        duration = _seconds(row, DURATION)
-        return start, None if duration is None else start + duration
-    return start or 0.0, end
-
-
-def _stated_seconds(row: dict, place: str, reading: SplitContents) -> Seconds | None:
+def _stated_seconds(row: dict, layout: Layout, place: str, reading: SplitContents) -> Seconds | None:
     """How long the recording is, according to the row. If that cannot be read, a warning says so, and it is None."""
     try:
-        seconds = _seconds(row, DURATION)
+        duration = seconds(row, layout.times.duration + layout.times.recording_duration)
     except Refused:
-        seconds = math.nan
-    if seconds is None or math.isfinite(seconds):
-        return seconds
+        duration = math.nan
+    if duration is None or math.isfinite(duration):
+        return duration
     reading.warn("a duration that is no number of seconds, passed over", place)
     return None
-
-
-def _seconds(row: dict, names: tuple[str, ...]) -> Seconds | None:
-    """The first of the columns that holds something; None where none does."""
-    text = cell(row, names)
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise Refused("bad-time", f"{names[0]} is {text!r}, expected seconds") from None

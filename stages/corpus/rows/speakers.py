@@ -6,8 +6,9 @@ from itertools import combinations
 
 from stages.common.errors import UserError
 from stages.corpus.rows.ages import UNKNOWN, age_in_months
+from stages.corpus.rows.columns import cell
 from stages.corpus.rows.encodings import read_rows
-from stages.corpus.rows.files import Files, nfc
+from stages.corpus.rows.files import Files
 from stages.corpus.rows.utterance import SplitContents, Utterance
 from stages.records.paths import TRAINING_SPLITS
 
@@ -17,18 +18,11 @@ SPEAKER_LISTS = ("speakers.csv", "speakers.tsv")
 SHOWN = 10  # names in a message
 
 SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id", "child_id")
+AGES = ("age", "age_bucket", "age_group")
+AGE_COLUMNS = (*AGES, "age_months", "grade")
 
 
-def cell(row: dict, columns: Iterable[str]) -> str:
-    """The first of the columns that holds something, as stripped text; "" where none does."""
-    for column in columns:
-        value = row.get(column)
-        if isinstance(value, str | int | float) and str(value).strip():
-            return nfc(str(value)).strip()
-    return ""
-
-
-def age_of(row: dict, columns: Iterable[str] = ("age", "age_bucket", "age_group")) -> str:
+def age_of(row: dict, columns: Iterable[str] = AGES) -> str:
     """A table row's age as stages/corpus/rows/ages.py reads it: from an age, age_months or grade column."""
     months = _known(cell(row, ["age_months"]))
     if months:

@@ -111,6 +111,7 @@ class SplitContents:
     left_out: Counter[str] = field(default_factory=Counter)  # utterances that were not asked for, by what they are
     taken: Counter[str] = field(default_factory=Counter)  # utterances of annotated sessions, by tier or speaker's code
     unknown_markup: Counter[str] = field(default_factory=Counter)  # by mark
+    unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each table, by its path
     warnings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # message -> places
 
     def is_child(self, *names: str, role: str = "") -> bool:

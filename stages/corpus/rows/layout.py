@@ -1,0 +1,70 @@
+"""What each column of a table of utterances holds: by the names that common corpora use, and by preprocess.columns."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from stages.common.params import Columns
+from stages.corpus.rows.columns import columns_named, squashed
+from stages.corpus.rows.files import nfc
+from stages.corpus.rows.row_times import TimeColumns, looks_like_time, time_columns
+from stages.corpus.rows.speakers import AGE_COLUMNS, SPEAKER_COLUMNS
+
+# The first of each row is the name in the documentation; the others are what common corpora call it. Upper and lower
+# case, spaces, underscores and hyphens make no difference.
+KNOWN = {
+    "file_name": tuple("file_name path file audio audio_path filename audio_filepath audio_file wav".split()),
+    "text": ("text", "sentence", "transcript", "transcription", "orthographic_text"),
+    "id": ("id", "utterance_id", "utt_id"),
+    "speaker": SPEAKER_COLUMNS,
+    "gender": ("gender", "sex"),
+}
+SPLIT = ("split", "status", "partition", "set")
+VALIDITY = ("is_valid", "empty")  # Samrómur's
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a table hold what."""
+
+    fields: dict[str, tuple[str, ...]]  # of each field of KNOWN
+    age: tuple[str, ...]  # the user's own column
+    times: TimeColumns
+    unused: tuple[str, ...]  # columns that hold nothing that is read
+
+    def unused_times(self) -> list[str]:
+        """The unused columns whose names look like times."""
+        return [name for name in self.unused if looks_like_time(name)]
+
+
+def layout_of(present: Collection[str], own: Columns) -> Layout:
+    """What the columns of a table hold.
+
+    Parameters
+    ----------
+    present : the table's columns, as read_rows writes them
+    own : preprocess.columns, the user's names; those that the table lacks are ignored
+    """
+    chosen: dict[str, str] = {}
+    for field in Columns.model_fields:
+        name = own_name(field, own)
+        if name and name in present:
+            chosen[field] = name
+    others = [name for name in present if name not in chosen.values()]
+    fields: dict[str, tuple[str, ...]] = {}
+    for field, names in KNOWN.items():
+        fields[field] = (chosen[field],) if field in chosen else columns_named(others, names)
+    used = {*chosen.values(), *columns_named(present, (*AGE_COLUMNS, *SPLIT, *VALIDITY))}
+    for columns in fields.values():
+        used.update(columns)
+    start, end = chosen.get("start", ""), chosen.get("end", "")
+    free = [name for name in present if name not in used or name in (start, end)]
+    times = time_columns(free, start, end)
+    used |= times.used
+    unused = tuple(sorted(name for name in present if name not in used and squashed(name)))
+    age = (chosen["age"],) if "age" in chosen else ()
+    return Layout(fields, age, times, unused)
+
+
+def own_name(field: str, own: Columns) -> str:
+    """The user's name of a column as read_rows writes it; "" where the user names none."""
+    return nfc(getattr(own, field) or "").strip().lower()

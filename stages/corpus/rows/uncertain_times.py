@@ -1,0 +1,44 @@
+"""Rows of tables that would take audio of other rows of their recording, because the table says no start or no end."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from stages.corpus.rows.utterance import Utterance
+
+
+def uncertain_times(utterances: Iterable[Utterance]) -> dict[Utterance, str]:
+    """The rows whose text cannot be all that is said in their audio, each with the reason.
+
+    These are rows of whole recordings that other rows give another text, and rows without a start or an end that reach
+    over another row's start or end.
+    """
+    by_recording: dict[Path, list[Utterance]] = defaultdict(list)
+    for row in utterances:
+        by_recording[row.audio].append(row)
+    uncertain: dict[Utterance, str] = {}
+    for rows in by_recording.values():
+        if len(rows) > 1:
+            uncertain.update(_uncertain(rows))
+    return uncertain
+
+
+def _uncertain(rows: list[Utterance]) -> dict[Utterance, str]:
+    """The uncertain rows of one recording."""
+    whole = [row for row in rows if row.start is None]
+    starts = [row.start for row in rows if row.start is not None]
+    latest_start = max(starts, default=-math.inf)
+    uncertain: dict[Utterance, str] = {}
+    if len({_letters(row.text_raw) for row in whole}) > 1:
+        reason = f"{len(whole)} rows name {whole[0].source}, with different texts and no times that can be read"
+        uncertain.update(dict.fromkeys(whole, reason))
+    for row in rows:
+        if row.start is not None and row.end is None and latest_start > row.start:
+            uncertain[row] = f"the row has no end, and another row of {row.source} starts after it"
+    return uncertain
+
+
+def _letters(text: str) -> str:
+    """A text as texts are compared: without punctuation, spaces, and upper and lower case."""
+    return "".join(filter(str.isalnum, text.casefold()))
