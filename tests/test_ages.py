@@ -21,6 +21,24 @@ from tests.support.corpora import reading
         ("2;11.29", 36),
         ("4;", 48),
         ("4;07.", 55),
+        ("5y6m", 66),
+        ("5 y 6 m", 66),
+        ("5 years 6 months", 66),
+        ("5 years, 6 months old", 66),
+        ("5 yrs and 6 mos", 66),
+        ("4.5 yo", 54),
+        ("4 y.o.", 48),
+        ("6 years old", 72),
+        ("7,5", 90),
+        ("7,5 Y", 90),
+        ("2;6-3;0", 33),
+        ("2;6 to 3;6", 36),
+        ("P5Y6M", 66),
+        ("P66M", 66),
+        ("P5Y", 60),
+        ("5 1/2", 66),
+        ("5\u00bd", 66),
+        ("5 \u00bd years", 66),
         ("3-4", 48),
         ("5-7", 78),
         ("8\u201311", 120),
@@ -47,7 +65,25 @@ def test_unknown_age(text):
     assert not found.warnings
 
 
-@pytest.mark.parametrize("text", ["-3", "1997", "inf", "old", "7-5", "4;15.01", "9" * 40, "grade x", "1e3", "\u0668"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-3",
+        "1997",
+        "inf",
+        "old",
+        "7-5",
+        "4;15.01",
+        "9" * 40,
+        "P",
+        "5y13m",
+        "3;0-2;0",
+        "1,2,3",
+        "grade x",
+        "1e3",
+        "\u0668",
+    ],
+)
 def test_unreadable_age_is_told(text):
     found = reading()
     assert age_in_months(text, "file:3", found) is None

@@ -5,6 +5,7 @@ import re
 from stages.corpus.rows.utterance import SplitContents
 
 UNKNOWN = frozenset(("", "na", "n/a", "nan", "none", "null", "unknown", "-", "?"))
+DAYS_A_MONTH = 30.4
 OLDEST = 120  # years; above it, a number is no age
 
 # Common Voice's bands, as (first, last) year.
@@ -12,9 +13,17 @@ BANDS = {"teens": (13, 19), "twenties": (20, 29), "thirties": (30, 39), "fourtie
 BANDS |= {"fifties": (50, 59), "sixties": (60, 69), "seventies": (70, 79), "eighties": (80, 89), "nineties": (90, 99)}
 
 NUMBER = r"([0-9]{1,4}(?:\.[0-9]+)?)"
-YEARS = re.compile(NUMBER + r"\s*(?:y|yrs?|years?(?: old)?)?")
-MONTHS = re.compile(NUMBER + r"\s*(?:m|mos?|months?(?: old)?)")
+YEAR_WORDS = r"(?:y\.? ?o\.?|y|yrs?\.?|years?)(?: old| of age)?"
+MONTH_WORDS = r"(?:m|mos?\.?|mths?|months?)(?: old)?"
+YEARS = re.compile(rf"{NUMBER}\s*(?:{YEAR_WORDS})?")
+MONTHS = re.compile(rf"{NUMBER}\s*{MONTH_WORDS}")
+YEARS_AND_MONTHS = re.compile(rf"([0-9]{{1,2}})\s*{YEAR_WORDS}[\s,]*(?:and\s+)?([0-9]{{1,2}})\s*{MONTH_WORDS}")
+ISO_DURATION = re.compile(
+    r"p(?=[0-9])(?:([0-9]{1,3})y)?(?:([0-9]{1,4})m)?(?:([0-9]{1,3})d)?"
+)  # ISO 8601, in lower case
+FRACTIONS = {r" ?(\u00bc| 1/4)": ".25", r" ?(\u00bd| 1/2)": ".5", r" ?(\u00be| 3/4)": ".75"}
 CHAT_AGE = re.compile(r"([0-9]{1,2});([0-9]{1,2})?(?:\.([0-9]{1,2})?)?")  # years;months.days, as in CHAT's @ID
+CHAT_BAND = re.compile(r"([0-9;.]+)\s*(?:-|\u2013|to)\s*([0-9]+;[0-9.]*)")  # 2;6-3;0
 BAND = re.compile(NUMBER + r"\s*(?:-|\u2013|to)\s*" + NUMBER + r"\s*(?:y|yrs?|years?)?")
 GRADE = re.compile(r"grade\s*([0-9]{1,2})|([0-9]{1,2})(?:st|nd|rd|th)\s*grade|(?:grade\s*)?(pre-?k|k|kindergarten)")
 
@@ -22,8 +31,9 @@ GRADE = re.compile(r"grade\s*([0-9]{1,2})|([0-9]{1,2})(?:st|nd|rd|th)\s*grade|(?
 def age_in_months(text: str, place: str, reading: SplitContents) -> int | None:
     """Whole months; the middle of a band or a school year. None if unknown or, with a warning, unreadable.
 
-    6 and 6.5 are years; 75 months, 4;07.07 (years;months.days), 5-7, teens, grade 3, 3rd grade, K and pre-K are
-    understood too. A child is taken to be n + 6 years old in the middle of the American grade n.
+    6, 6.5, 6,5 and 6 1/2 are years; 75 months, 5y6m, P5Y6M (ISO 8601), 4;07.07 (years;months.days), 2;6-3;0, 5-7,
+    teens, grade 3, 3rd grade, K and pre-K are understood too. A child is taken to be n + 6 years old in the middle of
+    the American grade n.
     """
     text = " ".join(text.lower().split())
     if text in UNKNOWN:
@@ -37,15 +47,28 @@ def age_in_months(text: str, place: str, reading: SplitContents) -> int | None:
 
 def _months(text: str) -> float | None:
     """The months of an age in lower case; None where it is written in no known way."""
+    for fraction, decimals in FRACTIONS.items():
+        text = re.sub(fraction, decimals, text)
+    text = re.sub(r"(?<=[0-9]),(?=[0-9])", ".", text)
     years = YEARS.fullmatch(text)
     if years:
         return 12 * float(years[1])
     months = MONTHS.fullmatch(text)
     if months:
         return float(months[1])
+    both = YEARS_AND_MONTHS.fullmatch(text)
+    if both:
+        return _months_of_age(int(both[1]), int(both[2]))
+    duration = ISO_DURATION.fullmatch(text)
+    if duration:
+        parts = [int(part or 0) for part in duration.groups()]
+        return 12 * parts[0] + parts[1] + parts[2] / DAYS_A_MONTH
     chat_age = CHAT_AGE.fullmatch(text)
     if chat_age:
-        return _months_of_chat_age(int(chat_age[1]), int(chat_age[2] or 0), int(chat_age[3] or 0))
+        return _months_of_age(int(chat_age[1]), int(chat_age[2] or 0), int(chat_age[3] or 0))
+    chat_band = CHAT_BAND.fullmatch(text)
+    if chat_band:
+        return _middle(_months(chat_band[1]), _months(chat_band[2]))
     if text in BANDS:
         return _middle_of_band(BANDS[text])
     band = BAND.fullmatch(text)
@@ -59,10 +82,16 @@ def _months(text: str) -> float | None:
     return 12 * (int(grade[1] or grade[2]) + 6)
 
 
-def _months_of_chat_age(years: int, months: int, days: int) -> float | None:
+def _months_of_age(years: int, months: int, days: int = 0) -> float | None:
     if months > 11 or days > 31:
         return None
-    return 12 * years + months + days / 30.4
+    return 12 * years + months + days / DAYS_A_MONTH
+
+
+def _middle(first: float | None, last: float | None) -> float | None:
+    if first is None or last is None or first > last:
+        return None
+    return (first + last) / 2
 
 
 def _middle_of_band(years: tuple[float, float]) -> float | None:
