@@ -18,7 +18,7 @@ from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from stages.corpus.formats import registry
 from stages.corpus.markup import cleaning
-from stages.corpus.rows import dev_split, speakers
+from stages.corpus.rows import dev_split, speaker_names, speakers
 from stages.corpus.rows.files import VIDEO_SUFFIXES
 from stages.corpus.rows.utterance import SplitContents
 from stages.cutting import accounts, corpus_card, cutting, leaks, segmentation, video, workers
@@ -41,6 +41,7 @@ def main() -> None:
     options = settings.preprocess
     readings = registry.read(DATA, options)
     check_readable(readings)
+    speaker_names.check_known(readings, options.unknown_speakers == "per_recording")
     for reading in readings.values():
         clean_transcripts(reading, settings.language)
         segmentation.split_long(reading)

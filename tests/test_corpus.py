@@ -9,7 +9,7 @@ import pytest
 
 from stages.common.errors import UserError
 from stages.corpus.formats import registry
-from stages.corpus.rows import speakers
+from stages.corpus.rows import speaker_names, speakers
 from stages.corpus.rows.utterance import Refused, SplitContents
 from tests.support.corpora import options, reading, textgrid, utterance, write, write_audio, write_table
 
@@ -179,6 +179,80 @@ def test_speaker_list_completes(data):
         write(data / f"train/{name}.txt", "hi")
     write(data / "train/speakers.tsv", "speaker\tage\tgender\nanna\t6\tFemale\n")
     assert [(row.age_months, row.gender) for row in read(data).utterances] == [(72, "f"), (None, None)]
+
+
+@pytest.mark.parametrize(
+    ("file", "speaker", "known"),
+    [
+        ("wavs/1", "wavs-1", False),
+        ("Audio/1", "Audio-1", False),
+        ("clips/data/1", "clips-data-1", False),
+        ("anna/wav/1", "anna", True),
+        ("recordings/anna/1", "anna", True),
+    ],
+)
+def test_folders_that_name_no_speaker(data, file, speaker, known):
+    write_audio(data / f"train/{file}.wav")
+    write(data / f"train/{file}.txt", "hi")
+    assert [(row.speaker, row.speaker_known) for row in read(data).utterances] == [(speaker, known)]
+
+
+def test_spellings_of_one_name_are_one_speaker(data):
+    names = {"train": ["Kid0", " KID0 ", "kid1"], "test": ["kid0", "Kid 1", "kid  1"]}
+    for split, speakers_of_split in names.items():
+        rows = []
+        for number, name in enumerate(speakers_of_split):
+            write_audio(data / f"{split}/{number}.wav")
+            rows.append({"file_name": f"{number}.wav", "text": "x", "speaker": name})
+        write_table(data / split, rows)
+    readings = registry.read(data, options())
+    assert [row.speaker for row in readings["train"].utterances] == ["Kid0", "Kid0", "kid1"]
+    assert [row.speaker for row in readings["test"].utterances] == ["Kid0", "Kid 1", "Kid 1"]
+    assert dict(readings["train"].warnings) == {
+        "spellings of one speaker's name: KID0 is read as Kid0": ["train/metadata.jsonl:2"]
+    }
+    with pytest.raises(UserError, match=r"share 1 speaker\(s\): Kid0"):
+        speakers.check_apart(readings, allowed=False)
+
+
+def test_speaker_list_in_another_spelling(data):
+    write_audio(data / "train/anna/1.wav")
+    write(data / "train/anna/1.txt", "hi")
+    write(data / "train/speakers.csv", "Participant ID,age\nANNA ,6\n")
+    assert [row.age_months for row in read(data).utterances] == [72]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {"train.csv": "file,text,nickname,room\na.wav,x,ann,1\nb.wav,y,ben,2\n"},
+            "train/train.csv: nickname, room",
+        ),
+        ({"a.txt": "x", "b.txt": "y"}, "such as data/train/anna/a.wav instead of data/train/a.wav"),
+        ({"wav.scp": "a a.wav\nb b.wav\n", "text": "a x\nb y\n"}, "utt2spk"),
+        ({"a.TextGrid": textgrid({"CHI": [(0, 1, "x")]}), "b.txt": "y"}, "Folders are speakers"),
+    ],
+)
+def test_split_without_any_speaker(data, files, message):
+    for name in ("a", "b"):
+        write_audio(data / f"train/{name}.wav")
+    for name, content in files.items():
+        write(data / "train" / name, content)
+    contents = read(data)
+    with pytest.raises(UserError) as raised:
+        speaker_names.check_known({"train": contents}, is_allowed=False)
+    assert message in str(raised.value)
+    assert "preprocess.unknown_speakers: per_recording" in str(raised.value)
+    speaker_names.check_known({"train": contents}, is_allowed=True)
+    assert any("intervals assume" in warning for warning in contents.warnings)
+
+
+def test_one_recording_needs_no_speaker(data):
+    write_audio(data / "train/a.wav")
+    write(data / "train/a.txt", "hi")
+    contents = read(data)
+    speaker_names.check_known({"train": contents}, is_allowed=False)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,16 @@ def stopped() -> str:
     return str(raised.value)
 
 
+def test_corpus_without_speakers(project, capsys):
+    for number, split in enumerate(["train", "train", "test"]):
+        write_audio(project / f"data/{split}/{number}.wav", seed=number)
+        write(project / f"data/{split}/{number}.txt", f"words {number}")
+    assert "data/train names no speaker of its 2 recordings. Folders are speakers" in stopped()
+    set_params(project, "unknown_speakers: refuse", "unknown_speakers: per_recording")
+    preprocess.main()
+    assert "intervals assume that each recording is of another speaker" in capsys.readouterr().out
+
+
 def test_small_corpus(project, capsys):
     write_corpus(project / "data", {**SPEAKERS, "adults": ["anna's father"]})
     write(project / "data/README.md", "hi")

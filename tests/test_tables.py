@@ -269,6 +269,47 @@ def test_columns_of_times_that_only_later_rows_have(data):
     assert [row.start for row in read(data).utterances if row.source == "train/25.wav"] == [1.0]
 
 
+# --- speakers
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "speaker",
+        "SPEAKER_ID",
+        "speakerID",
+        "Speaker ID",
+        "speaker-id",
+        "participant",
+        "Participant ID",
+        "participant_id",
+        "spk",
+        "spk_id",
+        "subject",
+        "Subject_ID",
+        "child",
+        "ChildID",
+        "student",
+        "student_id",
+        "user",
+        "user_id",
+        "kid",
+        "client_id",
+    ],
+)
+def test_names_of_the_speaker_column(data, name):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "text": "x", name: " Kid0 "}])
+    assert [(row.speaker, row.speaker_known) for row in read(data).utterances] == [("Kid0", True)]
+
+
+@pytest.mark.parametrize("name", ["", "unknown", "N/A", None])
+def test_cells_that_name_no_speaker(data, name):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "text": "x", "speaker": name}])
+    assert [(row.speaker, row.speaker_known) for row in read(data).utterances] == [("a", False)]
+
+
 # --- the tables of well-known corpora (invented rows)
 
 COMMON_VOICE = """client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tgender\taccents

@@ -108,6 +108,7 @@ class Preprocess(_Section):
     max_overlap: Share
     allow_shared_speakers: bool
     allow_shared_audio: bool
+    unknown_speakers: Literal["refuse", "per_recording"]
     max_refused: Share
     shard_megabytes: PositiveCount
 

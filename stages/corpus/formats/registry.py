@@ -37,7 +37,7 @@ from stages.corpus.formats import (
     textgrid,
     transcriber,
 )
-from stages.corpus.rows import speakers, utterance_ids
+from stages.corpus.rows import speaker_names, speakers, utterance_ids
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.utterance import SplitContents, Utterance
 
@@ -118,6 +118,7 @@ def read(data: Path, options: Preprocess) -> dict[str, SplitContents]:
             )
         print(f"{data}/{split} holds no transcripts, so it is no evaluation set ({reading.untranscribed} recordings)")
         del readings[split]  # such as a folder of audio that the tables of the other splits name
+    speaker_names.unify(readings)
     return readings
 
 

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from stages.common.errors import UserError
-from stages.corpus.rows.ages import age_in_months
+from stages.corpus.rows.ages import UNKNOWN, age_in_months
 from stages.corpus.rows.columns import cell
 from stages.corpus.rows.encodings import read_rows
 from stages.corpus.rows.files import Files
@@ -165,6 +165,8 @@ def _utterance(row: dict, layout: Layout, path: Path, line: int, files: Files, r
     start, end = start_and_end(row, layout.times)
     derived_id = files.named(audio) if start is None else f"{files.named(audio)}-{1000 * start:06.0f}"
     speaker = cell(row, columns["speaker"])
+    if speaker.lower() in UNKNOWN:
+        speaker = ""
     age = _age(row, layout)
     if not speaker:
         reading.warn_unknown_speaker(place)

@@ -1,14 +1,15 @@
 """Recordings with a text of the same stem: anna/0001.wav and anna/0001.txt (or .trn, .lab), all that is said in it.
 
-The speaker is the folder that holds them.
+The speaker is the folder that holds them; folders such as wav and clips are passed over.
 """
 
 from pathlib import Path
 
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.encodings import read_text
-from stages.corpus.rows.files import PAPERS, Files, nfc
+from stages.corpus.rows.files import PAPERS, Files
 from stages.corpus.rows.session import is_first_annotation
+from stages.corpus.rows.speaker_names import folders_of_speaker
 from stages.corpus.rows.speakers import gender_of
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 
@@ -31,14 +32,15 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
 
 def _read_transcript(path: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterance of one transcript."""
-    in_folder = path.parent != files.folder
-    if not in_folder:
+    folders = folders_of_speaker(path, files)
+    is_known = bool(folders)
+    if not is_known:
         reading.warn_unknown_speaker(files.shown(path))
-    speaker = nfc(path.parent.name if in_folder else path.stem)
+    speaker = folders[-1] if is_known else files.named(path)
     try:
         audio = files.beside(path)
         text = words_in(path, files, reading)
-        row = whole_recording(audio, path, text, speaker, files, reading, format="text", speaker_known=in_folder)
+        row = whole_recording(audio, path, text, speaker, files, reading, format="text", speaker_known=is_known)
         reading.add(row)
     except Refused as refused:
         reading.refuse(files.named(path), files.shown(path), None, refused.reason, refused.detail)

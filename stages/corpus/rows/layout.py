@@ -7,7 +7,8 @@ from stages.common.params import Columns
 from stages.corpus.rows.columns import columns_named, squashed
 from stages.corpus.rows.files import nfc
 from stages.corpus.rows.row_times import TimeColumns, looks_like_time, time_columns
-from stages.corpus.rows.speakers import AGE_COLUMNS, SPEAKER_COLUMNS
+from stages.corpus.rows.speaker_names import SPEAKER_COLUMNS
+from stages.corpus.rows.speakers import AGE_COLUMNS
 
 # The first of each row is the name in the documentation; the others are what common corpora call it. Upper and lower
 # case, spaces, underscores and hyphens make no difference.

@@ -13,6 +13,7 @@ from pathlib import Path
 from stages.corpus.rows import speaker_codes
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.files import Files, nfc
+from stages.corpus.rows.speaker_names import folders_of_speaker
 from stages.corpus.rows.speakers import gender_of
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance, Word
 from stages.records.units import Seconds
@@ -178,6 +179,6 @@ def speaker_of(turn: Turn, path: Path, audio: Path, files: Files) -> tuple[str, 
     name = nfc(turn.name or turn.label).strip()
     if not GENERIC_NAME.fullmatch(name) and speaker_codes.meaning_of(name) is None:
         return name, True
-    folder = "" if path.parent == files.folder else nfc(path.parent.relative_to(files.folder).as_posix())
-    owner = folder.replace("/", "-") or files.named(audio)
-    return (owner if MAIN_SPEAKER.fullmatch(name) else f"{owner}-{name}"), bool(folder)
+    folders = folders_of_speaker(path, files)
+    owner = "-".join(folders) or files.named(audio)
+    return (owner if MAIN_SPEAKER.fullmatch(name) else f"{owner}-{name}"), bool(folders)

@@ -6,9 +6,10 @@ from itertools import combinations
 
 from stages.common.errors import UserError
 from stages.corpus.rows.ages import UNKNOWN, age_in_months
-from stages.corpus.rows.columns import cell
+from stages.corpus.rows.columns import cell, columns_named
 from stages.corpus.rows.encodings import read_rows
 from stages.corpus.rows.files import Files
+from stages.corpus.rows.speaker_names import SPEAKER_COLUMNS, same_name
 from stages.corpus.rows.utterance import SplitContents, Utterance
 from stages.records.paths import TRAINING_SPLITS
 
@@ -17,7 +18,6 @@ GENDERS = {"female": "f", "woman": "f", "girl": "f", "male": "m", "man": "m", "b
 SPEAKER_LISTS = ("speakers.csv", "speakers.tsv")
 SHOWN = 10  # names in a message
 
-SPEAKER_COLUMNS = ("speaker", "speaker_id", "client_id", "child_id")
 AGES = ("age", "age_bucket", "age_group")
 AGE_COLUMNS = (*AGES, "age_months", "grade")
 
@@ -53,12 +53,13 @@ def complete(reading: SplitContents, files: Files) -> None:
             continue
         place = files.shown(path)
         for line, row in read_rows(path, place, reading):
-            speaker = cell(row, SPEAKER_COLUMNS)
+            speaker = cell(row, columns_named(row, SPEAKER_COLUMNS))
             if not speaker:
                 raise UserError(
                     f"data/{place}, line {line}: no speaker; the columns are speaker, age (or age_months), gender"
                 )
             age = age_of(row)
+            speaker = same_name(speaker)
             ages[speaker] = age or None, age_in_months(age, f"{place}:{line}", reading)
             genders[speaker] = gender_of(cell(row, ["gender", "sex"]))
     reading.utterances = [_completed(utterance, ages, genders) for utterance in reading.utterances]
@@ -66,10 +67,11 @@ def complete(reading: SplitContents, files: Files) -> None:
 
 def _completed(utterance: Utterance, ages: dict, genders: dict) -> Utterance:
     age, months, gender = utterance.age, utterance.age_months, utterance.gender
+    speaker = same_name(utterance.speaker)
     if months is None:
-        age, months = ages.get(utterance.speaker, (age, months))
+        age, months = ages.get(speaker, (age, months))
     if gender is None:
-        gender = genders.get(utterance.speaker)
+        gender = genders.get(speaker)
     return replace(utterance, age=age, age_months=months, gender=gender)
 
 

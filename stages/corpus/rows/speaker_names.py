@@ -1,0 +1,102 @@
+"""Which names are one speaker's, which folders are no speaker's, and what to do where the corpus names no speaker."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from stages.common.errors import UserError
+from stages.corpus.rows.files import Files, nfc
+from stages.corpus.rows.utterance import SplitContents
+
+# In the order in which they are looked at; upper and lower case, spaces, underscores and hyphens make no difference.
+SPEAKER_COLUMNS = tuple(
+    "speaker speaker_id speaker_name speaker_code spk spk_id spkr spkr_id client_id child_id participant_id subject_id"
+    " student_id user_id kid_id child_name participant subject student child kid user".split()
+)
+
+# Folders that say what kind of files they hold.
+KINDS_OF_FILES = frozenset(
+    "wav wavs flac flacs mp3 mp3s ogg audio audios clip clips recording recordings sound sounds data files segments"
+    " samples utterances utts txt text texts transcript transcripts annotation annotations textgrid textgrids".split()
+)
+
+SHOWN = 10  # names in a message
+
+
+def same_name(name: str) -> str:
+    """What all spellings of a speaker's name have in common: Kid0 and " KID0 " are one child."""
+    return " ".join(name.split()).casefold()
+
+
+def folders_of_speaker(path: Path, files: Files) -> list[str]:
+    """The folders of a file inside its split, without those that only say what kind of files they hold."""
+    folders = [nfc(name) for name in path.parent.relative_to(files.folder).parts]
+    return [name for name in folders if name.lower() not in KINDS_OF_FILES]
+
+
+def unify(readings: dict[str, SplitContents]) -> None:
+    """Write every speaker's name the same way in the whole corpus: as it is written first. A warning has the others."""
+    first: dict[str, str] = {}
+    for reading in readings.values():
+        utterances = []
+        for row in reading.utterances:
+            if row.speaker_known:
+                name = first.setdefault(same_name(row.speaker), row.speaker)
+                if name != row.speaker:
+                    place = f"{row.file}:{row.line}" if row.line else row.file
+                    reading.warn(f"spellings of one speaker's name: {row.speaker} is read as {name}", place)
+                    row = replace(row, speaker=name)
+            utterances.append(row)
+        reading.utterances = utterances
+
+
+def check_known(readings: dict[str, SplitContents], is_allowed: bool) -> None:
+    """Refuse a split of several recordings in which no speaker is named.
+
+    Speakers are kept apart by their names, and confidence intervals are drawn over them.
+
+    Raises
+    ------
+    UserError
+        Says where names were looked for. If `is_allowed`, this is a warning in the report.
+    """
+    for split, reading in readings.items():
+        recordings = {row.audio for row in reading.utterances}
+        if len(recordings) < 2 or any(row.speaker_known for row in reading.utterances):
+            continue
+        if is_allowed:
+            reading.warn(
+                "no speaker is named; intervals assume that each recording is of another speaker"
+                " (preprocess.unknown_speakers)",
+                f"{len(recordings)} recordings",
+            )
+            continue
+        raise UserError(
+            f"data/{split} names no speaker of its {len(recordings)} recordings. {_where_to_name(reading)} If each"
+            " recording is of another speaker, set preprocess.unknown_speakers: per_recording; if not, children could"
+            " be both trained and tested on, and the confidence intervals would be too narrow"
+        )
+
+
+def _where_to_name(reading: SplitContents) -> str:
+    """How the formats of a split name speakers, and what was not used."""
+    formats = {row.format for row in reading.utterances}
+    first = min(row.source for row in reading.utterances)
+    advice = []
+    if "table" in formats:
+        unused = []
+        for file in sorted({row.file for row in reading.utterances if row.format == "table"}):
+            columns = ", ".join(reading.unused_columns.get(file, ())) or "none"
+            unused.append(f"data/{file}: {columns}")
+        files = "; ".join(unused[:SHOWN]) + ("; ..." if len(unused) > SHOWN else "")
+        advice.append(f"Columns that are not used: {files}.")
+        advice.append("Name the column of speakers in preprocess.columns.speaker, or add one.")
+    if "kaldi" in formats:
+        advice.append("Kaldi directories name speakers in utt2spk.")
+    if formats - {"table", "kaldi"}:
+        name = first.rpartition("/")[2]
+        advice.append(
+            "Folders are speakers: put the recordings and transcripts of each speaker into a folder with the speaker's"
+            f" name, such as data/{reading.split}/anna/{name} instead of data/{first}"
+            " (folders such as wav, clips and data name no speaker)."
+        )
+    return " ".join(advice)
