@@ -138,11 +138,108 @@ def test_broken_rows_of_what_is_no_table_of_utterances(data, content):
 
 def test_table_without_a_text_column(data):
     write_audio(data / "train/a.wav")
-    write(data / "train/metadata.csv", "file_name;text\na.wav;hi\n")
+    write(data / "train/metadata.csv", "file_name;words\na.wav;hi\n")
     with pytest.raises(
-        UserError, match=r"data/train/metadata.csv has no column file_name .*its columns are file_name;text"
+        UserError, match=r"data/train/metadata.csv has no column text .*its columns are file_name, words"
     ):
         read(data)
+
+
+# --- delimiters, headers, JSON
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "note"),
+    [
+        ("list.csv", "file_name;text;speaker\na.wav;one, two;k1\n", "semicolons"),
+        ("list.csv", 'file_name;text;speaker\na.wav;"one, two";k1\n', "semicolons"),
+        ("list.csv", "file_name\ttext\tspeaker\na.wav\tone, two\tk1\n", "tabs"),
+        ("list.csv", "file_name|text|speaker\na.wav|one, two|k1\n", "pipes"),
+        ("list.tsv", 'file_name,text,speaker\na.wav,"one, two",k1\n', "commas"),
+        ("list.csv", 'a.wav,"one, two"\nb.wav,three\n', "without header"),
+        ("list.csv", '"file_name","text; raw","text"\na.wav,x,"one, two"\n', None),
+        ("list.tsv", "a.wav\tone, two\nb.wav\tthree\n", "without header"),
+        ("list.tsv", "wavs/a.wav\tone, two\n", "without header"),
+        ("metadata.csv", "a|one, two\nb|three\n", "without header"),
+        ("metadata.csv", "a|one, two|one, two\nb|3|three\nc|so|so\n", "without header"),  # LJSpeech
+        ("manifest.json", '{"audio_filepath": "a.wav", "text": "one, two"}\n', None),
+        (
+            "manifest.json",
+            '{"audio_filepath": "a.wav", "text": "one, two"}\n{"audio_filepath": "b.wav", "text": "x"}',
+            None,
+        ),
+        ("x.json", '[\n  {"audio": "a.wav", "text": "one, two"},\n  {"audio": "b.wav", "text": "x"}\n]\n', None),
+        ("metadata.jsonl", '{"audio": {"path": "a.wav", "sampling_rate": 16000}, "sentence": "one, two"}', None),
+        ("metadata.jsonl", '{"audio": {"path": "/root/.cache/x/a.wav", "bytes": null}, "text": "one, two"}', None),
+    ],
+)
+def test_shapes_of_tables(data, name, content, note):
+    for recording in ("a", "b", "c"):
+        write_audio(data / f"train/wavs/{recording}.wav")
+    write(data / "train" / name, content)
+    reading = read(data)
+    assert not reading.refusals
+    assert reading.utterances[0].source == "train/wavs/a.wav"
+    assert reading.utterances[0].text_raw == "one, two"
+    assert len(reading.utterances) == content.count(".wav" if ".wav" in content else "\n")
+    notes = [warning for warning in reading.warnings if "table without" in warning or "separated" in warning]
+    assert (note is None and not notes) or any(note in warning for warning in notes)
+
+
+def test_lines_of_a_json_array(data):
+    write_audio(data / "train/a.wav")
+    write(data / "train/x.json", '[\n{"audio": "a.wav",\n "text": "x"},\n{"audio": "b.wav", "text": "y"}, 3, {broken')
+    reading = read(data)
+    assert [row.line for row in reading.utterances] == [2]
+    assert [(row.reason, row.line) for row in reading.refusals] == [
+        ("broken-row", 4),
+        ("broken-row", 4),
+        ("missing-audio", 4),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", ['{"a": 1}', '{\n "path": "a.wav"\n}\n', "[1, 2]", '{"segments": [{"text": "x"}]}', "[]", ""]
+)
+def test_json_that_is_no_table_of_utterances(data, content):
+    write_audio(data / "train/a.wav")
+    write(data / "train/metadata.json", content)
+    assert not read(data).utterances
+
+
+@pytest.mark.parametrize(
+    "content", ["a.wav|k1|one two\nb.wav|k2|three\n", "a.wav,1,2,one\n", "a.wav,3.2\n", "a.wav,anna\nb.wav,anna\n"]
+)
+def test_no_header_and_no_sign_of_the_text_column(data, content):
+    write_audio(data / "train/a.wav")
+    write_audio(data / "train/b.wav")
+    write(data / "train/list.csv", content)
+    reading = read(data)
+    assert not reading.utterances
+    assert reasons(reading) == ["no-header"]
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "detail"),
+    [
+        ("u1", "train/wavs/u1.wav", None),
+        ("wavs/u1", "train/wavs/u1.wav", None),
+        ("U1.WAV", "train/wavs/u1.wav", None),
+        ("u1.mp3", "train/wavs/u1.wav", None),
+        ("u1.v2", "train/wavs/u1.v2.wav", None),
+        ("y/twice", "train/y/twice.wav", None),
+        ("twice", None, "did you mean train/x/twice.wav or train/y/twice.wav?"),
+        ("speakers1.wav", None, "did you mean train/wavs/speaker1.wav?"),
+        ("nowhere", None, "nowhere is not in data/"),
+    ],
+)
+def test_names_of_recordings_that_differ_a_little(data, name, source, detail):
+    for recording in ("wavs/u1", "wavs/u1.v2", "x/twice", "y/twice", "wavs/speaker1"):
+        write_audio(data / f"train/{recording}.wav")
+    write_table(data / "train", [{"file_name": name, "text": "hi"}])
+    reading = read(data)
+    assert [row.source for row in reading.utterances] == ([source] if source else [])
+    assert [detail in refusal.detail for refusal in reading.refusals] == ([] if source else [True])
 
 
 # --- times

@@ -1,4 +1,6 @@
-"""Tables of utterances, with paths relative to the table: .jsonl, .csv and .tsv files with a file and a text column.
+"""Tables of utterances: .jsonl, .json, .csv and .tsv files with a file and a text column.
+
+Paths are relative to the table.
 
     file_name,text,speaker,age,gender
     clips/0001.wav,we call it bear,anna,6,f
@@ -15,11 +17,12 @@ from pathlib import Path
 from stages.common.errors import UserError
 from stages.corpus.rows.ages import UNKNOWN, age_in_months
 from stages.corpus.rows.columns import cell
-from stages.corpus.rows.encodings import read_rows
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.layout import KNOWN, SPLIT, Layout, layout_of
+from stages.corpus.rows.layout import KNOWN, SPLIT, Layout, known_names, layout_of
+from stages.corpus.rows.row_recordings import find_recording, is_recording, named_recording
 from stages.corpus.rows.row_times import seconds, start_and_end
 from stages.corpus.rows.speakers import SPEAKER_LISTS, age_of, gender_of
+from stages.corpus.rows.table_rows import read_rows
 from stages.corpus.rows.uncertain_times import uncertain_times
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.records.units import Seconds
@@ -37,7 +40,7 @@ EVERYTHING = "validated"  # holds the rows of all splits
 
 def claims(files: Files) -> list[Path]:
     """All tables but the lists of speakers, which stages/corpus/rows/speakers.py reads."""
-    tables = files.with_suffix(".jsonl", ".csv", ".tsv")
+    tables = files.with_suffix(".jsonl", ".json", ".csv", ".tsv")
     return [path for path in tables if path.name.lower() not in SPEAKER_LISTS]
 
 
@@ -85,7 +88,8 @@ def _utterances(path: Path, files: Files, reading: SplitContents) -> Iterator[Ut
     """
     place = files.shown(path)
     refused_before = len(reading.refusals)
-    rows = read_rows(path, place, reading)
+    known = known_names(reading.options.columns)
+    rows = read_rows(path, place, reading, known, lambda name: is_recording(name, path.parent, files))
     first_rows = list(islice(rows, FIRST_ROWS))
     if not first_rows:
         return
@@ -126,13 +130,15 @@ def _note_unused(layout: Layout, place: str, reading: SplitContents) -> None:
 def _pass_over(path: Path, place: str, present: set[str], missing: list[str], reading: SplitContents) -> None:
     """Say why a table is not read."""
     columns = ", ".join(sorted(present))
-    if path.stem.lower() == METADATA:
+    if path.stem.lower() == METADATA and path.suffix.lower() != ".json":
         names = KNOWN[missing[0]]
         raise UserError(
             f"data/{place} has no column {names[0]} (or {', '.join(names[1:])}); its columns are {columns}."
             f" Rename one, or name it in preprocess.columns.{missing[0]}"
         )
-    if missing == ["text"]:
+    if missing == ["text"] and path.suffix.lower() == ".json":  # corpora have .json files for all kinds of things
+        reading.warn("a table that has no text, passed over", place)
+    elif missing == ["text"]:
         detail = f"it names recordings and has no text; its columns are {columns}"
         reading.refuse(path.stem, place, None, "no-text-column", detail)
     else:
@@ -156,11 +162,11 @@ def _is_of_another_split(row: dict, reading: SplitContents) -> bool:
 
 def _utterance(row: dict, layout: Layout, path: Path, line: int, files: Files, reading: SplitContents) -> Utterance:
     columns = layout.fields
-    name = cell(row, columns["file_name"])
+    name, is_foreign = named_recording(row, columns["file_name"])
     if not name:
         raise Refused("no-file-name", "the row names no recording")
     _check_valid(row)
-    audio = _recording(name, row, path.parent, files)
+    audio = find_recording(name, path.parent, files, is_foreign)
     place = f"{files.shown(path)}:{line}"
     start, end = start_and_end(row, layout.times)
     derived_id = files.named(audio) if start is None else f"{files.named(audio)}-{1000 * start:06.0f}"
@@ -195,18 +201,6 @@ def _check_valid(row: dict) -> None:
     valid, empty = cell(row, ["is_valid"]).lower(), cell(row, ["empty"]).lower()
     if valid in ("0", "0.0", "false") or empty in ("1", "1.0", "true"):
         raise Refused("marked-invalid", f"the corpus says is_valid {valid or 'nothing'}, empty {empty or 'nothing'}")
-
-
-def _recording(name: str, row: dict, folder: Path, files: Files) -> Path:
-    """The recording that a row of a table in `folder` names."""
-    foreign = "audio_filepath" in row  # NeMo's manifests name files by their absolute paths, of whatever machine
-    try:
-        return files.resolve(name, folder, foreign=foreign)
-    except Refused as refused:
-        if refused.reason != "ambiguous-audio":
-            raise
-    # Two releases of Common Voice have the same names, each in the folder clips beside its tables.
-    return files.resolve(f"clips/{name}", folder, foreign=foreign)
 
 
 def _age(row: dict, layout: Layout) -> str:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from stages.corpus.rows import listing
+from stages.corpus.rows import listing, near_names
 from stages.corpus.rows.utterance import Refused
 
 # What is taken for a recording. Containers of video count, for their sound.
@@ -184,17 +184,23 @@ class Files:
         return os.path.normpath(os.path.join(self._relative[folder], wanted))
 
     def _by_end(self, wanted: str) -> Path:
-        """The file of the split whose path ends like `wanted`, by as many folders as there are in common."""
+        """The file of the split whose path ends like `wanted`, by as many folders as there are in common.
+
+        Without one, the recording whose name differs in its extension or in upper and lower case only.
+        """
         parts = wanted.split("/")
         paths = self._by_name.get(parts[-1], [])
         if len(paths) > 1:
             paths = self._longest_common_end(parts, paths)
+        paths = paths or near_names.same_stem(wanted, self._by_bare_stem, RECORDING_SUFFIXES)
         if not paths:
-            raise Refused("missing-audio", f"{wanted} is not in data/")
+            similar = near_names.similar(wanted, self._by_bare_stem)
+            question = f"; did you mean {self.shown(similar)}?" if similar else ""
+            raise Refused("missing-audio", f"{wanted} is not in data/{question}")
         if len(paths) > 1:
             raise Refused(
                 "ambiguous-audio",
-                f"{wanted} fits {len(paths)} files, {self.shown(paths[0])} and {self.shown(paths[1])}",
+                f"{wanted} fits {len(paths)} files; did you mean {self.shown(paths[0])} or {self.shown(paths[1])}?",
             )
         return paths[0]
 

@@ -66,6 +66,14 @@ def layout_of(present: Collection[str], own: Columns) -> Layout:
     return Layout(fields, age, times, unused)
 
 
+def known_names(own: Columns) -> list[str]:
+    """All names of columns that are known, with those of preprocess.columns."""
+    names = [own_name(field, own) for field in Columns.model_fields]
+    for known in KNOWN.values():
+        names += known
+    return [name for name in names if name]
+
+
 def own_name(field: str, own: Columns) -> str:
     """The user's name of a column as read_rows writes it; "" where the user names none."""
     return nfc(getattr(own, field) or "").strip().lower()

@@ -7,9 +7,9 @@ from itertools import combinations
 from stages.common.errors import UserError
 from stages.corpus.rows.ages import UNKNOWN, age_in_months
 from stages.corpus.rows.columns import cell, columns_named
-from stages.corpus.rows.encodings import read_rows
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.speaker_names import SPEAKER_COLUMNS, same_name
+from stages.corpus.rows.table_rows import read_rows
 from stages.corpus.rows.utterance import SplitContents, Utterance
 from stages.records.paths import TRAINING_SPLITS
 
@@ -52,7 +52,7 @@ def complete(reading: SplitContents, files: Files) -> None:
         if path.parent != files.folder or path.name.lower() not in SPEAKER_LISTS:
             continue
         place = files.shown(path)
-        for line, row in read_rows(path, place, reading):
+        for line, row in read_rows(path, place, reading, (*SPEAKER_COLUMNS, *AGE_COLUMNS, "gender")):
             speaker = cell(row, columns_named(row, SPEAKER_COLUMNS))
             if not speaker:
                 raise UserError(
