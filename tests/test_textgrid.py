@@ -135,6 +135,27 @@ def test_time_for_many_intervals_and_words_is_not_their_product():
     assert time.process_time() - before < 5  # one after the other: half a minute
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["001", "002"], "a tier that holds only numbers; is another the transcript?"),
+        (["\u0256\u0254g", "h\u028ct"], "a tier in phonetic letters; is another the transcript?"),
+        (["2 dogs", "3"], None),
+        (["the hat", "a dog"], None),
+        (["\u025bvi", "\u0254na"], None),  # Ewe
+        ([], None),
+    ],
+)
+def test_tiers_that_hold_no_words(data, labels, message):
+    intervals = [(index, index + 1, label) for index, label in enumerate(labels)]
+    reading = read(data, textgrid({"k1": intervals, "notes": [(0, 1, "001")]}))
+    assert len(reading.utterances) == len(labels)
+    if message:
+        assert reading.warnings[message] == ["train/anna/a.TextGrid k1"]
+    else:
+        assert not any("is another" in warning for warning in reading.warnings)
+
+
 def test_chosen_tiers(data):
     reading = read(data, textgrid({"CHI": [(0, 1, "hi")], "notes": [(0, 9, "rainy day")]}), tiers="CHI|MOT")
     assert [row.text_raw for row in reading.utterances] == ["hi"]

@@ -120,6 +120,76 @@ def test_elan_dependent_tiers_by_name(data):
     assert (row.text_raw, row.start, row.end, row.speaker) == ("ein Laster", 0.5, 1.5, "Anna")
 
 
+def eaf(*tiers: str) -> str:
+    """A document with two stretches, a1 from 0.5 to 1.5 s and a2 from 2 to 3 s."""
+    head = ELAN[: ELAN.index("<TIER ")]
+    return head + "".join(tiers) + "</ANNOTATION_DOCUMENT>"
+
+
+def timed_tier(name: str, first: str, second: str) -> str:
+    rows = ""
+    for id, text, start, end in (("a1", first, 1, 2), ("a2", second, 3, 4)):
+        rows += (
+            f'<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="{id}" TIME_SLOT_REF1="ts{start}"'
+            f' TIME_SLOT_REF2="ts{end}"><ANNOTATION_VALUE>{text}</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>'
+        )
+    return f'<TIER LINGUISTIC_TYPE_REF="u" PARTICIPANT="k1" TIER_ID="{name}">{rows}</TIER>'
+
+
+def symbolic_tier(name: str, parent: str, rows: list[tuple[str, str, str, str]]) -> str:
+    """`rows` are id, id of the annotation above, id of the previous or "", and text."""
+    annotations = ""
+    for id, above, previous, text in rows:
+        previous = f' PREVIOUS_ANNOTATION="{previous}"' if previous else ""
+        annotations += (
+            f'<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="{id}" ANNOTATION_REF="{above}"{previous}>'
+            f"<ANNOTATION_VALUE>{text}</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION>"
+        )
+    return f'<TIER LINGUISTIC_TYPE_REF="s" PARENT_REF="{parent}" TIER_ID="{name}">{annotations}</TIER>'
+
+
+PARTS = [("b3", "a1", "b2", "swim"), ("b1", "a1", "", "one"), ("b2", "a1", "b1", "fish"), ("b4", "a2", "", "no")]
+NUMBERED = (timed_tier("ref@k1", "001", "002"), symbolic_tier("tx@k1", "ref@k1", PARTS))
+
+
+def spoken(found: SplitContents) -> list[tuple]:
+    return [(row.text_raw, row.start, row.end) for row in found.utterances]
+
+
+def test_elan_parts_of_one_annotation_are_joined(data):
+    found = read(data, "fam/s.eaf", eaf(*NUMBERED), tiers="tx@k1")
+    assert spoken(found) == [("one fish swim", 0.5, 1.5), ("no", 2.0, 3.0)]
+    assert [row.speaker for row in found.utterances] == ["k1", "k1"]
+
+
+def test_elan_parts_of_parts_are_joined(data):
+    glosses = [(f"g{id}", id, "", text.upper()) for id, _, _, text in PARTS]
+    found = read(data, "fam/s.eaf", eaf(*NUMBERED, symbolic_tier("gl@k1", "tx@k1", glosses)), tiers="gl@k1")
+    assert spoken(found) == [("ONE FISH SWIM", 0.5, 1.5), ("NO", 2.0, 3.0)]
+
+
+def test_elan_reference_numbers_on_top(data):
+    translation = symbolic_tier("ft@k1", "ref@k1", [("f1", "a1", "", "ein Fisch")])
+    found = read(data, "fam/s.eaf", eaf(*NUMBERED, translation))
+    assert spoken(found) == [("one fish swim", 0.5, 1.5), ("no", 2.0, 3.0)]
+    assert found.left_out["no speech: ref@k1"] == 2
+    assert not any("numbers" in message for message in found.warnings)
+
+
+@pytest.mark.parametrize("more", [(), (symbolic_tier("x@k1", "ref@k1", PARTS[3:]), NUMBERED[1])])
+def test_elan_only_numbers(data, more):
+    found = read(data, "fam/s.eaf", eaf(NUMBERED[0], *more))
+    assert [row.text_raw for row in found.utterances] == ["001", "002"]
+    message = "a top tier that holds only numbers; is another the transcript?"
+    assert found.warnings[message] == ["train/fam/s.eaf ref@k1"]
+
+
+def test_elan_symbolic_words_have_no_times(data):
+    words = symbolic_tier("words@k1", "tx", PARTS)
+    found = read(data, "fam/s.eaf", eaf(timed_tier("tx", "one fish swim", "no"), words))
+    assert [(row.text_raw, row.words) for row in found.utterances] == [("one fish swim", ()), ("no", ())]
+
+
 def test_elan_references_in_a_circle(data):
     content = ELAN.replace('ANNOTATION_REF="a1"', 'ANNOTATION_REF="g1"')
     assert reasons(read(data, "fam/s.eaf", content, tiers="gloss@.*")) == ["untimed"]

@@ -1,8 +1,12 @@
 """ELAN annotations (.eaf): time-aligned tiers, and tiers that refer to them.
 
 Top-level tiers hold the transcript, a tier a speaker (PARTICIPANT, else the tier's name). Dependent tiers (glosses,
-vcm@CHI) are left out, unless preprocess.tiers names them, and a dependent tier of words gives word times. MEDIA_URL is
-usually a path on another machine: only its last part is believed.
+vcm@CHI) are left out, unless preprocess.tiers names them, and a dependent tier of words gives word times. Below a
+top-level tier of reference numbers (001), the transcript is a dependent tier. MEDIA_URL is usually a path on another
+machine: only its last part is believed.
+
+Annotations that divide one of the tier above without times of their own (Symbolic Subdivision) are joined: there is one
+utterance for each annotation that has times.
 
 The document is read from the tree that defusedxml has checked. pympi-ling, the library of the field, opens the file a
 second time with the plain parser, fails on files without a schema location and, with a KeyError, on nested dependent
@@ -12,13 +16,15 @@ tiers; the times of these are found here by following their references.
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
-from stages.corpus.rows import xml
+from stages.corpus.formats import tier_labels
+from stages.corpus.formats.elan_references import References
+from stages.corpus.rows import speaker_codes, xml
 from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.files import VIDEO_SUFFIXES, Files
 from stages.corpus.rows.session import Session, Turn, read_sessions
@@ -40,6 +46,11 @@ class Tier:
     parent: str | None  # the name of the tier that it depends on
     participant: str  # "" where the tier has none
     rows: list[tuple[str, str]]  # annotation id, text
+    symbolic: frozenset[str]  # the ids of annotations that have no times of their own
+
+    @property
+    def labels(self) -> list[str]:
+        return [text for _, text in self.rows]
 
 
 def claims(files: Files) -> list[Path]:
@@ -63,38 +74,75 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
         raise Refused("broken-elan", f"its root is {root.tag}, expected ANNOTATION_DOCUMENT")
     try:
         tiers = {tier.name: tier for tier in _tiers(root)}
-        spans = _spans(root)
+        references = References(root)
+        spans = _spans(root, references)
     except (KeyError, ValueError) as error:
         raise Refused("broken-elan", f"an attribute is missing or no number: {error}") from None
-    transcripts, word_tiers = [], []
     left_out: Counter[str] = Counter()
+    transcripts = _transcripts(tiers, left_out, place, reading)
+    names = {tier.name for tier in transcripts}
+    word_tiers = []
     for tier in tiers.values():
-        if _is_wanted(tier, reading.options.tiers):
-            transcripts.append(tier)
-        elif tier.parent and WORDS.fullmatch(tier.name):
+        if tier.name in names or f"no speech: {tier.name}" in left_out:
+            continue
+        if tier.parent and WORDS.fullmatch(tier.name):
             word_tiers.append(tier)
         else:
             left_out[f"tier {tier.name}"] += 1
     turns: list[Turn] = []
     for tier in transcripts:
         words = _words(tier, word_tiers, spans)
-        turns += _turns(tier, _participant(tier, tiers), words, spans)
+        joined = replace(tier, rows=references.joined(tier.rows))
+        turns += _turns(joined, _participant(tier, tiers), words, spans)
     return [Session(_media(root), turns, "elan", left_out=left_out)]
 
 
 def _tiers(root: Element) -> Iterator[Tier]:
     for element in root.iter("TIER"):
-        rows = []
+        rows, symbolic = [], []
         for annotation in element.iterfind("ANNOTATION/*"):
-            rows.append((annotation.attrib["ANNOTATION_ID"], annotation.findtext("ANNOTATION_VALUE") or ""))
-        yield Tier(element.attrib["TIER_ID"], element.get("PARENT_REF"), element.get("PARTICIPANT", ""), rows)
+            id = annotation.attrib["ANNOTATION_ID"]
+            rows.append((id, annotation.findtext("ANNOTATION_VALUE") or ""))
+            if annotation.tag == "REF_ANNOTATION":
+                symbolic.append(id)
+        name, participant = element.attrib["TIER_ID"], element.get("PARTICIPANT", "")
+        yield Tier(name, element.get("PARENT_REF"), participant, rows, frozenset(symbolic))
 
 
-def _is_wanted(tier: Tier, pattern: str | None) -> bool:
-    return tier.parent is None if pattern is None else bool(re.fullmatch(pattern, tier.name))
+def _transcripts(tiers: dict[str, Tier], left_out: Counter[str], place: str, reading: SplitContents) -> list[Tier]:
+    """The tiers that hold the transcript; tiers of reference numbers are counted in `left_out`."""
+    pattern = reading.options.tiers
+    if pattern is not None:
+        return [tier for tier in tiers.values() if re.fullmatch(pattern, tier.name)]
+    transcripts = []
+    for tier in tiers.values():
+        if tier.parent is not None:
+            continue
+        below = _transcripts_below(tier, tiers) if tier_labels.are_numbers(tier.labels) else [tier]
+        if len(below) == 1:
+            transcripts += below
+        else:
+            reading.warn("a top tier that holds only numbers; is another the transcript?", f"{place} {tier.name}")
+            transcripts.append(tier)
+        if tier not in transcripts:
+            left_out[f"no speech: {tier.name}"] += len(tier.rows)
+    return transcripts
 
 
-def _spans(root: Element) -> dict[str, Span]:
+def _transcripts_below(parent: Tier, tiers: dict[str, Tier]) -> list[Tier]:
+    """The tiers that depend on `parent` and hold words, without those whose names say that they are no speech."""
+    below = []
+    for tier in tiers.values():
+        if tier.parent != parent.name or not tier_labels.have_words(tier.labels):
+            continue
+        name = tier.name.split("@")[0]  # tx@k1: the text of k1
+        has_word_times = WORDS.fullmatch(tier.name) and len(tier.symbolic) < len(tier.rows)
+        if not has_word_times and speaker_codes.meaning_of(name) != speaker_codes.NO_SPEECH:
+            below.append(tier)
+    return below
+
+
+def _spans(root: Element, references: References) -> dict[str, Span]:
     """Start and end of each annotation in seconds, by its id; None where ELAN has none."""
     times: dict[str, Seconds | None] = {}
     for slot in root.iter("TIME_SLOT"):
@@ -104,16 +152,8 @@ def _spans(root: Element) -> dict[str, Span]:
     for annotation in root.iter("ALIGNABLE_ANNOTATION"):
         start, end = annotation.attrib["TIME_SLOT_REF1"], annotation.attrib["TIME_SLOT_REF2"]
         spans[annotation.attrib["ANNOTATION_ID"]] = times[start], times[end]
-    refers = {}
-    for annotation in root.iter("REF_ANNOTATION"):
-        refers[annotation.attrib["ANNOTATION_ID"]] = annotation.attrib["ANNOTATION_REF"]
-    for id in refers:
-        chain = [id]
-        # A chain longer than all references goes in a circle.
-        while chain[-1] not in spans and chain[-1] in refers and len(chain) <= len(refers):
-            chain.append(refers[chain[-1]])
-        for step in chain:
-            spans[step] = spans.get(chain[-1], UNTIMED)
+    for id in references.parents:
+        spans[id] = spans.get(references.timed(id), UNTIMED)
     return spans
 
 
@@ -125,7 +165,8 @@ def _words(tier: Tier, word_tiers: list[Tier], spans: dict[str, Span]) -> list[W
             continue
         for id, text in word_tier.rows:
             start, end = spans.get(id, UNTIMED)
-            if start is not None and end is not None:
+            # A symbolic word has the times of the whole utterance.
+            if id not in word_tier.symbolic and start is not None and end is not None:
                 words.append(Word(start, end, text))
     return sorted(words, key=attrgetter("start"))
 

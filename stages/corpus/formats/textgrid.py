@@ -14,6 +14,7 @@ from pathlib import Path
 from praatio.utilities.constants import INTERVAL_TIER
 from praatio.utilities.textgrid_io import parseTextgridStr
 
+from stages.corpus.formats import tier_labels
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.session import Session, Turn, read_sessions
@@ -59,8 +60,20 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
             left_out[f"tier {name}"] += 1
         else:
             tiers.append((name, tier["entries"]))
+            _check_labels(name, tier["entries"], place, reading)
     tiers += _words_only(tiers, words)
     return [Session((), list(turns_of(tiers, words)), "textgrid", left_out=left_out)]
+
+
+def _check_labels(name: str, entries: list[tuple], place: str, reading: SplitContents) -> None:
+    """Warn of a tier whose labels do not look like words, and whose name does not say so."""
+    if not reading.is_speech(name):
+        return
+    labels = [entry[2] for entry in entries]
+    if tier_labels.are_numbers(labels):
+        reading.warn("a tier that holds only numbers; is another the transcript?", f"{place} {name}")
+    elif tier_labels.are_ipa(labels):
+        reading.warn("a tier in phonetic letters; is another the transcript?", f"{place} {name}")
 
 
 def _words_only(tiers: list[tuple[str, list[tuple]]], words: dict[str, list[Word]]) -> list[tuple[str, list[tuple]]]:
