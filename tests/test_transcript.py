@@ -309,6 +309,15 @@ def test_chat_unknown(raw, mark):
     assert clean(raw, convention="chat").unknown == (mark,)
 
 
+def test_chat_own_marks():
+    assert clean("this is [e] me .", convention="chat") == Cleaned("this is me.")  # excluded from analyses, and said
+    assert clean("a [zork] b .", convention="chat").unknown == ("[zork]",)
+    assert clean("a [zork] b .", convention="chat", own={"[zork]": "noise"}) == Cleaned("a b.")
+    assert clean("a [Zork me] b .", convention="chat", own={"[]": "word"}) == Cleaned("a Zork me b.")
+    assert clean("a [/] b .", convention="chat", own={"[]": "word"}) == Cleaned("a b.")
+    assert clean("a $x b .", convention="chat", own={"$x": "unclear"}).unclear == ("$x",)
+
+
 def test_chat_fluent():
     assert clean("&-um um <the do> [//] &+ca the cat .", "fluent", "chat").text == "the do the cat."
 

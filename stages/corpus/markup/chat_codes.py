@@ -9,14 +9,14 @@ punctuation, those that Whisper writes stay, with the word before them.
 import re
 from collections.abc import Iterator
 
-from stages.corpus.markup.plain_markup import FILLERS, SHOWN
+from stages.corpus.markup.plain_markup import FILLERS, SHOWN, Own
 from stages.corpus.markup.tokens import Kind, Token
 
 # In this order; the first that fits. What is paired with None leaves nothing behind.
 RULES: tuple[tuple[str, Kind | str | None], ...] = (
     (r"\x15[^\x15]*\x15?", None),  # a time
     (r"\[x ?(?P<times>[0-9]{1,3})\]", "repeat"),
-    (r"\[/{1,3}\]|\[/[?-]\]", None),  # retracing: what precedes was said
+    (r"\[/{1,3}\]|\[/[?-]\]|\[e\]", None),  # retracing, material that analyses exclude: what precedes was said
     (r"\[(?:::?|[*+=%!?><^\"$#-])[^\]]*\]", None),  # replacements, errors, comments, overlaps, postcodes
     (r"&=[^\s<>\[\]]*", Kind.NOISE),  # events: &=laughs
     (r"&[{}][^\s<>\[\]]*", Kind.NOISE),  # the edges of long events
@@ -51,14 +51,24 @@ MAX_BETWEEN = 10  # tokens between a word and its punctuation: laughter, a pause
 SPOKEN = (Kind.WORD, Kind.FILLER, Kind.PARTIAL)
 
 
-def tokenize(text: str) -> list[Token]:
-    """The tokens of a main line, without its speaker code."""
+def tokenize(text: str, own: Own) -> list[Token]:
+    """The tokens of a main line, without its speaker code.
+
+    Parameters
+    ----------
+    own : kinds of marks by the mark in lower case; that of "[]" is for marks in brackets that CHAT does not know
+    """
     tokens: list[Token] = []
     starts: list[int] = []  # where each open group begins
     last = 0  # where the last word or group begins: what [x 3] repeats
     for match in SCANNER.finditer(text):
         action = ACTIONS[int(match.lastgroup[1:])]
-        if action == "group":
+        own_kind = _own_kind(match[0], action, own)
+        if own_kind:
+            last = len(tokens)
+            parts = match[0].strip("[]<>").split() if own_kind in SPOKEN else [match[0]]
+            tokens += [Token(own_kind, part) for part in parts]
+        elif action == "group":
             starts.append(len(tokens))
         elif action == "end of group":
             last = starts.pop() if starts else last
@@ -74,6 +84,14 @@ def tokenize(text: str) -> list[Token]:
             last = len(tokens)
             tokens.append(Token(action, match[0][:SHOWN]))
     return tokens
+
+
+def _own_kind(mark: str, action: Kind | str | None, own: Own) -> Kind | None:
+    """The kind that the user's table has for a mark; None where it has none."""
+    kind = own.get(mark.lower())
+    if kind is None and action is Kind.UNKNOWN and mark.startswith("["):
+        kind = own.get("[]")
+    return kind
 
 
 def _again(tokens: list[Token], last: int, repeat: re.Match[str]) -> list[Token]:

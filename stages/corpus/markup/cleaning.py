@@ -49,7 +49,7 @@ def clean_all(
     tokenizers = {
         "plain": lambda text: plain_markup.tokenize(text, own),
         "ogi": lambda text: plain_markup.tokenize(text, plain_markup.OGI | own),
-        "chat": chat_codes.tokenize,
+        "chat": lambda text: chat_codes.tokenize(text, own),
     }
     cleaned = [_clean(text, tokenizers[convention], SPOKEN[style]) for text, convention in texts]
     if case == "lower" or (case == "auto" and in_capitals(row.text for row in cleaned)):
