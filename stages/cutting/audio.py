@@ -93,7 +93,7 @@ def _opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
         with video.opened(path) as opened:
             yield opened
         return
-    with soundfile.SoundFile(completeness.finished(path)) as file:
+    with completeness.finished(path) as source, soundfile.SoundFile(source) as file:
         as_wanted = (file.samplerate, file.channels, file.subtype) == (SAMPLE_RATE, 1, "PCM_16")
         yield file.samplerate, file.channels, _blocks(file, "int16" if as_wanted else "float32")
 

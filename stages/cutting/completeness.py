@@ -9,6 +9,8 @@ A recorder that was killed, or wrote to a pipe, leaves a WAV whose header does n
 import io
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -63,25 +65,28 @@ def is_unfinished(path: Path) -> bool:
     return chunk is not None and chunk.is_uncounted
 
 
-def finished(path: Path) -> Path | BinaryIO:
+@contextmanager
+def finished(path: Path) -> Iterator[Path | BinaryIO]:
     """The file as libsndfile is to open it: where the size of its samples is given as 0, with the real one."""
     with open(path, "rb") as file:
         chunk = _sample_chunk(file)
     if chunk is None or chunk.stated or not chunk.is_uncounted:
-        return path
-    return _WithSize(path, chunk.offset - 4, min(chunk.present, 0xFFFFFFFF))
+        yield path
+        return
+    with _WithSize(path, chunk.offset - 4, min(chunk.present, 0xFFFFFFFF)) as file:
+        yield file
 
 
 def readable_seconds(path: Path) -> Seconds:
     """How much of a recording can be decoded before the first error."""
-    count = 0
+    seconds = 0.0
     try:
         with soundfile.SoundFile(path) as file:
             while length := len(file.read(BLOCK)):
-                count += length / file.samplerate
+                seconds += length / file.samplerate
     except soundfile.LibsndfileError:
-        pass
-    return count
+        pass  # the caller reports it
+    return seconds
 
 
 class _WithSize(io.FileIO):
