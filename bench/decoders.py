@@ -58,6 +58,7 @@ def main() -> None:
         for decoder in arguments.decoders:
             texts = list(tqdm(decoded(decoder, folder, audio, settings.language), decoder, total=len(audio)))
             rows.append((str(folder), decoder, *cells(arguments.set, clips, texts, rules)))
+            tqdm.write(" ".join(rows[-1]))  # a run that is stopped keeps what it has measured
     print(aligned([HEADER, *rows], names=2))
 
 

@@ -161,21 +161,21 @@ def test_missing_table(distributed, tmp_path, half, table):
 def test_missing_recordings_are_named_and_counted(distributed, tmp_path):
     shutil.rmtree(distributed / "WAVE" / "SPEAKER0001")
     shutil.rmtree(distributed / "WAVE" / "SPEAKER0005")
-    told = refused(distributed, tmp_path / "data")
-    assert "missing recordings: WAVE/SPEAKER0001/000100000.WAV, " in told
-    assert "000500000.WAV and 1 more (4 in all)" in told
+    refusal = refused(distributed, tmp_path / "data")
+    assert "missing recordings: WAVE/SPEAKER0001/000100000.WAV, " in refusal
+    assert "000500000.WAV and 1 more (4 in all)" in refusal
 
 
 @pytest.mark.parametrize("size", [0, 44, 1000])
 def test_empty_or_truncated_recording(distributed, tmp_path, size):
     path = distributed / "WAVE/SPEAKER0003/000300001.WAV"
     path.write_bytes(path.read_bytes()[:size])
-    told = refused(distributed, tmp_path / "data")
-    assert "empty or truncated recordings: WAVE/SPEAKER0003/000300001.WAV (1 in all)" in told
+    refusal = refused(distributed, tmp_path / "data")
+    assert "empty or truncated recordings: WAVE/SPEAKER0003/000300001.WAV (1 in all)" in refusal
 
 
 @pytest.mark.parametrize(
-    ("table", "old", "new", "told"),
+    ("table", "old", "new", "refusal"),
     [
         ("train/text", "000100001\tWORD 1\n", "000100001\n", "train/text: no text for 000100001 (1 in all)"),
         ("train/text", "000100001\tWORD 1\n", "", "train/text: no text for 000100001 (1 in all)"),
@@ -189,17 +189,17 @@ def test_empty_or_truncated_recording(distributed, tmp_path, size):
         ("test/utt2spk", "0024\n", "0005\n", "speakers in both halves: 0005 (1 in all)"),
     ],
 )
-def test_broken_tables(distributed, tmp_path, table, old, new, told):
+def test_broken_tables(distributed, tmp_path, table, old, new, refusal):
     edit(distributed / table, old, new)
-    assert told in refused(distributed, tmp_path / "data")
+    assert refusal in refused(distributed, tmp_path / "data")
 
 
 def test_a_part_of_the_corpus_is_refused(distributed, tmp_path):
     for table in ("text", "utt2spk", "wav.scp"):
         path = distributed / "test" / table
         path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith("0024")))
-    told = refused(distributed, tmp_path / "data")
-    assert "the test half has 1 speakers, 1 children, 2 utterances instead of 2 speakers" in told
+    refusal = refused(distributed, tmp_path / "data")
+    assert "the test half has 1 speakers, 1 children, 2 utterances instead of 2 speakers" in refusal
 
 
 def test_table_that_is_not_utf8(distributed, tmp_path):
@@ -310,9 +310,9 @@ def test_command_prints_sets_and_what_to_type_next(distributed, tmp_path, monkey
     monkeypatch.setattr(convert, "__defaults__", (DISTRIBUTED,))
     monkeypatch.chdir(tmp_path)
     speechocean762.main([str(pack(distributed, tmp_path / "speechocean762.tar.gz"))])
-    told = capsys.readouterr().out
-    assert re.search(r"^adult +1 +25-25 +2 +0.0$", told, re.MULTILINE)
-    assert "first move" not in told
+    refusal = capsys.readouterr().out
+    assert re.search(r"^adult +1 +25-25 +2 +0.0$", refusal, re.MULTILINE)
+    assert "first move" not in refusal
     with pytest.raises(SystemExit, match="error: data exists and is not empty"):
         speechocean762.main([str(distributed)])
     speechocean762.main([str(distributed), "--output", "elsewhere"])

@@ -223,18 +223,18 @@ def spontaneous(train: Path, speaker: str, words: str | bytes | None, seconds: f
 
 
 def test_ogi_spontaneous(train):
-    told = spontaneous(train, "ks1001", b"\xef\xbb\xbfa b c <bn> and my dog <bs> ran*\r\n")
+    clip_id = spontaneous(train, "ks1001", b"\xef\xbb\xbfa b c <bn> and my dog <bs> ran*\r\n")
     silent = spontaneous(train, "ks1002", None)
     write(train / OGI / "docs/readme.txt", "not a transcript")
     write(train / OGI / "verify/notes.txt", "nor this")
     reading = read(train)
     (row,) = reading.utterances
-    assert (row.id, row.speaker, row.age, row.age_months) == (told, "ogi-ks1001", "grade 10", 192)
-    assert row.file == f"train/{OGI}/trans/spontaneous/10/0/ks1001/{told}.txt"
+    assert (row.id, row.speaker, row.age, row.age_months) == (clip_id, "ogi-ks1001", "grade 10", 192)
+    assert row.file == f"train/{OGI}/trans/spontaneous/10/0/ks1001/{clip_id}.txt"
     assert reading.untranscribed == 1
     assert silent not in by_id(reading)
     assert not reading.refusals
-    assert texts(reading) == {told: "a b c and my dog ran"}
+    assert texts(reading) == {clip_id: "a b c and my dog ran"}
 
 
 # All of them

@@ -35,7 +35,7 @@ def workspace(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def told(findings) -> str:
+def as_text(findings) -> str:
     return "\n".join(f"{finding.level}: {finding.text} -> {finding.cure}" for finding in findings)
 
 
@@ -45,7 +45,7 @@ def settings() -> params.Params:
 
 
 def test_clean_workspace_has_no_problem(workspace, settings):
-    assert "problem" not in told(doctor.findings(no_remote=True, read_remote=False))
+    assert "problem" not in as_text(doctor.findings(no_remote=True, read_remote=False))
 
 
 # In parts, so that nothing in this file looks like a secret itself.
@@ -65,9 +65,9 @@ KEY_ID, SECRET = "AKIA" + "IOSFODNN7EXAMPLE", "wJalrXUtnFEMI/" + "K7MDENG"
 )
 def test_secrets_in_git_are_found_and_not_shown(workspace, name, content):
     write(Path(name), content)
-    assert "problem" not in told(credentials.findings())  # not tracked: nobody else gets it
+    assert "problem" not in as_text(credentials.findings())  # not tracked: nobody else gets it
     subprocess.run(["git", "add", "-A"], check=True)
-    found = told(credentials.findings())
+    found = as_text(credentials.findings())
     assert f"{name}, which git tracks, holds" in found
     assert "--local" in found
     assert KEY_ID not in found
@@ -76,16 +76,16 @@ def test_secrets_in_git_are_found_and_not_shown(workspace, name, content):
 
 def test_this_project_holds_no_secret(monkeypatch):
     monkeypatch.chdir(ROOT)
-    assert "problem" not in told(credentials.findings())
+    assert "problem" not in as_text(credentials.findings())
 
 
 def test_outside_git(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert "not a git repository" in told(git.findings())
-    assert "problem" not in told(credentials.findings())
+    assert "not a git repository" in as_text(git.findings())
+    assert "problem" not in as_text(credentials.findings())
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "git is not installed" in told(git.findings())
+    assert "git is not installed" in as_text(git.findings())
 
 
 def test_git_that_does_not_know_whose_commits_it_makes(workspace, monkeypatch):
@@ -94,33 +94,33 @@ def test_git_that_does_not_know_whose_commits_it_makes(workspace, monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
     for name in ("NAME", "EMAIL"):
         monkeypatch.delenv(f"GIT_COMMITTER_{name}", raising=False)
-    assert "warning: git does not know your user.name and user.email" in told(git.findings())
+    assert "warning: git does not know your user.name and user.email" in as_text(git.findings())
     monkeypatch.setenv("GIT_COMMITTER_NAME", "t")
-    assert "does not know your user.email: git commit fails" in told(git.findings())
+    assert "does not know your user.email: git commit fails" in as_text(git.findings())
     subprocess.run(["git", "config", "user.email", "t@t"], check=True)
-    assert told(git.findings()) == ""
+    assert as_text(git.findings()) == ""
 
 
 def test_missing_corpus_names_what_brings_it(workspace, settings):
     shutil.rmtree("data")
-    assert "git checkout data" in told(corpus.findings(settings))
+    assert "git checkout data" in as_text(corpus.findings(settings))
     Path("data.dvc").touch()
-    assert "dvc pull data" in told(corpus.findings(settings))
+    assert "dvc pull data" in as_text(corpus.findings(settings))
 
 
 def test_corpus_without_a_test_set(workspace, settings):
     shutil.rmtree("data/test")
-    assert "data/test is missing or empty" in told(corpus.findings(settings))
+    assert "data/test is missing or empty" in as_text(corpus.findings(settings))
 
 
 def test_pointers_instead_of_recordings(workspace, settings):
     write(Path("data/train/b.wav"), LFS_POINTER + b"v1\noid sha256:1\nsize 5\n")
-    assert "1 files of data/ are Git LFS pointers, such as data/train/b.wav" in told(corpus.findings(settings))
+    assert "1 files of data/ are Git LFS pointers, such as data/train/b.wav" in as_text(corpus.findings(settings))
 
 
 def test_miniature_on_a_corpus_of_ones_own(workspace, settings):
     Path("data.dvc").touch()
-    assert "cp profiles/whisper-base.yaml params.yaml" in told(corpus.findings(settings))
+    assert "cp profiles/whisper-base.yaml params.yaml" in as_text(corpus.findings(settings))
 
 
 def set_free(monkeypatch, free: float) -> None:
@@ -131,18 +131,18 @@ def set_free(monkeypatch, free: float) -> None:
 
 def test_full_disk(workspace, settings, monkeypatch):
     set_free(monkeypatch, 2e6)
-    assert told(disk.findings(settings)).startswith("problem: disk: 0.0 GB free where about 12.0 GB")
+    assert as_text(disk.findings(settings)).startswith("problem: disk: 0.0 GB free where about 12.0 GB")
     set_free(monkeypatch, 2e12)
-    assert told(disk.findings(settings)).startswith("ok")
+    assert as_text(disk.findings(settings)).startswith("ok")
 
 
 def test_versions_that_are_not_asked_for(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "REQUIREMENTS", write(tmp_path / "r.txt", "torch~=1.0  # old\nno-such-package\n"))
-    found = told(environment.findings())
+    found = as_text(environment.findings())
     assert "requirements.txt asks for ~=1.0" in found
     assert "no-such-package is not installed" in found
     monkeypatch.setattr(environment.sys, "version_info", (3, 9, 1))
-    assert "3.10 to 3.13 is needed" in told(environment.findings())
+    assert "3.10 to 3.13 is needed" in as_text(environment.findings())
 
 
 def test_gpus_are_listed(settings, monkeypatch):
@@ -151,30 +151,30 @@ def test_gpus_are_listed(settings, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda number: (2**33, 2**34))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "H200")
-    assert "ok: GPU 1: H200, 8 of 16 GiB free; trains in bf16" in told(environment.accelerator(settings))
+    assert "ok: GPU 1: H200, 8 of 16 GiB free; trains in bf16" in as_text(environment.accelerator(settings))
 
 
 def test_too_little_shared_memory_for_data_workers(settings, monkeypatch):
     set_free(monkeypatch, 64e6)  # Docker's
     monkeypatch.setattr(trainer_options.joblib, "cpu_count", lambda: 16)
-    assert "problem" not in told(environment.accelerator(settings))  # the sample has none
+    assert "problem" not in as_text(environment.accelerator(settings))  # the sample has none
     real = params.load(ROOT / "profiles" / "whisper-base.yaml")
-    found = told(environment.accelerator(real))
+    found = as_text(environment.accelerator(real))
     needed = "data_workers, 4 on this machine, takes up to 249 MB of shared memory, and /dev/shm has 64 MB free"
     assert needed in found
     monkeypatch.setattr(trainer_options.joblib, "cpu_count", lambda: 2)
-    assert "data_workers, 2 on this machine, takes up to 125 MB" in told(environment.accelerator(real))
+    assert "data_workers, 2 on this machine, takes up to 125 MB" in as_text(environment.accelerator(real))
     set_free(monkeypatch, 64e9)
-    assert "problem" not in told(environment.accelerator(real))
+    assert "problem" not in as_text(environment.accelerator(real))
     monkeypatch.setattr(shared_memory, "SHARED_MEMORY", Path("nowhere"))  # no Linux
     shared_memory.check(real)
 
 
 def test_tracker_that_is_not_installed(settings, monkeypatch):
-    assert "report_to" not in told(environment.accelerator(settings))
+    assert "report_to" not in as_text(environment.accelerator(settings))
     monkeypatch.setattr(trackers, "is_installed", lambda package: False)
     chosen = settings.model_copy(update={"runtime": settings.runtime.model_copy(update={"report_to": ["wandb"]})})
-    assert "problem: params.yaml: runtime.report_to names wandb" in told(environment.accelerator(chosen))
+    assert "problem: params.yaml: runtime.report_to names wandb" in as_text(environment.accelerator(chosen))
 
 
 def test_wrong_parameters_do_not_keep_the_rest_from_being_looked_at(workspace, monkeypatch, capsys):
@@ -232,10 +232,12 @@ def test_remote_that_is_a_folder(workspace):
         "dvc push -q",
     ):
         subprocess.run(command.split(), check=True)
-    assert "ok: remote: the 2 objects that dvc.lock and *.dvc name are all there" in told(remote.findings(read=False))
+    assert "ok: remote: the 2 objects that dvc.lock and *.dvc name are all there" in as_text(
+        remote.findings(read=False)
+    )
     objects = sorted(path for path in Path("remote").rglob("*") if path.is_file())
     objects[0].unlink()
-    assert "is not there -> dvc push" in told(remote.findings(read=False))
+    assert "is not there -> dvc push" in as_text(remote.findings(read=False))
 
 
 def test_status_is_not_looked_for_in_a_port():

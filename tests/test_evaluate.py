@@ -161,22 +161,22 @@ def test_seen_texts_in_the_terminal_and_the_summary():
     models = board(*READ)
     content = scoreboard.figures(models, RULES)
 
-    def told(known: TrainedTexts | None) -> tuple[list[str], str]:
+    def described(known: TrainedTexts | None) -> tuple[list[str], str]:
         slices = slicing.slices(models, known)
         return score_tables.seen_texts_lines(slices), summary.markdown(content, slices)
 
     half = "1 of 2 utterances (50.0 %) have a text that was trained on"
     rates = "base 66.67, lora 33.33, selective 66.67"
-    lines, text = told(trained("the dog ran"))
+    lines, text = described(trained("the dog ran"))
     assert lines == [f"test: {half}; WER on unseen texts %: {rates}"]
     assert f"\n\n{half}; WER on unseen texts %: {rates}.\n\n" in text
-    lines, text = told(trained("the dog ran", "a b c"))
+    lines, text = described(trained("the dog ran", "a b c"))
     assert lines == [
         "test: 2 of 2 utterances (100.0 %) have a text that was trained on; no unseen text is left to score"
     ]
     assert "no unseen text is left to score." in text
     for texts in (trained(), None):
-        lines, text = told(texts)
+        lines, text = described(texts)
         assert lines == []
         assert "trained on" not in text
 

@@ -53,10 +53,10 @@ def test_mistaken_override_is_refused_with_its_experiment(workspace, override, m
     before = Path("params.yaml").read_bytes()
     with pytest.raises(UserError) as caught:
         run.checked("odd", ["seed=2", override])
-    told = str(caught.value)
-    assert told.startswith("experiment odd: ")
-    assert message in told
-    assert "\n" not in told
+    output = str(caught.value)
+    assert output.startswith("experiment odd: ")
+    assert message in output
+    assert "\n" not in output
     assert Path("params.yaml").read_bytes() == before
 
 

@@ -111,8 +111,8 @@ def run(monkeypatch, *arguments: str) -> None:
 @pytest.mark.parametrize("name", ["lora", "selective"])
 def test_export_is_stock_and_answers_as_its_source(workspace, settings, monkeypatch, capsys, name):
     run(monkeypatch, name, "--ctranslate2")
-    told = capsys.readouterr().out
-    assert told.count("0 of 18 words differ (6 clips)") == 3
+    printed = capsys.readouterr().out
+    assert printed.count("0 of 18 words differ (6 clips)") == 3
     folder, split = Path("exports") / name, Path("processed_data/evaluation/test")
     clips = shards.read_manifest(split)
     source = model.load_checkpoint(paths.MODELS[name])

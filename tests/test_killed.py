@@ -59,9 +59,9 @@ def await_training(process: subprocess.Popen) -> None:
 
 
 def finish(process: subprocess.Popen) -> str:
-    told, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, told
-    return told
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
 
 
 def results(workspace: Path) -> dict[str, bytes]:
@@ -124,8 +124,8 @@ def killed_and_resumed(prepared: Path, number: int, step: int, delay: float) -> 
         workspace = shutil.copytree(prepared, prepared.parent / f"killed-{number}-{earlier}")
         if killed(workspace, earlier, delay, number < WHILE_SAVING):
             caught = is_saving(workspace)
-            told = finish(start(workspace))
-            return results(workspace), told, caught
+            output = finish(start(workspace))
+            return results(workspace), output, caught
     raise AssertionError("the stage always ended before it could be killed")
 
 
@@ -138,7 +138,7 @@ def test_killed_at_any_moment_it_ends_the_same(prepared, expected):
         ends = list(pool.map(lambda number: killed_and_resumed(prepared, number, *moments[number]), range(KILLS)))
     for number, (found, _, _) in enumerate(ends):
         assert found == files, f"kill {number} at {moments[number]}"
-    assert sum("resumes from step" in told for _, told, _ in ends) >= KILLS // 2
+    assert sum("resumes from step" in output for _, output, _ in ends) >= KILLS // 2
     assert any(caught for *_, caught in ends)  # at least one kill did hit a checkpoint being written
 
 
@@ -153,10 +153,10 @@ def test_interrupted_training_ends_in_one_line(prepared, tmp_path):
         assert process.poll() is None
         time.sleep(0.001)
     os.killpg(process.pid, signal.SIGINT)
-    told, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert "Traceback" not in told
-    last = told.splitlines()[-1]
+    assert "Traceback" not in output
+    last = output.splitlines()[-1]
     assert last.startswith("error: train_lora: interrupted. The last good checkpoint, of step")
     assert last.endswith("Run the same command to resume.")
 
@@ -176,7 +176,7 @@ def test_another_machine_goes_on_from_the_mirror(prepared, expected, tmp_path):
             time.sleep(0.001)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        told = finish(start(other, environment))
-        assert "resumes from step" in told
+        output = finish(start(other, environment))
+        assert "resumes from step" in output
         assert results(other) == expected[0]
         assert server.objects() == []  # removed once they are of no more use

@@ -108,9 +108,9 @@ def test_an_interrupted_upload_does_not_count_and_is_made_good(url, local, other
     with monkeypatch.context() as patch:
         patch.setattr(storage, "put_file", put_one)
         send(url, path)
-    told = capsys.readouterr().out
-    assert "checkpoint not mirrored (connection reset); training continues" in told
-    assert told.count("\n") == 1
+    output = capsys.readouterr().out
+    assert "checkpoint not mirrored (connection reset); training continues" in output
+    assert output.count("\n") == 1
     Mirror(url, "train_lora/abc").fetch(other)
     assert list(other.iterdir()) == []
     send(url, path)

@@ -43,9 +43,15 @@ def test_what_differs_is_named(project):
     (project / "params.yaml").write_text("after")
     (project / "stages" / "a.py").unlink()
     (project / "stages" / "with \u00e9.py").write_text("new")
-    told = origin.commit()
-    assert told.startswith(f"Made from commit {git('rev-parse', 'HEAD')} and changes that were not committed yet, to: ")
-    assert set(told.rstrip(".").split(": ")[1].split(", ")) == {"params.yaml", "stages/a.py", "stages/with \u00e9.py"}
+    sentence = origin.commit()
+    assert sentence.startswith(
+        f"Made from commit {git('rev-parse', 'HEAD')} and changes that were not committed yet, to: "
+    )
+    assert set(sentence.rstrip(".").split(": ")[1].split(", ")) == {
+        "params.yaml",
+        "stages/a.py",
+        "stages/with \u00e9.py",
+    }
 
 
 def test_of_many_files_the_first_are_named(project):

@@ -108,12 +108,12 @@ def test_leftover_of_an_override_is_pointed_out(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
-    for variables, told in (({}, False), ({"DVC_EXP_NAME": "odd-name"}, True)):
+    for variables, is_advised in (({}, False), ({"DVC_EXP_NAME": "odd-name"}, True)):
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(UserError) as caught:
             load(tmp_path, mistaken)
-        assert ("git checkout" in str(caught.value)) == told
+        assert ("git checkout" in str(caught.value)) == is_advised
 
 
 def test_all_mistakes_at_once(tmp_path):

@@ -164,8 +164,8 @@ def test_recording_is_transcribed_by_a_tuned_model(repository):
 
 
 def test_report_parameters_score_nothing_again(repository):
-    told = call(repository, "dvc", "exp", "run", "-S", "report.examples=1")
-    assert [line for line in told.splitlines() if line.startswith("Running stage")] == [
+    output = call(repository, "dvc", "exp", "run", "-S", "report.examples=1")
+    assert [line for line in output.splitlines() if line.startswith("Running stage")] == [
         "Running stage 'check_params':",
         "Running stage 'report':",
     ]
@@ -174,11 +174,11 @@ def test_report_parameters_score_nothing_again(repository):
 
 
 def test_override_reruns_only_what_depends_on_it(repository):
-    told = call(repository, "dvc", "exp", "run", "-S", "train_lora.rank=8")
+    output = call(repository, "dvc", "exp", "run", "-S", "train_lora.rank=8")
     for stage in ("fetch_base", "preprocess", "train_selective", "transcribe@base", "transcribe@selective"):
-        assert f"Stage '{stage}' didn't change, skipping" in told, stage
+        assert f"Stage '{stage}' didn't change, skipping" in output, stage
     for stage in ("train_lora", "transcribe@lora", "evaluate", "report"):
-        assert f"Running stage '{stage}'" in told, stage
+        assert f"Running stage '{stage}'" in output, stage
     adapter = json.loads((repository / "models" / "lora" / "adapter_config.json").read_text())
     assert adapter["r"] == 8
 
@@ -195,17 +195,17 @@ def test_model_and_scores_of_two_runs_are_not_exported(repository, file, old, ne
     path = repository / file
     before = path.read_text() if path.exists() else None
     path.write_text(before.replace(old, new, 1) if before else new)
-    told = call(repository, "python", "-m", "tools.export", "lora", expect=1)
-    assert f"error: the model and its scores are not of one run: {message}" in told
+    output = call(repository, "python", "-m", "tools.export", "lora", expect=1)
+    assert f"error: the model and its scores are not of one run: {message}" in output
     path.unlink() if before is None else path.write_text(before)
 
 
 def test_going_back_trains_nothing_again(repository):
     call(repository, "dvc", "exp", "run", "-S", "train_lora.rank=8")
     call(repository, "git", "checkout", "-q", "params.yaml")
-    told = call(repository, "dvc", "repro")
-    assert "Stage 'train_lora' is cached - skipping run" in told
-    running = {line for line in told.splitlines() if line.startswith("Running stage")}
+    output = call(repository, "dvc", "repro")
+    assert "Stage 'train_lora' is cached - skipping run" in output
+    running = {line for line in output.splitlines() if line.startswith("Running stage")}
     # DVC has no run of `evaluate` to take back, since git keeps scores.json; it takes seconds.
     assert running <= {f"Running stage '{stage}':" for stage in ("report", "check_params", "evaluate")}
     call(repository, "git", "checkout", "-q", ".")
@@ -223,14 +223,14 @@ def test_going_back_trains_nothing_again(repository):
     ],
 )
 def test_mistyped_override_is_exit_on_user_error(repository, override, message):
-    told = call(repository, "dvc", "exp", "run", "-S", override, expect=255)
-    assert message in told
-    assert "Traceback" not in told
-    assert told.count("Running stage") <= 1  # the one that refuses
+    output = call(repository, "dvc", "exp", "run", "-S", override, expect=255)
+    assert message in output
+    assert "Traceback" not in output
+    assert output.count("Running stage") <= 1  # the one that refuses
     if "Could not" in message:  # dvc's own refusal
         assert call(repository, "git", "status", "--porcelain", "params.yaml") == ""
     else:
-        assert "git checkout params.yaml" in told
+        assert "git checkout params.yaml" in output
     call(repository, "git", "checkout", "-q", "params.yaml", "dvc.lock")
 
 
@@ -244,11 +244,11 @@ def test_recipe_is_queued_shown_and_drawn_and_not_done_twice(repository):
         python -m experiments.plot pages --vary report.examples
         """
     )
-    told = call(repository, "bash", "experiments/pages.sh")
-    assert "0 of them done" in told
-    assert "pages-2" in told.split("report.examples")[-1]  # the table
+    output = call(repository, "bash", "experiments/pages.sh")
+    assert "0 of them done" in output
+    assert "pages-2" in output.split("report.examples")[-1]  # the table
     drawn = plotted.read_bytes()
-    told = call(repository, "bash", "experiments/pages.sh")
-    assert "2 experiments, 2 of them done" in told
+    output = call(repository, "bash", "experiments/pages.sh")
+    assert "2 experiments, 2 of them done" in output
     assert plotted.read_bytes() == drawn
     assert "pages" not in call(repository, "git", "status", "--porcelain", "--untracked-files=no")

@@ -306,9 +306,9 @@ def test_ages_of_the_speaker_list_leave_adults_out(project, capsys):
             write(project / f"data/{split}/speakers.csv", "speaker,age\ngail,41\nhal,6;06\n")
     set_params(project, "allow_shared_speakers: false", "allow_shared_speakers: true")
     preprocess.main()
-    told = capsys.readouterr().out
-    assert "train: left out: " in told
-    assert "adult: left out: " not in told
+    output = capsys.readouterr().out
+    assert "train: left out: " in output
+    assert "adult: left out: " not in output
     children = [clip for split in ("train", "dev") for clip in clips(split).values() if clip.speaker in ("gail", "hal")]
     assert [(clip.speaker, clip.age, clip.age_months) for clip in children] == [("hal", "6;06", 78)]
     assert {clip.speaker for clip in clips("adult").values()} == {"gail", "hal"}

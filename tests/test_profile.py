@@ -34,9 +34,9 @@ def repository(tmp_path_factory) -> Path:
 
 
 def test_every_stage_runs_to_its_end(repository):
-    told = call(repository, "dvc", "repro", is_python_warm=False)  # as a user's: elsewhere they are forked
+    output = call(repository, "dvc", "repro", is_python_warm=False)  # as a user's: elsewhere they are forked
     for stage in ("fetch_base", "preprocess", "train_lora", "train_selective", "transcribe@selective", "report"):
-        assert f"Running stage '{stage}'" in told
+        assert f"Running stage '{stage}'" in output
     scores = json.loads((repository / "metrics" / "scores.json").read_text())
     assert scores.keys() == {*paths.MODELS, "paired"}
     for name in paths.TUNED:

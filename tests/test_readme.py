@@ -112,9 +112,11 @@ def test_pulled_whole_there_is_nothing_to_do_and_experiments_build_on_it(reader)
     reader.run("dvc", "pull")
     assert "up to date" in reader.run("dvc", "repro")
     assert reader.run("git", "status", "--porcelain") == ""
-    told = reader.run("dvc", "exp", "run", "-n", "fewer", "-S", "transcribe.tokens_per_second=14.0")
+    output = reader.run("dvc", "exp", "run", "-n", "fewer", "-S", "transcribe.tokens_per_second=14.0")
     decoded = {f"transcribe@{name}" for name in paths.MODELS}
-    assert decoded <= running(told) <= decoded | {"check_params", "evaluate", "report"}  # the same texts score the same
+    assert (
+        decoded <= running(output) <= decoded | {"check_params", "evaluate", "report"}
+    )  # the same texts score the same
     assert "No changes" not in reader.run("dvc", "metrics", "diff", "--all", "--md")
     reader.run("git", "checkout", "-q", ".")
     reader.run("dvc", "checkout")
@@ -153,17 +155,17 @@ def test_gpu_box_trains_on_two_gpus_is_taken_and_replaced(reader):
     mirror = f"sed -i 's|checkpoint_mirror:|checkpoint_mirror: s3://{BUCKET}/checkpoints|' params.yaml"
     seed = "sed -i 's/^seed: .*/seed: 7/' params.yaml"
     first.type("dvc pull data", mirror, seed, "git commit -qam 'another seed, and a mirror'", "git push -q")
-    told = first.follow("Both strategies at once, on two GPUs")
-    assert {"train_lora", "train_selective", "report"} <= running(told)
-    assert "not mirrored" not in told
+    output = first.follow("Both strategies at once, on two GPUs")
+    assert {"train_lora", "train_selective", "report"} <= running(output)
+    assert "not mirrored" not in output
     first.type("dvc push --run-cache")
     shutil.rmtree(first.place.folder)  # with dvc.lock, which was not committed
 
     second = Box(reader, "second")
     task = yaml.safe_load((ROOT / "sky.yaml").read_text())
-    told = second.type(*(line for line in task["run"].splitlines() if ".venv" not in line))
-    assert "Stage 'train_lora' is cached" in told
-    assert running(told) == {"check_params", "preprocess", "evaluate", "report"}
+    output = second.type(*(line for line in task["run"].splitlines() if ".venv" not in line))
+    assert "Stage 'train_lora' is cached" in output
+    assert running(output) == {"check_params", "preprocess", "evaluate", "report"}
     assert not running(second.follow("4. When the spot machine is taken"))
     assert not running(second.follow("3. Run"))
     nobody = "cd kids && git config --unset user.email && echo >> params.yaml && dvc exp run -S seed=8"
@@ -180,8 +182,8 @@ def test_sky_task_stops_at_the_first_failure():
     assert "&&" not in text  # a failure within is none to bash
 
 
-def running(told: str) -> set[str]:
-    return {line.split("'")[1] for line in told.splitlines() if line.startswith("Running stage")}
+def running(output: str) -> set[str]:
+    return {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
 
 
 def test_commands_are_found_in_console_blocks_alone():

@@ -68,9 +68,9 @@ def an_object(server: S3Server) -> Path:
 
 
 def test_all_is_well(pushed):
-    told = pushed.doctor(expect=0)
-    assert "answers, and holds 7 objects" in told
-    assert "the 7 objects that dvc.lock and *.dvc name are all there" in told
+    output = pushed.doctor(expect=0)
+    assert "answers, and holds 7 objects" in output
+    assert "the 7 objects that dvc.lock and *.dvc name are all there" in output
     assert "are read whole" in pushed.doctor("--read-remote", expect=0)
     pushed.forget()  # the list of the folder comes from the remote
     assert "the 7 objects" in pushed.doctor(expect=1)  # data/ is missing
@@ -83,9 +83,9 @@ def test_no_credentials(pushed):
     (pushed.folder / "data" / "train" / "new.bin").write_bytes(b"new")
     pushed.run("dvc", "add", "-q", "data")
     assert "Unable to locate credentials" in stranger.run("dvc", "push", expect=255)
-    told = stranger.doctor(expect=1)
-    assert "Unable to locate credentials" in told
-    assert "-> there are no credentials: dvc remote modify --local storage profile" in told
+    output = stranger.doctor(expect=1)
+    assert "Unable to locate credentials" in output
+    assert "-> there are no credentials: dvc remote modify --local storage profile" in output
     stranger.forget()
     assert "Unable to locate credentials" in stranger.run("dvc", "pull", expect=1)
 
@@ -100,8 +100,8 @@ def test_wrong_secret(pushed):
 def test_missing_bucket(place, server):
     place.run("dvc", "remote", "modify", "storage", "url", "s3://no-such-bucket/dvc")
     place.run("dvc", "push", expect=255)
-    told = place.doctor(expect=1)
-    assert "-> the bucket is missing: make it, or correct the name" in told
+    output = place.doctor(expect=1)
+    assert "-> the bucket is missing: make it, or correct the name" in output
 
 
 def test_server_down(pushed, server):
@@ -174,10 +174,10 @@ def test_mirror_of_checkpoints_has_credentials_of_its_own(pushed, server):
     pushed.environment["AWS_ENDPOINT_URL"] = server.url
     for name, key in zip(("access_key_id", "secret_access_key"), keys.values(), strict=True):
         pushed.run("dvc", "remote", "modify", "--local", "storage", name, key)
-    told = pushed.doctor(expect=1)
-    assert "are all there" in told  # for DVC
-    assert "runtime.checkpoint_mirror: s3://kids/checkpoints" in told
-    assert "-> export AWS_PROFILE=" in told
+    output = pushed.doctor(expect=1)
+    assert "are all there" in output  # for DVC
+    assert "runtime.checkpoint_mirror: s3://kids/checkpoints" in output
+    assert "-> export AWS_PROFILE=" in output
     pushed.environment |= keys
     assert "checkpoint mirror, s3://kids/checkpoints: can be read" in pushed.doctor(expect=0)
 
@@ -187,11 +187,11 @@ def test_lost_object_is_found_where_dvc_finds_nothing(pushed, server):
         an_object(server).unlink()
     assert "Everything is up to date." in pushed.run("dvc", "push")
     assert "in sync" in pushed.run("dvc", "status", "-c")
-    told = pushed.doctor(expect=1)
-    assert "1 objects of data are lost, and DVC does not notice" in told
+    output = pushed.doctor(expect=1)
+    assert "1 objects of data are lost, and DVC does not notice" in output
     listing = next(path for path in server.objects() if path.suffix == ".dir")
-    assert f"aws s3 rm s3://{BUCKET}/{listing.relative_to(server.bucket)}" in told
-    assert "then: dvc push" in told
+    assert f"aws s3 rm s3://{BUCKET}/{listing.relative_to(server.bucket)}" in output
+    assert "then: dvc push" in output
     with server.stopped():
         listing.unlink()  # the cure
     pushed.run("dvc", "push")
@@ -211,8 +211,8 @@ def test_corrupted_object_is_refused_and_found(pushed, server):
     good = path.read_bytes()
     with server.stopped():
         path.write_bytes(b"X" + good[1:])
-    told = pushed.doctor(expect=1)
-    assert f"object {path.parent.name}{path.name} of data is corrupted" in told
+    output = pushed.doctor(expect=1)
+    assert f"object {path.parent.name}{path.name} of data is corrupted" in output
     assert "is corrupted" in pushed.doctor("--read-remote", expect=1)
     cache = pushed.folder / ".dvc" / "cache"
     shutil.move(cache, cache.with_name("kept"))
@@ -249,9 +249,9 @@ def test_disk_full_while_pulling(tmp_path, server):
     place = make(tmp_path, server, files=2, size=10 * SIZE)
     place.run("dvc", "push")
     place.forget()
-    told = place.run(*OWN_DISKS, FULL_DISK)
-    assert "No space left on device" in told
-    assert told.count(".bin") == 2
+    output = place.run(*OWN_DISKS, FULL_DISK)
+    assert "No space left on device" in output
+    assert output.count(".bin") == 2
 
 
 def test_largest_file_while_pulling(tmp_path, server):
@@ -260,10 +260,10 @@ def test_largest_file_while_pulling(tmp_path, server):
     place.run("dvc", "push")
     place.forget()
     limit = 5 * SIZE  # DVC's own database is smaller
-    told = place.run(
+    output = place.run(
         "dvc", "pull", expect=1, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     )
-    assert "File too large" in told
+    assert "File too large" in output
     place.run("dvc", "pull")
     assert_whole(place)
 

@@ -1,4 +1,4 @@
-"""Shards: readable by plain tar, as WebDataset and by offset; and what is told when they are damaged."""
+"""Shards: readable by plain tar, as WebDataset and by offset; and the message when they are damaged."""
 
 import io
 import json

@@ -97,8 +97,8 @@ def test_data_workers_are_no_more_than_there_are_cores(workspace, capsys, monkey
     assert trainer_options.data_workers(chosen.runtime) == cores
     if cores == 2:
         run("train_lora", chosen)
-        told = "train_lora: runtime.data_workers is 4; lowered to 2, the number of cores"
-        assert capsys.readouterr().out.count(told) == said
+        message = "train_lora: runtime.data_workers is 4; lowered to 2, the number of cores"
+        assert capsys.readouterr().out.count(message) == said
 
 
 def test_resumed_training_keeps_the_numbers_of_its_steps(workspace, capsys, monkeypatch):

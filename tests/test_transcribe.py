@@ -66,9 +66,9 @@ def start(folder: Path) -> subprocess.Popen:
 
 def finish(folder: Path) -> str:
     process = start(folder)
-    told, complaint = process.communicate(timeout=120)
+    output, complaint = process.communicate(timeout=120)
     assert process.returncode == 0, complaint
-    return told.decode()
+    return output.decode()
 
 
 def run() -> None:
@@ -139,9 +139,9 @@ def test_two_at_once_do_not_write_the_same_file(workspace, monkeypatch):
     messages = []
 
     def another(*arguments):
-        with pytest.raises(UserError, match="is already running") as told:
+        with pytest.raises(UserError, match="is already running") as output:
             run()
-        messages.append(told)
+        messages.append(output)
         return decode(*arguments)
 
     decode = transcription.decode_batch

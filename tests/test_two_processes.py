@@ -38,13 +38,13 @@ def train(workspace: Path, **runtime) -> str:
     (workspace / "params.yaml").write_text(yaml.safe_dump(chosen))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     environment.pop("DVC_ROOT", None)
-    told = ""
+    output = ""
     for stage in STAGES:
         command = [sys.executable, "-m", "stages.train", stage.removeprefix("train_")]
         done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
-        told += done.stdout
-    return told
+        output += done.stdout
+    return output
 
 
 @pytest.fixture(scope="module")

@@ -22,10 +22,10 @@ class Workplace:
         done = subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=900, **options
         )
-        told = done.stdout + done.stderr
+        output = done.stdout + done.stderr
         if expect is not None:
-            assert done.returncode == expect, f"{' '.join(command)}: {done.returncode}\n{told}"
-        return told
+            assert done.returncode == expect, f"{' '.join(command)}: {done.returncode}\n{output}"
+        return output
 
     def doctor(self, *options: str, expect: int) -> str:
         return self.run("python", "-m", "tools.doctor", *options, expect=expect)
