@@ -141,7 +141,7 @@ def test_checkpoint_is_scored_outside_the_pipeline(repository):
     table = call(repository, "python", "-m", "tools.score", "models/lora")
     row = next(line.split() for line in table.splitlines() if line.startswith("test "))
     assert row[1] == "models/lora"
-    assert float(row[2]) == pytest.approx(100 * figures(repository)["lora"]["wer"], abs=0.01)
+    assert float(row[2]) == pytest.approx(100 * figures(repository)["lora"]["test"]["wer"], abs=0.01)
     assert (repository / "metrics" / "wer.json").read_bytes() == before
 
 

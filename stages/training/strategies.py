@@ -5,7 +5,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import WhisperForConditionalGeneration
 
 from stages.common.errors import UserError
-from stages.common.params import ALL, Params, TrainLora, TrainSelective
+from stages.common.param_types import ALL
+from stages.common.params import Params, TrainLora, TrainSelective
 from stages.records.strategies import STRATEGIES
 from stages.whisper.adapters import without_peft_warning
 
