@@ -228,6 +228,9 @@ WHISPERX = [("anna-SPEAKER_00", "one"), ("anna-SPEAKER_01", "two"), ("anna", "th
         (["<b>5 > 3</b>"], [("anna", "5 > 3")]),
         (["ANNA: one", "MOTHER: two", "three"], [("ANNA", "one")]),
         (["Look: one", "two", "three"], [("anna", "Look: one"), ("anna", "two"), ("anna", "three")]),
+        (["Look: a", "Look: b", "c", "d"], [("anna", text) for text in ("Look: a", "Look: b", "c", "d")]),
+        (["One: the dog", "runs"], [("anna", "One: the dog"), ("anna", "runs")]),
+        (["- Ben: hi", "- Eva: one"], [("Ben", "hi"), ("Eva", "one")]),
         (["we say: one"], [("anna", "we say: one")]),
     ],
 )

@@ -43,6 +43,25 @@ def test_who_counts_as_a_child(names, child_names, expected):
     assert reading(child_names=child_names).is_child(*names) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("FA01", True),
+        ("MA-07", True),
+        ("RA12", True),
+        ("BG02", True),
+        ("Mo", True),
+        ("Pere", True),
+        ("Note", True),
+        ("teacher", False),
+        ("Female adult", False),
+        ("MOT", False),  # by adult_names
+    ],
+)
+def test_names_in_a_speaker_column(name, expected):
+    assert reading().is_child(name, from_column=True) == expected
+
+
 def test_codes_are_other_people_in_every_recording(tmp_path):
     for name in ("one", "two"):
         write_audio(tmp_path / "train" / f"{name}.wav", seconds=6)

@@ -87,7 +87,9 @@ def _changes(text: str, has_voices: bool, names: set[str]) -> list[Change]:
             changes.append(Change(bracketed.start(), bracketed.end(), bracketed[1] or bracketed[2]))
         for name in NAME.finditer(text):
             if name["name"] in names:
-                changes.append(Change(name.start("name"), name.end(), name["name"]))
+                # A dash before the name belongs to it.
+                start = name.end("arrows") if name["arrows"] else name.start()
+                changes.append(Change(start, name.end(), name["name"]))
     for arrows in ARROWS.finditer(text):
         changes.append(Change(arrows.start(), arrows.end(), None))
     return sorted(changes, key=lambda change: change.start)
@@ -96,8 +98,9 @@ def _changes(text: str, has_voices: bool, names: set[str]) -> list[Change]:
 def _names(texts: list[str]) -> set[str]:
     """What stands before a colon at the start of rows and is a speaker's name.
 
-    If at least half of the captions begin so, capitalised words are names, usual codes ("child"), and others that come
-    back. In other files only codes, full names and capitals that come back are: "Look: a bird" is something said.
+    If at least half of the captions begin so, and not all with the same word, capitalised words are names, usual codes
+    ("child"), and others that come back. In other files only codes, full names and capitals that come back are:
+    "Look: a bird" is something said.
     """
     counts: Counter[str] = Counter()
     first_names = []
@@ -114,8 +117,11 @@ def _names(texts: list[str]) -> set[str]:
             names.add(name)
         if count > 1 and (is_code or _is_full_name(name)):
             sure_names.add(name)
-    begin_so = sum(name in names for name in first_names)
-    return names if 2 * begin_so >= len(texts) else sure_names
+    labelled = [name for name in first_names if name in names]
+    is_one_word = len(set(labelled)) == 1 and len(labelled) < len(texts) and labelled[0] not in sure_names
+    if is_one_word or 2 * len(labelled) < len(texts):
+        return sure_names
+    return names
 
 
 def _is_full_name(name: str) -> bool:

@@ -39,6 +39,9 @@ oln olf tvn tvf non nof overlap ee electronic context metadata participant_info
 """
 
 
+SHORTEST_WORD = 5  # letters: far, pere and oma are names too
+
+
 def _table() -> dict[str, str]:
     meanings = {}
     for codes, meaning in ((_CHILD, CHILD), (_ADULT, ADULT), (_NO_SPEECH, NO_SPEECH)):
@@ -57,6 +60,16 @@ def meaning_of(name: str) -> str | None:
     """
     words = re.findall(r"[^\W\d_]+", name.lower())
     return MEANINGS.get("_".join(words))
+
+
+def is_adult_word(name: str) -> bool:
+    """Whether a name in a table's speaker column is a word for an adult, such as "Mother" or "researcher".
+
+    Codes do not count there, nor words with numbers: FA01 and RA12 are how people number children, and Mo is a name.
+    """
+    words = re.findall(r"[^\W\d_]+", name)
+    letters = "".join(words)
+    return meaning_of(name) == ADULT and len(letters) >= SHORTEST_WORD and not re.search(r"\d", name)
 
 
 def are_adults(names: Iterable[str]) -> bool:

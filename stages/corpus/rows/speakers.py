@@ -84,7 +84,7 @@ def leave_out_adults(reading: SplitContents) -> None:
     for row in reading.utterances:
         if not is_everyone_wanted and _is_older(row, max_age):
             reading.left_out[f"speakers of {max_age:g} years or more"] += 1
-        elif row.check_name and not reading.is_child(row.speaker):
+        elif row.check_name and not reading.is_child(row.speaker, from_column=True):
             reading.left_out[f"other speakers: {row.speaker}"] += 1
         else:
             children.append(row)

@@ -3,6 +3,7 @@
 import math
 import re
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,10 +115,11 @@ class SplitContents:
     unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each table, by its path
     warnings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # message -> places
 
-    def is_child(self, *names: str, role: str = "") -> bool:
+    def is_child(self, *names: str, role: str = "", from_column: bool = False) -> bool:
         """Whether a speaker counts as a child: by the role where the format gives one, else by names and tiers.
 
         The usual codes of adults and of tiers without speech are known, unless preprocess.child_names says who counts.
+        In a table's column (`from_column`), where people write ids, only words for adults are.
         """
         options = self.options
         if self.split in options.everyone_in:
@@ -127,10 +129,14 @@ class SplitContents:
         for name in names:
             if name and re.fullmatch(options.adult_names, name, re.IGNORECASE):
                 return False
-        is_child = not speaker_codes.are_adults(names) and all(map(self.is_speech, names))
-        if options.child_names == ANYBODY and not is_child:
+        if options.child_names == ANYBODY and self._is_no_child(names, from_column):
             return False
         return any(re.fullmatch(options.child_names, name, re.IGNORECASE) for name in names)
+
+    def _is_no_child(self, names: Sequence[str], from_column: bool) -> bool:
+        if from_column:
+            return any(map(speaker_codes.is_adult_word, names))
+        return speaker_codes.are_adults(names) or not all(map(self.is_speech, names))
 
     def is_speech(self, tier: str) -> bool:
         """Whether a tier may hold speech: not if it is called notes, noise and so on, and preprocess.tiers is empty."""
