@@ -104,6 +104,16 @@ def test_media(tmp_path, media, audio, found):
     assert got == {found}
 
 
+def test_media_is_not_the_recording_of_another_child(tmp_path):
+    data = tmp_path / "data"
+    write_audio(data / "train/alex/other.wav", 6)
+    write_audio(data / "train/ben/session1.wav", 6)
+    reading = read(data, CHAT)
+    assert not reading.utterances
+    assert {row.reason for row in reading.refusals} == {"missing-audio"}
+    assert "did you mean train/ben/session1.wav?" in reading.refusals[0].detail
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

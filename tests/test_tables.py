@@ -242,6 +242,42 @@ def test_names_of_recordings_that_differ_a_little(data, name, source, detail):
     assert [detail in refusal.detail for refusal in reading.refusals] == ([] if source else [True])
 
 
+@pytest.mark.parametrize(
+    ("name", "recordings", "source"),
+    [
+        ("anna/0001.wav", ["ben/0001.wav"], None),
+        ("anna/0001.wav", ["ben/0001.wav", "anna/0002.wav"], None),
+        ("anna/0001.mp3", ["ben/0001.wav", "anna/0002.wav"], None),
+        ("anna/0001", ["ben/0001.wav"], None),
+        ("anna/wav/0001.wav", ["ben/wav/0001.wav"], None),
+        ("anna/s1/0001.wav", ["ben/s1/0001.wav"], None),
+        ("anna/0001.wav", ["0001.wav"], None),
+        ("clips/0001.wav", ["ben/0001.wav"], None),
+        ("/home/x/corpus/anna/0001.wav", ["ben/0001.wav"], None),
+        ("/home/x/anna/s1/0001.wav", ["ben/s1/0001.wav", "anna/s1/0002.wav"], None),
+        ("/home/x/anna/0001.wav", ["0001.wav", "ben/0002.wav"], None),
+        ("anna/0001.wav", ["ben/0001.wav", "anna/0001.flac"], "anna/0001.flac"),
+        ("/home/x/corpus/anna/0001.wav", ["anna/0001.wav", "ben/0001.wav"], "anna/0001.wav"),
+        ("/home/x/corpus/Anna/0001.wav", ["anna/0001.wav"], "anna/0001.wav"),
+        ("/home/x/corpus/anna/0001.wav", ["release/anna/0001.wav"], "release/anna/0001.wav"),
+        ("anna/0001.wav", ["anna/wav/0001.wav"], "anna/wav/0001.wav"),
+        ("corpus/anna/0001.wav", ["anna/0001.wav"], "anna/0001.wav"),
+        ("clips/0001.wav", ["0001.wav"], "0001.wav"),
+        ("clips/0001.wav", ["corpus/clips/0001.wav"], "corpus/clips/0001.wav"),
+        ("/home/x/corpus/0001.wav", ["wav/0001.wav"], "wav/0001.wav"),
+        ("0001.wav", ["ben/0001.wav"], "ben/0001.wav"),
+    ],
+)
+def test_recording_of_another_folder(data, name, recordings, source):
+    for recording in recordings:
+        write_audio(data / "train" / recording)
+    write_table(data / "train/lists", [{"audio_filepath": name, "text": "hi"}])
+    reading = read(data)
+    assert [row.source for row in reading.utterances] == ([f"train/{source}"] if source else [])
+    assert reasons(reading) == ([] if source else ["missing-audio"])
+    assert all(f"did you mean train/{recordings[0]}?" in refusal.detail for refusal in reading.refusals)
+
+
 # --- times
 
 

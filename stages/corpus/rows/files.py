@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from stages.corpus.rows import listing, near_names
+from stages.corpus.rows import listing, named_folders, near_names
+from stages.corpus.rows.path_ends import PathEnds
 from stages.corpus.rows.utterance import Refused
 
 # What is taken for a recording. Containers of video count, for their sound.
@@ -46,7 +47,7 @@ class Files:
         self.paths = sorted(listing.walk(folder, data, self.outside), key=lambda path: nfc(path.as_posix()))
         self._shown: dict[Path, str] = {}
         self._relative: dict[Path, str] = {}  # folders, to data/
-        self._by_ending: dict[str, dict[str, list[Path]]] = {}  # of a file name that several folders have
+        self._ends = PathEnds(lambda path: key(self.shown(path)))
         self._by_suffix: dict[str, list[Path]] = defaultdict(list)
         self._by_key: dict[str, Path] = {}
         self._by_name: dict[str, list[Path]] = defaultdict(list)
@@ -57,10 +58,14 @@ class Files:
         self.recordings = [path for path in self.paths if path.suffix.lower() in RECORDING_SUFFIXES]
         self._by_stem: dict[tuple[str, str], list[Path]] = defaultdict(list)  # folder and stem
         self._by_bare_stem: dict[str, list[Path]] = defaultdict(list)
+        self._recording_folders: set[str] = set()
+        self._folder_names: set[str] = set()  # that recordings are in, in lower case
         for path in self.recordings:
             stem = nfc(path.stem).lower()
             self._by_stem[self._folder(path), stem].append(path)
             self._by_bare_stem[stem].append(path)
+            self._recording_folders.add(self._folder(path))
+            self._folder_names.update(name.lower() for name in self._inner_folders(path))
 
     def with_suffix(self, *suffixes: str) -> list[Path]:
         """The files with one of these extensions, given in lower case with the dot; files may have them in capitals."""
@@ -125,10 +130,20 @@ class Files:
         for name in names:
             recordings = self._called(name, None)
             if recordings:
+                self._check_folder(path, recordings)
                 return _only(recordings, "")
         if own_stem:
             names.append(f"{nfc(path.stem)}.*")
         raise Refused("missing-audio", f"no recording {' or '.join(dict.fromkeys(names))} in data/")
+
+    def _check_folder(self, path: Path, recordings: list[Path]) -> None:
+        """Refuse the recording of another folder where the annotation file is in a child's folder of recordings."""
+        folder = self._folder(path)
+        if folder not in self._recording_folders or not named_folders.without_kinds(self._inner_folders(path)):
+            return
+        if not self._of_named_folder(f"{folder}/{recordings[0].name}", recordings):
+            shown = self.shown(recordings[0])
+            raise Refused("missing-audio", f"{recordings[0].name} is not in data/{folder}; did you mean {shown}?")
 
     def _called(self, name: str, folder: Path | None) -> list[Path]:
         """The recordings with this file name, or else with this stem, in a folder or (None) in the whole split."""
@@ -191,8 +206,11 @@ class Files:
         parts = wanted.split("/")
         paths = self._by_name.get(parts[-1], [])
         if len(paths) > 1:
-            paths = self._longest_common_end(parts, paths)
-        paths = paths or near_names.same_stem(wanted, self._by_bare_stem, RECORDING_SUFFIXES)
+            paths = self._ends.longest_common(parts, paths)
+        paths = self._of_named_folder(wanted, paths)
+        paths = paths or self._of_named_folder(
+            wanted, near_names.same_stem(wanted, self._by_bare_stem, RECORDING_SUFFIXES)
+        )
         if not paths:
             similar = near_names.similar(wanted, self._by_bare_stem)
             question = f"; did you mean {self.shown(similar)}?" if similar else ""
@@ -204,24 +222,21 @@ class Files:
             )
         return paths[0]
 
-    def _longest_common_end(self, parts: list[str], same_name: list[Path]) -> list[Path]:
-        """Those of the files that have as many of the last `parts` in common with the path as any has."""
-        endings = self._endings(parts[-1], same_name)
-        for place in range(len(parts)):
-            ending = "/".join(parts[place:])
-            if ending in endings:
-                return endings[ending]
-        return []
+    def _of_named_folder(self, wanted: str, paths: list[Path]) -> list[Path]:
+        """The files, or none of them where there is only one and it is in the folder of another child.
 
-    def _endings(self, name: str, same_name: list[Path]) -> dict[str, list[Path]]:
-        """The files of one name under every end of their paths, made once: every folder may have its audio.wav."""
-        if name not in self._by_ending:
-            endings = self._by_ending[name] = defaultdict(list)
-            for path in same_name:
-                parts = key(self.shown(path)).split("/")
-                for place in range(len(parts)):
-                    endings["/".join(parts[place:])].append(path)
-        return self._by_ending[name]
+        Several files are left as they are: they are refused as ambiguous.
+        """
+        if len(paths) != 1:
+            return paths
+        is_absolute = wanted.startswith("/") or wanted[1:3] == ":/"
+        named, own = wanted.split("/")[:-1], self._inner_folders(paths[0])
+        is_possible = named_folders.may_be(named, own, nfc(self.folder.name), self._folder_names, is_absolute)
+        return paths if is_possible else []
+
+    def _inner_folders(self, path: Path) -> list[str]:
+        """The folders of a file inside the split."""
+        return [nfc(name) for name in path.parent.relative_to(self.folder).parts]
 
 
 def _only(recordings: list[Path], missing: str) -> Path:

@@ -5,18 +5,13 @@ from pathlib import Path
 
 from stages.common.errors import UserError
 from stages.corpus.rows.files import Files, nfc
+from stages.corpus.rows.named_folders import without_kinds
 from stages.corpus.rows.utterance import SplitContents
 
 # In the order in which they are looked at; upper and lower case, spaces, underscores and hyphens make no difference.
 SPEAKER_COLUMNS = tuple(
     "speaker speaker_id speaker_name speaker_code spk spk_id spkr spkr_id client_id child_id participant_id subject_id"
     " student_id user_id kid_id child_name participant subject student child kid user".split()
-)
-
-# Folders that say what kind of files they hold.
-KINDS_OF_FILES = frozenset(
-    "wav wavs flac flacs mp3 mp3s ogg audio audios clip clips recording recordings sound sounds data files segments"
-    " samples utterances utts txt text texts transcript transcripts annotation annotations textgrid textgrids".split()
 )
 
 SHOWN = 10  # names in a message
@@ -30,7 +25,7 @@ def same_name(name: str) -> str:
 def folders_of_speaker(path: Path, files: Files) -> list[str]:
     """The folders of a file inside its split, without those that only say what kind of files they hold."""
     folders = [nfc(name) for name in path.parent.relative_to(files.folder).parts]
-    return [name for name in folders if name.lower() not in KINDS_OF_FILES]
+    return without_kinds(folders)
 
 
 def unify(readings: dict[str, SplitContents]) -> None:
