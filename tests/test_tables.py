@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stages.common.errors import UserError
 from stages.common.params import Columns
 from stages.corpus.formats import registry
+from stages.corpus.rows import near_names
 from stages.corpus.rows.utterance import SplitContents
 from tests.support.corpora import options, write, write_audio, write_table
 
@@ -276,6 +277,16 @@ def test_recording_of_another_folder(data, name, recordings, source):
     assert [row.source for row in reading.utterances] == ([f"train/{source}"] if source else [])
     assert reasons(reading) == ([] if source else ["missing-audio"])
     assert all(f"did you mean train/{recordings[0]}?" in refusal.detail for refusal in reading.refusals)
+
+
+def test_similar_names_are_searched_for_a_few_missing_names(data, monkeypatch):
+    for number in range(3):
+        write_audio(data / f"train/recording{number}.wav")
+    searches = []
+    monkeypatch.setattr(near_names.difflib, "get_close_matches", lambda *args, **kwargs: searches.append(args) or [])
+    write_table(data / "train", [{"file_name": f"missing{number}.wav", "text": "x"} for number in range(20_000)])
+    assert len(read(data).refusals) == 20_000
+    assert len(searches) == near_names.SEARCHES
 
 
 # --- times

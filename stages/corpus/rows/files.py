@@ -59,6 +59,7 @@ class Files:
         self._by_stem: dict[tuple[str, str], list[Path]] = defaultdict(list)  # folder and stem
         self._by_bare_stem: dict[str, list[Path]] = defaultdict(list)
         self._recording_folders: set[str] = set()
+        self._similar = near_names.SimilarNames(self._by_bare_stem)
         self._folder_names: set[str] = set()  # that recordings are in, in lower case
         for path in self.recordings:
             stem = nfc(path.stem).lower()
@@ -212,7 +213,7 @@ class Files:
             wanted, near_names.same_stem(wanted, self._by_bare_stem, RECORDING_SUFFIXES)
         )
         if not paths:
-            similar = near_names.similar(wanted, self._by_bare_stem)
+            similar = self._similar.find(wanted)
             question = f"; did you mean {self.shown(similar)}?" if similar else ""
             raise Refused("missing-audio", f"{wanted} is not in data/{question}")
         if len(paths) > 1:

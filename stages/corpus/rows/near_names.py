@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-COMPARED = 2000  # in larger corpora, no similar names are looked for: it takes long, for every name that is missing
+COMPARED = 2000  # in larger corpora, no similar names are looked for: it takes long
+SEARCHES = 20  # of a split; each takes some 50 ms, and a table of a larger corpus may miss thousands of recordings
 
 
 def same_stem(wanted: str, by_stem: Mapping[str, Sequence[Path]], suffixes: frozenset[str]) -> list[Path]:
@@ -38,10 +39,18 @@ def _folders_in_common(path: PurePosixPath, recording: Path) -> int:
     return number
 
 
-def similar(wanted: str, by_stem: Mapping[str, Sequence[Path]]) -> Path | None:
-    """A recording with a similar name, for a message; None without one, and in large corpora."""
-    if len(by_stem) > COMPARED:
-        return None
-    stem = PurePosixPath(wanted.lower()).stem
-    stems = difflib.get_close_matches(stem, list(by_stem), n=1, cutoff=0.75)
-    return by_stem[stems[0]][0] if stems else None
+class SimilarNames:
+    """Finds recordings with similar names, for messages: of the first names that are asked for only."""
+
+    def __init__(self, by_stem: Mapping[str, Sequence[Path]]):
+        self._by_stem = by_stem
+        self._remaining = SEARCHES
+
+    def find(self, wanted: str) -> Path | None:
+        """A recording with a similar name; None without one, after SEARCHES names, and in large corpora."""
+        if self._remaining == 0 or len(self._by_stem) > COMPARED:
+            return None
+        self._remaining -= 1
+        stem = PurePosixPath(wanted.lower()).stem
+        stems = difflib.get_close_matches(stem, list(self._by_stem), n=1, cutoff=0.75)
+        return self._by_stem[stems[0]][0] if stems else None
