@@ -75,7 +75,6 @@ def test_timed_rows(data):
         ('{"file_name": "/etc/passwd", "text": "hi"}', "outside-data"),
         ('{"file_name": "../../secret.wav", "text": "hi"}', "outside-data"),
         ('{"file_name": "a.wav", "text": "hi", "start": "soon"}', "bad-time"),
-        ('{"file_name": "a.wav", "text": "hi", "start": NaN, "end": 1}', "bad-time"),
         ('{"file_name": "a.wav", "text": "hi", "start": 0, "end": Infinity}', "bad-time"),
         ('{"file_name": "a.wav", "text": "hi", "start": 2, "end": 1}', "end-before-start"),
         ('{"file_name": "a.wav", "text": "hi", "start": 1, "end": 1}', "end-before-start"),
@@ -536,6 +535,8 @@ def test_two_releases_of_common_voice(data):
         ({"set": "Training"}, None),
         ({"split": "everything"}, None),
         ({"partition": "validation"}, "dev"),
+        ({"Split Name": "dev"}, "dev"),
+        ({"SET": "test"}, "test"),
         ({"set": "Evaluation"}, "test"),
         ({"status": "approved", "partition": "test"}, "test"),  # not every status is a split
     ],
@@ -546,6 +547,77 @@ def test_rows_of_another_split(data, row, split):
     reading = read(data)
     assert reading.left_out == ({f"rows of the {split} split": 1} if split else {})
     assert len(reading.utterances) == (0 if split else 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "age", "months"),
+    [
+        ({"Age Group": "5-7"}, "5-7", 78),
+        ({"Age (months)": 75}, "75 months", 75),
+        ({"age_in_months": 75}, "75 months", 75),
+        ({"Months": 75}, "75 months", 75),
+        ({"Age (years)": 6}, "6", 72),
+        ({"age_years": 6.0}, "6", 72),
+        ({"Grade Level": 3}, "grade 3", 108),
+    ],
+)
+def test_names_of_the_age_columns(data, row, age, months):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "text": "hi", "speaker": "anna", **row}])
+    assert [(row.age, row.age_months) for row in read(data).utterances] == [(age, months)]
+
+
+@pytest.mark.parametrize("row", [{"Age (years)": 25}, {"Age (months)": 300}])
+def test_adults_by_other_age_columns(data, row):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "text": "hi", "speaker": "anna", **row}])
+    assert read(data).left_out == {"speakers of 18 years or more": 1}
+
+
+@pytest.mark.parametrize("header", ["Speaker,Age (years),Sex", "Speaker ID,Age in years,Gender"])
+def test_columns_of_the_list_of_speakers(data, header):
+    for name in ("a", "b"):
+        write_audio(data / f"train/{name}.wav")
+    write_table(data / "train", [{"file_name": f"{name}.wav", "text": "hi", "speaker": name} for name in "ab"])
+    write(data / "train/speakers.csv", f"{header}\na,25,f\nb,6,girl\n")
+    reading = read(data)
+    assert [(row.speaker, row.age_months, row.gender) for row in reading.utterances] == [("b", 72, "f")]
+    assert reading.left_out == {"speakers of 18 years or more": 1}
+
+
+@pytest.mark.parametrize("row", [{"Is Valid": 0}, {"isValid": False}, {"is_valid": "0.0"}, {"Empty": True}])
+def test_marked_invalid(data, row):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "text": "hi", **row}])
+    assert reasons(read(data)) == ["marked-invalid"]
+
+
+def test_cells_of_a_data_frame(data):
+    write_audio(data / "train/a.wav")
+    empty = dict.fromkeys(("age", "gender", "start", "end", "duration", "split", "is_valid", "id"), float("nan"))
+    write_table(data / "train", [{"file_name": "a.wav", "text": "hi", "speaker": 12.0, **empty}])
+    reading = read(data)
+    (row,) = reading.utterances
+    assert (row.id, row.speaker, row.age, row.gender, row.start, row.end) == ("a", "12", None, None, None, None)
+    assert not reading.warnings
+
+
+@pytest.mark.parametrize(
+    ("cells", "texts", "speakers"),
+    [
+        ({"text": True}, [""], ["anna"]),
+        ({"text": float("nan")}, [""], ["anna"]),
+        ({"text": False, "sentence": "hi"}, ["hi"], ["anna"]),
+        ({"text": "hi", "speaker": True}, ["hi"], ["a"]),
+        ({"text": "hi", "speaker": float("nan")}, ["hi"], ["a"]),
+    ],
+)
+def test_cells_that_are_no_text(data, cells, texts, speakers):
+    write_audio(data / "train/a.wav")
+    write_table(data / "train", [{"file_name": "a.wav", "speaker": "anna", **cells}])
+    reading = read(data)
+    assert [row.text_raw for row in reading.utterances] == texts
+    assert [row.speaker for row in reading.utterances] == speakers
 
 
 @pytest.mark.parametrize("stated", ["soon", "nan", "inf"])

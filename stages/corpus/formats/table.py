@@ -16,12 +16,12 @@ from pathlib import Path
 
 from stages.common.errors import UserError
 from stages.corpus.rows.ages import UNKNOWN, age_in_months
-from stages.corpus.rows.columns import cell
+from stages.corpus.rows.columns import cell, columns_named, is_column, yes_or_no
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.layout import KNOWN, SPLIT, Layout, known_names, layout_of
+from stages.corpus.rows.layout import EMPTY, KNOWN, SPLIT, VALID, Layout, known_names, layout_of
 from stages.corpus.rows.row_recordings import find_recording, is_recording, named_recording
 from stages.corpus.rows.row_times import seconds, start_and_end
-from stages.corpus.rows.speakers import SPEAKER_LISTS, age_of, gender_of
+from stages.corpus.rows.speakers import GRADES, SPEAKER_LISTS, age_of, gender_of
 from stages.corpus.rows.table_rows import read_rows
 from stages.corpus.rows.uncertain_times import uncertain_times
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
@@ -149,7 +149,7 @@ def _is_of_another_split(row: dict, reading: SplitContents) -> bool:
     """Whether the row says so: some corpora have one table for all splits, and come with all of it in each."""
     if reading.split not in SPLITS.values():
         return False
-    for column in SPLIT:
+    for column in columns_named(row, SPLIT):
         split = SPLITS.get(cell(row, [column]).lower())
         if split is None:
             continue
@@ -198,7 +198,7 @@ def _utterance(row: dict, layout: Layout, path: Path, line: int, files: Files, r
 
 def _check_valid(row: dict) -> None:
     """Refuse rows that Samrómur has listened to and found not to be what was to be read."""
-    valid, empty = cell(row, ["is_valid"]).lower(), cell(row, ["empty"]).lower()
+    valid, empty = yes_or_no(row, VALID), yes_or_no(row, EMPTY)
     if valid in ("0", "0.0", "false") or empty in ("1", "1.0", "true"):
         raise Refused("marked-invalid", f"the corpus says is_valid {valid or 'nothing'}, empty {empty or 'nothing'}")
 
@@ -207,7 +207,7 @@ def _age(row: dict, layout: Layout) -> str:
     own = [name for name in layout.age if name in row]
     if not own:
         return age_of(row)
-    return age_of({own[0]: row[own[0]]}, () if own[0] == "grade" else own)
+    return age_of({own[0]: row[own[0]]}, () if is_column(own[0], GRADES) else own)
 
 
 def _stated_seconds(row: dict, layout: Layout, place: str, reading: SplitContents) -> Seconds | None:

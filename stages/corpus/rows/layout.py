@@ -8,7 +8,7 @@ from stages.corpus.rows.columns import columns_named, squashed
 from stages.corpus.rows.files import nfc
 from stages.corpus.rows.row_times import TimeColumns, looks_like_time, time_columns
 from stages.corpus.rows.speaker_names import SPEAKER_COLUMNS
-from stages.corpus.rows.speakers import AGE_COLUMNS
+from stages.corpus.rows.speakers import AGE_COLUMNS, GENDER_COLUMNS
 
 # The first of each row is the name in the documentation; the others are what common corpora call it. Upper and lower
 # case, spaces, underscores and hyphens make no difference.
@@ -17,10 +17,10 @@ KNOWN = {
     "text": ("text", "sentence", "transcript", "transcription", "orthographic_text"),
     "id": ("id", "utterance_id", "utt_id"),
     "speaker": SPEAKER_COLUMNS,
-    "gender": ("gender", "sex"),
+    "gender": GENDER_COLUMNS,
 }
-SPLIT = ("split", "status", "partition", "set")
-VALIDITY = ("is_valid", "empty")  # Samrómur's
+SPLIT = ("split", "split_name", "status", "partition", "set")
+VALID, EMPTY = ("is_valid",), ("empty",)  # Samrómur's
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def layout_of(present: Collection[str], own: Columns) -> Layout:
     fields: dict[str, tuple[str, ...]] = {}
     for field, names in KNOWN.items():
         fields[field] = (chosen[field],) if field in chosen else columns_named(others, names)
-    used = {*chosen.values(), *columns_named(present, (*AGE_COLUMNS, *SPLIT, *VALIDITY))}
+    used = {*chosen.values(), *columns_named(present, (*AGE_COLUMNS, *SPLIT, *VALID, *EMPTY))}
     for columns in fields.values():
         used.update(columns)
     start, end = chosen.get("start", ""), chosen.get("end", "")

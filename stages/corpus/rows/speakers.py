@@ -18,19 +18,23 @@ GENDERS = {"female": "f", "woman": "f", "girl": "f", "male": "m", "man": "m", "b
 SPEAKER_LISTS = ("speakers.csv", "speakers.tsv")
 SHOWN = 10  # names in a message
 
-AGES = ("age", "age_bucket", "age_group")
-AGE_COLUMNS = (*AGES, "age_months", "grade")
+# As columns_named compares names: Age (years) is age_years
+AGES = ("age", "age_years", "age_in_years", "age_bucket", "age_group")
+MONTHS = ("age_months", "age_in_months", "months")
+GRADES = ("grade", "grade_level")
+AGE_COLUMNS = (*AGES, *MONTHS, *GRADES)
+GENDER_COLUMNS = ("gender", "sex")
 
 
 def age_of(row: dict, columns: Iterable[str] = AGES) -> str:
-    """A table row's age as stages/corpus/rows/ages.py reads it: from an age, age_months or grade column."""
-    months = _known(cell(row, ["age_months"]))
+    """A table row's age as stages/corpus/rows/ages.py reads it: from its columns of ages, months or grades."""
+    months = _known(cell(row, columns_named(row, MONTHS)))
     if months:
         return f"{months} months"
-    age = _known(cell(row, columns))
+    age = _known(cell(row, columns_named(row, columns)))
     if age:
         return age
-    grade = _known(cell(row, ["grade"]))
+    grade = _known(cell(row, columns_named(row, GRADES)))
     return grade if not grade or "grade" in grade.lower() else f"grade {grade}"
 
 
@@ -52,7 +56,7 @@ def complete(reading: SplitContents, files: Files) -> None:
         if path.parent != files.folder or path.name.lower() not in SPEAKER_LISTS:
             continue
         place = files.shown(path)
-        for line, row in read_rows(path, place, reading, (*SPEAKER_COLUMNS, *AGE_COLUMNS, "gender")):
+        for line, row in read_rows(path, place, reading, (*SPEAKER_COLUMNS, *AGE_COLUMNS, *GENDER_COLUMNS)):
             speaker = cell(row, columns_named(row, SPEAKER_COLUMNS))
             if not speaker:
                 raise UserError(
@@ -61,7 +65,7 @@ def complete(reading: SplitContents, files: Files) -> None:
             age = age_of(row)
             speaker = same_name(speaker)
             ages[speaker] = age or None, age_in_months(age, f"{place}:{line}", reading)
-            genders[speaker] = gender_of(cell(row, ["gender", "sex"]))
+            genders[speaker] = gender_of(cell(row, columns_named(row, GENDER_COLUMNS)))
     reading.utterances = [_completed(utterance, ages, genders) for utterance in reading.utterances]
 
 
