@@ -53,7 +53,7 @@ def test_table(data, name, text):
 
 def test_timed_rows(data):
     write_audio(data / "train/a.wav")
-    rows = [{"start": 1, "end": 2.5}, {"end": "0.5"}, {"start": 3}]
+    rows = [{"start": 1, "end": 2.5}, {"start": 0, "end": "0.5"}, {"start": 3}]
     write_table(data / "train", [{"file_name": "a.wav", "text": "x", **times} for times in rows])
     assert [(row.id, row.start, row.end) for row in read(data).utterances] == [
         ("a-000000", 0.0, 0.5),
@@ -83,7 +83,8 @@ def test_timed_rows(data):
 )
 def test_row_is_refused_with_its_line(data, line, reason):
     write_audio(data / "train/a.wav")
-    write(data / "train/metadata.jsonl", '{"file_name": "a.wav", "text": "good"}\n\n' + line + "\n")
+    write_audio(data / "train/b.wav")
+    write(data / "train/metadata.jsonl", '{"file_name": "b.wav", "text": "good"}\n\n' + line + "\n")
     reading = read(data)
     assert [row.text_raw for row in reading.utterances] == ["good"]
     assert [(row.reason, row.file, row.line) for row in reading.refusals] == [(reason, "train/metadata.jsonl", 3)]
@@ -402,6 +403,54 @@ def test_row_without_end_before_another(data):
     assert [(row.reason, row.line) for row in reading.refusals] == [("unclear-times", 1)]
 
 
+@pytest.mark.parametrize(
+    ("header", "timed", "blank", "detail"),
+    [
+        ("start,end", "0,2", ",", "start and end are blank"),
+        ("start,end", "0,2", ",6", "start is blank, and end is 6 s"),
+        ("start,end", "soon,2", ",", "start and end are blank"),  # beside a row whose times cannot be read
+        ("start,end", ",2", ",", "start and end are blank"),
+        ("start,end,duration", "0,2,9", ",,9", "start and end are blank"),
+        ("onset,duration", "0,2", ",6", "onset is blank, and duration is 6 s"),
+        ("offset,duration", "0,2", ",6", "offset is blank, and duration is 6 s"),
+    ],
+)
+def test_blank_start_beside_timed_rows(data, header, timed, blank, detail):
+    write_audio(data / "train/a.wav")
+    write(data / "train/x.csv", f"file,text,{header}\na.wav,one,{timed}\na.wav,two,{blank}\n")
+    reading = read(data)
+    assert "two" not in [row.text_raw for row in reading.utterances]
+    refusal = next(refusal for refusal in reading.refusals if refusal.line == 3)
+    assert refusal.reason == "unclear-times"
+    assert detail in refusal.detail
+
+
+@pytest.mark.parametrize(
+    ("header", "times", "reason"),
+    [
+        ("start,end", ",", None),  # the whole recording
+        ("start,end,duration", ",,1", None),
+        ("start,end", ",6", "unclear-times"),
+        ("start,duration", ",6", "unclear-times"),
+    ],
+)
+def test_blank_start_of_the_only_row_of_a_recording(data, header, times, reason):
+    for name in ("a", "b"):
+        write_audio(data / f"train/{name}.wav")
+    others = ",".join("011"[: header.count(",") + 1])
+    write(data / "train/x.csv", f"file,text,{header}\na.wav,one,{times}\nb.wav,two,{others}\n")
+    reading = read(data)
+    assert reasons(reading) == ([reason] if reason else [])
+    assert [row.start for row in reading.utterances if row.text_raw == "one"] == ([] if reason else [None])
+
+
+def test_transcript_of_a_recording_beside_a_table_of_its_stretches(data):
+    write_audio(data / "train/a.wav")
+    write(data / "train/whole.csv", "file,text\na.wav,one two\n")
+    write(data / "train/stretches.csv", "file,text,start,end\na.wav,one,0,1\na.wav,two,1,2\n")
+    assert not read(data).refusals
+
+
 def test_columns_of_times_that_only_later_rows_have(data):
     rows = []
     for number in range(30):
@@ -506,8 +555,9 @@ def test_pasketti(data):
 
 def test_nemo(data):
     write_audio(data / "train/a.wav", 5)
+    write_audio(data / "train/b.wav", 5)
     rows = [{"audio_filepath": "a.wav", "text": "hi", "duration": 2.0, "offset": 1.0, "speaker": "x"}]
-    rows += [{"audio_filepath": "a.wav", "text": "all", "duration": 5.0, "speaker": "x"}]
+    rows += [{"audio_filepath": "b.wav", "text": "all", "duration": 5.0, "speaker": "x"}]
     write(data / "train/manifest.jsonl", "\n".join(map(json.dumps, rows)))
     found = {row.text_raw: (row.start, row.end, row.stated_seconds) for row in read(data).utterances}
     assert found == {"hi": (1.0, 3.0, None), "all": (None, None, 5.0)}

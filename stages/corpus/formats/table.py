@@ -46,9 +46,10 @@ def claims(files: Files) -> list[Path]:
 
 def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
     utterances: list[Utterance] = []
+    mistimed: set[tuple[str, Path]] = set()  # (table, recording) of rows whose times are refused
     for path in _tables_of_split(paths, files, reading):
-        utterances += _utterances(path, files, reading)
-    uncertain = uncertain_times(utterances)
+        utterances += _utterances(path, files, reading, mistimed)
+    uncertain = uncertain_times(utterances, mistimed)
     for utterance in utterances:
         try:
             if utterance in uncertain:
@@ -78,8 +79,12 @@ def _tables_of_split(paths: list[Path], files: Files, reading: SplitContents) ->
     return tables
 
 
-def _utterances(path: Path, files: Files, reading: SplitContents) -> Iterator[Utterance]:
+def _utterances(
+    path: Path, files: Files, reading: SplitContents, mistimed: set[tuple[str, Path]]
+) -> Iterator[Utterance]:
     """The utterances of one table. A table that is not one of utterances is passed over, with a warning.
+
+    Where a row's times are refused, table and recording are added to `mistimed`.
 
     Raises
     ------
@@ -112,7 +117,7 @@ def _utterances(path: Path, files: Files, reading: SplitContents) -> Iterator[Ut
         layout = layouts[further]
         try:
             if not _is_of_another_split(row, reading):
-                yield _utterance(row, layout, path, line, files, reading)
+                yield _utterance(row, layout, path, line, files, reading, mistimed)
         except Refused as refused:
             id = cell(row, layout.fields["id"]) or cell(row, layout.fields["file_name"])
             reading.refuse(id, place, line, refused.reason, refused.detail)
@@ -160,7 +165,15 @@ def _is_of_another_split(row: dict, reading: SplitContents) -> bool:
     return False
 
 
-def _utterance(row: dict, layout: Layout, path: Path, line: int, files: Files, reading: SplitContents) -> Utterance:
+def _utterance(
+    row: dict,
+    layout: Layout,
+    path: Path,
+    line: int,
+    files: Files,
+    reading: SplitContents,
+    mistimed: set[tuple[str, Path]],
+) -> Utterance:
     columns = layout.fields
     name, is_foreign = named_recording(row, columns["file_name"])
     if not name:
@@ -168,7 +181,11 @@ def _utterance(row: dict, layout: Layout, path: Path, line: int, files: Files, r
     _check_valid(row)
     audio = find_recording(name, path.parent, files, is_foreign)
     place = f"{files.shown(path)}:{line}"
-    start, end = start_and_end(row, layout.times)
+    try:
+        start, end = start_and_end(row, layout.times)
+    except Refused:
+        mistimed.add((files.shown(path), audio))
+        raise
     derived_id = files.named(audio) if start is None else f"{files.named(audio)}-{1000 * start:06.0f}"
     speaker = cell(row, columns["speaker"])
     if speaker.lower() in UNKNOWN:

@@ -93,26 +93,39 @@ def start_and_end(row: dict, columns: TimeColumns) -> tuple[Seconds | None, Seco
     Raises
     ------
     Refused
-        bad-time (no number, or an offset that may be a start or an end) or contradicting-times
+        bad-time (no number, or an offset that may be a start or an end), contradicting-times or unclear-times
     """
     start, end = seconds(row, columns.start), seconds(row, columns.end)
+    if start is None and columns.start:
+        _check_blank_start(row, columns)
     if start is None and end is None:
         _check_ambiguous(row, columns)
         return None, None
     if not columns.start:
         raise Refused("bad-time", f"{columns.end[0]} is {end:g} s, and the table has no column of starts")
-    first = start or 0.0
     if end is None:
         duration = seconds(row, columns.duration)
-        return first, None if duration is None else first + duration
+        return start, None if duration is None else start + duration
     duration = _seconds_if_readable(row, columns.duration)
-    if duration is not None and abs(first + duration - end) > TOLERANCE:
+    if duration is not None and abs(start + duration - end) > TOLERANCE:
         raise Refused(
             "contradicting-times",
-            f"from {first:g} s, {' or '.join(columns.duration)} gives an end of {first + duration:g} s, and"
+            f"from {start:g} s, {' or '.join(columns.duration)} gives an end of {start + duration:g} s, and"
             f" {' or '.join(columns.end)} one of {end:g} s; correct or remove one of these columns",
         )
-    return first, end
+    return start, end
+
+
+def _check_blank_start(row: dict, columns: TimeColumns) -> None:
+    """Refuse a row without a start that has an end, or the duration of a stretch: it may be anywhere."""
+    given = columns.end
+    has_start_cell = any(name in row for name in columns.start)
+    if not columns.end and has_start_cell:  # NeMo leaves offset out where duration is the recording's
+        given = columns.duration
+    time = seconds(row, given)
+    if time is not None:
+        name = next(name for name in given if cell(row, [name]))
+        raise Refused("unclear-times", f"{columns.start[0]} is blank, and {name} is {time:g} s; fill in the start")
 
 
 def _check_ambiguous(row: dict, columns: TimeColumns) -> None:

@@ -2,25 +2,35 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from stages.corpus.rows.utterance import Utterance
 
 
-def uncertain_times(utterances: Iterable[Utterance]) -> dict[Utterance, str]:
+def uncertain_times(utterances: Iterable[Utterance], mistimed: Collection[tuple[str, Path]]) -> dict[Utterance, str]:
     """The rows whose text cannot be all that is said in their audio, each with the reason.
 
-    These are rows of whole recordings that other rows give another text, and rows without a start or an end that reach
-    over another row's start or end.
+    These are rows of whole recordings that other rows give another text, rows with blank times in a table that has
+    times for other rows of the recording, and rows without an end that reach over another row's start.
+
+    Parameters
+    ----------
+    mistimed : (table, recording) of each row whose times were refused; they are not in `utterances`
     """
     by_recording: dict[Path, list[Utterance]] = defaultdict(list)
+    timed = set(mistimed)
     for row in utterances:
         by_recording[row.audio].append(row)
+        if row.start is not None:
+            timed.add((row.file, row.audio))
     uncertain: dict[Utterance, str] = {}
     for rows in by_recording.values():
         if len(rows) > 1:
             uncertain.update(_uncertain(rows))
+        for row in rows:
+            if row.start is None and (row.file, row.audio) in timed:
+                uncertain[row] = f"start and end are blank, and other rows of {row.source} have times: fill them in"
     return uncertain
 
 
