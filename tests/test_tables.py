@@ -337,11 +337,16 @@ def test_names_and_units_of_times(data, header, first, second):
 @pytest.mark.parametrize(
     ("times", "reason"),
     [
-        ({"start": 1, "end": 3, "duration": 5}, "contradicting-times"),
+        ({"start": 1, "end": 3, "duration": 1}, "contradicting-times"),
+        ({"start": 1, "end": 3, "duration": 2.5}, "contradicting-times"),
         ({"start": 1, "end": 3, "duration": 2.09}, None),
         ({"start": 1, "end": 3, "duration": "?"}, None),
         ({"start": 1, "start_ms": 2000, "end": 3}, "contradicting-times"),
-        ({"onset": 1, "offset": 3, "duration": 3}, "contradicting-times"),
+        ({"onset": 1, "offset": 3, "duration": 1}, "contradicting-times"),
+        ({"start": 1, "offset": 3}, "unclear-times"),  # and not to the end of the recording
+        ({"start": 1, "offset": 0}, "unclear-times"),
+        ({"start": 1, "offset": 3, "end": 3}, None),
+        ({"start": 1, "offset": 0.5, "duration": 2}, None),
         ({"offset": 1}, "bad-time"),  # NeMo's start without duration, or an end without onset
         ({"segment_offset": 1000, "duration": "?"}, "bad-time"),
         ({"end": 3}, "bad-time"),  # and not from the beginning of the recording

@@ -37,7 +37,7 @@ class TimeColumns:
     end: tuple[str, ...]
     duration: tuple[str, ...]  # of the row's stretch where it has a start or an end, else of the recording
     recording_duration: tuple[str, ...]
-    ambiguous: tuple[str, ...]  # offset without an onset or a duration
+    ambiguous: tuple[str, ...]  # offset, unless it is the end beside an onset or NeMo's start
 
     @property
     def used(self) -> set[str]:
@@ -99,13 +99,16 @@ def start_and_end(row: dict, columns: TimeColumns) -> tuple[Seconds | None, Seco
     if start is None and columns.start:
         _check_blank_start(row, columns)
     if start is None and end is None:
-        _check_ambiguous(row, columns)
+        _check_ambiguous(row, columns, "bad-time")
         return None, None
     if not columns.start:
         raise Refused("bad-time", f"{columns.end[0]} is {end:g} s, and the table has no column of starts")
     if end is None:
         duration = seconds(row, columns.duration)
-        return start, None if duration is None else start + duration
+        if duration is not None:
+            return start, start + duration
+        _check_ambiguous(row, columns, "unclear-times")
+        return start, None
     duration = _seconds_if_readable(row, columns.duration)
     if duration is not None and abs(start + duration - end) > TOLERANCE:
         raise Refused(
@@ -122,17 +125,18 @@ def _check_blank_start(row: dict, columns: TimeColumns) -> None:
     has_start_cell = any(name in row for name in columns.start)
     if not columns.end and has_start_cell:  # NeMo leaves offset out where duration is the recording's
         given = columns.duration
-    time = seconds(row, given)
+    time = _seconds_if_readable(row, given)
     if time is not None:
         name = next(name for name in given if cell(row, [name]))
         raise Refused("unclear-times", f"{columns.start[0]} is blank, and {name} is {time:g} s; fill in the start")
 
 
-def _check_ambiguous(row: dict, columns: TimeColumns) -> None:
+def _check_ambiguous(row: dict, columns: TimeColumns, reason: str) -> None:
+    """Refuse a row, for this reason, whose offset may be one of several things."""
     offset = cell(row, columns.ambiguous)
     if offset:
         raise Refused(
-            "bad-time",
+            reason,
             f"{columns.ambiguous[0]} is {offset}; without a column onset or duration, it may be a start or an end:"
             f" name it in preprocess.columns.start or preprocess.columns.end",
         )
