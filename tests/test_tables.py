@@ -339,6 +339,8 @@ def test_names_and_units_of_times(data, header, first, second):
     [
         ({"start": 1, "end": 3, "duration": 1}, "contradicting-times"),
         ({"start": 1, "end": 3, "duration": 2.5}, "contradicting-times"),
+        ({"start": 1, "end": 3, "duration": 5}, None),  # the recording's
+        ({"start": 1, "end": 3, "duration": 2.95}, None),
         ({"start": 1, "end": 3, "duration": 2.09}, None),
         ({"start": 1, "end": 3, "duration": "?"}, None),
         ({"start": 1, "start_ms": 2000, "end": 3}, "contradicting-times"),

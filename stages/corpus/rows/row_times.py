@@ -35,7 +35,9 @@ class TimeColumns:
 
     start: tuple[str, ...]
     end: tuple[str, ...]
-    duration: tuple[str, ...]  # of the row's stretch where it has a start or an end, else of the recording
+    duration: tuple[
+        str, ...
+    ]  # of the stretch where the row has a start; without one, or beside an end, of the recording
     recording_duration: tuple[str, ...]
     ambiguous: tuple[str, ...]  # offset, unless it is the end beside an onset or NeMo's start
 
@@ -110,13 +112,22 @@ def start_and_end(row: dict, columns: TimeColumns) -> tuple[Seconds | None, Seco
         _check_ambiguous(row, columns, "unclear-times")
         return start, None
     duration = _seconds_if_readable(row, columns.duration)
-    if duration is not None and abs(start + duration - end) > TOLERANCE:
-        raise Refused(
-            "contradicting-times",
-            f"from {start:g} s, {' or '.join(columns.duration)} gives an end of {start + duration:g} s, and"
-            f" {' or '.join(columns.end)} one of {end:g} s; correct or remove one of these columns",
-        )
+    if duration is not None:
+        _check_duration(start, end, duration, columns)
     return start, end
+
+
+def _check_duration(start: Seconds, end: Seconds, duration: Seconds, columns: TimeColumns) -> None:
+    """Refuse a duration that is neither that of the stretch nor long enough for the whole recording's."""
+    is_of_stretch = abs(start + duration - end) <= TOLERANCE
+    may_be_of_recording = duration >= end - TOLERANCE
+    if is_of_stretch or may_be_of_recording:
+        return
+    raise Refused(
+        "contradicting-times",
+        f"from {start:g} s, {' or '.join(columns.duration)} gives an end of {start + duration:g} s, and"
+        f" {' or '.join(columns.end)} one of {end:g} s; correct or remove one of these columns",
+    )
 
 
 def _check_blank_start(row: dict, columns: TimeColumns) -> None:
