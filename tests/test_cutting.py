@@ -75,6 +75,14 @@ def test_stated_length(wav, stated, expected):
     assert reasons(results(wav, [at(None, None, stated_seconds=stated)])) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("stated", "format", "asks"), [(10_000.0, "table", True), (900.0, "table", False), (10_000.0, "kaldi", False)]
+)
+def test_stated_length_in_milliseconds(wav, stated, format, asks):
+    (refusal,) = results(wav, [at(None, None, stated_seconds=stated, format=format)])
+    assert ("is it in milliseconds? then call the column duration_ms" in refusal.detail) == asks
+
+
 def test_truncated_recording(wav):
     write(wav, wav.read_bytes()[: 44 + 2 * 16_000 * 5])
     rows = [at(1, 2, id="x"), at(7, 8, id="y"), at(None, None, id="z")]

@@ -147,7 +147,10 @@ def _check_stated_length(row: Utterance, seconds: Seconds) -> None:
     """Raises Refused (truncated-audio) where the recording is shorter than the corpus says."""
     # A truncated file opens without complaint and is only too short.
     if row.stated_seconds is not None and seconds < row.stated_seconds - WRONG_LENGTH:
-        raise Refused("truncated-audio", f"it lasts {seconds:.3f} s, and the corpus says {row.stated_seconds:.3f} s")
+        detail = f"it lasts {seconds:.3f} s, and the corpus says {row.stated_seconds:.3f} s"
+        if row.format == "table" and row.stated_seconds > 100 * seconds:
+            detail += "; is it in milliseconds? then call the column duration_ms"
+        raise Refused("truncated-audio", detail)
 
 
 def _another_recording(rows: list[Utterance], seconds: Seconds) -> str:
