@@ -256,7 +256,9 @@ def test_names_of_recordings_that_differ_a_little(data, name, source, detail):
         ("clips/0001.wav", ["ben/0001.wav"], None),
         ("/home/x/corpus/anna/0001.wav", ["ben/0001.wav"], None),
         ("/home/x/anna/s1/0001.wav", ["ben/s1/0001.wav", "anna/s1/0002.wav"], None),
-        ("/home/x/anna/0001.wav", ["0001.wav", "ben/0002.wav"], None),
+        # A loose recording is nobody else's; but where ben has a folder, ben's recordings are in it.
+        ("/home/x/anna/0001.wav", ["0001.wav", "ben/0002.wav"], "0001.wav"),
+        ("/home/x/ben/0001.wav", ["0001.wav", "ben/0002.wav"], None),
         ("anna/0001.wav", ["ben/0001.wav", "anna/0001.flac"], "anna/0001.flac"),
         ("/home/x/corpus/anna/0001.wav", ["anna/0001.wav", "ben/0001.wav"], "anna/0001.wav"),
         ("/home/x/corpus/Anna/0001.wav", ["anna/0001.wav"], "anna/0001.wav"),

@@ -35,8 +35,8 @@ def may_be(named: Sequence[str], own: Sequence[str], split: str, present: Collec
     if not speakers:
         return not own_speakers or named[-1] == own[-1]
     if not own_speakers:
-        # A path such as /home/x/corpus/0001.wav, in a split without folders of speakers
-        return is_absolute and not without_kinds(list(present))
+        # A path such as /home/x/corpus/0001.wav, whose last folder is none of this split's.
+        return is_absolute and speakers[-1] not in present
     if speakers[-1] != own_speakers[-1]:
         return False
     for name, own_name in zip(reversed(speakers), reversed(own_speakers), strict=False):
