@@ -18,9 +18,10 @@ from stages.corpus.rows.speakers import gender_of
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance, Word
 from stages.records.units import Seconds
 
-# Names of tiers and speakers that are no names of persons: another recording's CHI is another child.
+# Names of tiers and speakers that are no names of persons, beside the codes of speaker_codes.py: another recording's
+# speaker 1 is another child.
 GENERIC_NAME = re.compile(
-    r"|(target[ _-]?)?chi(ld)?\d*|kid\d*|boy|girl|student|pupil|sib\d?|sis\d?|bro\d?|mot|fat|inv|exp|adult|interviewee"
+    r"|target[ _-]?chi(ld)?\d*|interviewee"
     r"|(spk|speaker|participant|par|voice|channel)[ _-]?\d*|[a-d]|unknown"
     r"|tier[ _-]?\d*|tokens?|phrases?|utterances?|utts?|transcri(pt(ion)?s?|be[dr]?)|default|text|ort(hography)?"
     r"|speech|words?|labels?",

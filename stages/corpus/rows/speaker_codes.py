@@ -67,9 +67,8 @@ def is_adult_word(name: str) -> bool:
 
     Codes do not count there, nor words with numbers: FA01 and RA12 are how people number children, and Mo is a name.
     """
-    words = re.findall(r"[^\W\d_]+", name)
-    letters = "".join(words)
-    return meaning_of(name) == ADULT and len(letters) >= SHORTEST_WORD and not re.search(r"\d", name)
+    is_long = sum(map(str.isalpha, name)) >= SHORTEST_WORD
+    return meaning_of(name) == ADULT and is_long and not any(map(str.isdigit, name))
 
 
 def are_adults(names: Iterable[str]) -> bool:
