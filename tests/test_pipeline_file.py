@@ -137,6 +137,20 @@ def test_scripts_that_load_models_quiet_transformers(path):
     assert "def main() -> None:\n    quiet_transformers()\n" in path.read_text()
 
 
+def imports_torch_at_once(path: Path) -> bool:
+    """Whether importing a module imports torch: not inside a function, nor for type checkers only."""
+    statements = ast.parse(path.read_text()).body
+    names = [alias.name for node in statements if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module for node in statements if isinstance(node, ast.ImportFrom) and node.module]
+    return any(name.split(".")[0] == "torch" for name in names)
+
+
+@pytest.mark.parametrize("name", ["check_params", "preprocess", "evaluate", "report"])
+def test_scripts_without_a_model_start_without_torch(name):
+    """It takes a second or more to import."""
+    assert [path for path in all_imported(ROOT / f"stages/{name}.py") if imports_torch_at_once(path)] == []
+
+
 def test_names_and_outputs():
     names = "check_params fetch_base preprocess transcribe evaluate report"
     assert {*names.split(), *TRAINING_STAGES} == STAGES.keys()

@@ -13,15 +13,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from filelock import FileLock
 
 from stages.records.paths import COST_FILE, METRICS
 
+if TYPE_CHECKING:  # evaluate and report read costs, and would wait a second for torch
+    import torch
+
 
 @contextmanager
-def measured(stage: str, device: torch.device) -> Iterator[dict[str, float | str]]:
+def measured(stage: str, device: "torch.device") -> Iterator[dict[str, float | str]]:
     """Record a block's duration and peak memory, and the figures that the block adds to the yielded dict.
 
     Parameters
@@ -33,12 +36,22 @@ def measured(stage: str, device: torch.device) -> Iterator[dict[str, float | str
     yield figures
     figures["seconds"] = round(time.perf_counter() - start, 1)
     figures["peak_memory_mb"] = _peak_memory_mb(device)
-    figures["machine"] = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
+    figures["machine"] = _machine(device)
     _record(stage, figures)
 
 
-def _peak_memory_mb(device: torch.device) -> int:
+def _machine(device: "torch.device") -> str:
     if device.type == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name()
+    return platform.machine()
+
+
+def _peak_memory_mb(device: "torch.device") -> int:
+    if device.type == "cuda":
+        import torch
+
         return torch.cuda.max_memory_allocated() // 2**20
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
