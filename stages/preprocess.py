@@ -22,7 +22,7 @@ from stages.corpus.rows import dev_split, speaker_names, speakers
 from stages.corpus.rows.files import VIDEO_SUFFIXES
 from stages.corpus.rows.utterance import SplitContents
 from stages.cutting import accounts, corpus_card, cutting, leaks, segmentation, video, workers
-from stages.records import paths, shards
+from stages.records import error_unit, paths, shards
 from stages.records.paths import DATA, PROCESSED, TRAINING_SPLITS
 from stages.records.shards import Clip, ShardWriter
 
@@ -100,8 +100,9 @@ def clean_transcripts(reading: SplitContents, language: str) -> None:
             reading.refuse(row.id, row.file, row.line, "unintelligible", f"speech that is not written: {marks}")
         elif not found.text:
             reading.refuse(row.id, row.file, row.line, "empty-text", "the transcript holds no words")
-        elif reading.split in TRAINING_SPLITS and len(found.text.split()) < options.min_words:
-            reading.refuse(row.id, row.file, row.line, "too-few-words", f"fewer than {options.min_words} words")
+        elif reading.split in TRAINING_SPLITS and error_unit.count(found.text, language) < options.min_words:
+            detail = f"fewer than {options.min_words} {error_unit.of_language(language).plural}"
+            reading.refuse(row.id, row.file, row.line, "too-few-words", detail)
         else:
             kept.append(replace(row, text=found.text))
     reading.utterances = kept

@@ -118,7 +118,7 @@ def test_character_errors():
 
 
 def test_nothing_to_score():
-    with pytest.raises(UserError, match="no reference word"):
+    with pytest.raises(UserError, match="nothing is left of the references"):
         error_counts.count_errors(["...", ""], ["a", "b"], light_normaliser.light)
 
 

@@ -1,25 +1,25 @@
 """Which utterances have a text that was trained on: corpora of read speech repeat their sentences between speakers.
 
-A tuned decoder may have memorised such a sentence, so the WER on it says less about speech than the WER on others.
+A tuned decoder may have memorised such a sentence, so its error rate says less about speech than that of others.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stages.records.light_normaliser import light
+from stages.records.error_unit import same_text
 from stages.records.shards import Clip
 
 
 @dataclass(frozen=True)
 class TrainedTexts:
-    """The distinct texts that were trained on, light-normalised, without the empty text."""
+    """The distinct texts that were trained on, as `same_text` returns them, without the empty text."""
 
     texts: frozenset[str]
     language: str
 
     def hold(self, clip: Clip) -> bool:
         """Whether the clip's text was trained on."""
-        return light(clip.text, self.language) in self.texts
+        return same_text(clip.text, self.language) in self.texts
 
     def count(self, clips: Iterable[Clip]) -> int:
         """How many of the clips have a text that was trained on."""
@@ -28,4 +28,4 @@ class TrainedTexts:
 
 def of_clips(clips: Iterable[Clip], language: str) -> TrainedTexts:
     """The texts of the clips that were trained on, in Whisper's code of the language that is spoken in them."""
-    return TrainedTexts(frozenset(light(clip.text, language) for clip in clips) - {""}, language)
+    return TrainedTexts(frozenset(same_text(clip.text, language) for clip in clips) - {""}, language)

@@ -58,11 +58,11 @@ def count_errors(
     Raises
     ------
     UserError
-        No reference word is left after normalisation, so a rate cannot be computed.
+        Nothing is left of the references after normalisation, so a rate cannot be computed.
     """
     errors = align(references, hypotheses, normalise) if aligned is None else aligned
     if not errors.words.any():
-        raise UserError("no reference word is left after normalisation: a word error rate cannot be computed")
+        raise UserError("nothing is left of the references after normalisation: an error rate cannot be computed")
     characters = jiwer.process_characters(list(map(normalise, references)), list(map(normalise, hypotheses)))
     return ErrorCounts(
         utterances=len(references),

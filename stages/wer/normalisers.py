@@ -9,7 +9,7 @@ from pathlib import Path
 from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
 
 from stages.common import files
-from stages.records import letter_case
+from stages.records import error_unit, letter_case
 from stages.records.light_normaliser import light
 
 Normaliser = Callable[[str], str]
@@ -21,6 +21,8 @@ OPENAI_SPELLING = Path(__file__).with_name("english_spelling.json")
 def load(checkpoint: Path, language: str) -> dict[str, Normaliser]:
     """Whisper's normaliser (the English one for English, else `basic`) and the light one, by name.
 
+    In a language without spaces, both put a space between the characters: what is counted as words is then characters.
+
     Parameters
     ----------
     checkpoint : a folder; its normalizer.json is read for English, else OpenAI's, which is here
@@ -31,7 +33,13 @@ def load(checkpoint: Path, language: str) -> dict[str, Normaliser]:
         The checkpoint's normalizer.json is damaged.
     """
     if language != "en":
-        return {"whisper": partial(basic, language=language), "light": partial(light, language=language)}
+        rules: dict[str, Normaliser] = {
+            "whisper": partial(basic, language=language),
+            "light": partial(light, language=language),
+        }
+        if language in error_unit.WITHOUT_SPACES:
+            return {name: partial(_of_characters, rule=rule) for name, rule in rules.items()}
+        return rules
     path = checkpoint / SPELLING_FILE
     if not path.is_file():  # fine-tuned models on the hub often lack it
         path = OPENAI_SPELLING
@@ -50,6 +58,10 @@ def basic(text: str, language: str) -> str:
     text = re.sub(r"\(([^)]+?)\)", "", text)
     text = "".join(_space_for_symbol(character) for character in unicodedata.normalize("NFKC", text))
     return re.sub(r"\s+", " ", letter_case.lower(text, language))
+
+
+def _of_characters(text: str, rule: Normaliser) -> str:
+    return error_unit.separated(rule(text))
 
 
 def _space_for_symbol(character: str) -> str:
