@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import modify_yaml
 
 from stages.common import params
@@ -149,3 +150,32 @@ def test_override_changes_one_line(tmp_path, name):
 
 def test_no_is_norwegian(tmp_path):
     assert load(tmp_path, TEXT.replace("language: en", "language: no")).language == "no"
+
+
+def test_no_is_norwegian_on_the_command_line(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(TEXT)
+    apply_overrides(path, ["language=no"])  # as dvc exp run -S does
+    assert params.load(path).language == "no"
+    assert yaml.safe_load(yaml.safe_dump(params.load(path).model_dump()))["language"] == "no"  # as the report shows it
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("english", r"such as en .*; that of english is en, got 'english'"),
+        ("Chinese", r"; that of Chinese is zh, got 'Chinese'"),
+        ("mandarin", r"; that of mandarin is zh"),
+        ("zh-CN", r"; that of zh-CN is zh"),
+        ("pt_BR", r"; that of pt_BR is pt"),
+        ("EN", r"; that of EN is en"),
+        ("false", r"Norwegian is 'no', in quotes, got False"),
+        ("auto", r"Whisper's code of the spoken language, such as en \(it is not detected\), got 'auto'"),
+        ("", r"Whisper's code of the spoken language, such as en \(it is not detected\), got None"),
+        ("''", r"such as en \(it is not detected\), got ''"),
+        ("klingon", r"such as en \(it is not detected\), got 'klingon'"),
+    ],
+)
+def test_language_that_is_not_a_code_is_refused_with_the_code(tmp_path, written, message):
+    with pytest.raises(UserError, match=f"language: expected .*{message}"):
+        load(tmp_path, TEXT.replace("language: en", f"language: {written}"))

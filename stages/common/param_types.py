@@ -40,6 +40,31 @@ def _trackers(value: Any) -> list[str]:
     return names
 
 
+def _language(value: Any) -> str:
+    if isinstance(value, str) and re.fullmatch("[a-z]{2,3}", value):
+        return value
+    expected = "Whisper's code of the spoken language, such as en (it is not detected)"
+    if value is False:  # as YAML 1.1 reads it
+        raise ValueError(f"{expected}; Norwegian is 'no', in quotes")
+    if code := _code_of(str(value)):
+        raise ValueError(f"{expected}; that of {value} is {code}")
+    raise ValueError(expected)
+
+
+def _code_of(name: str) -> str | None:
+    """Whisper's code of a language that is called by its name (Chinese), or by a longer code (zh-CN); None: unknown."""
+    # Not at the top: it takes a second, and only a mistake needs it.
+    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
+
+    name = name.strip().lower()
+    short = re.split("[-_]", name)[0]
+    for code in (TO_LANGUAGE_CODE.get(name), short):
+        if code in TO_LANGUAGE_CODE.values():
+            return code
+    return None
+
+
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
+Language = Annotated[str, PlainValidator(_language)]
 Layers = Annotated[int | Literal["all"], PlainValidator(_layers)]
 Trackers = Annotated[list[str], PlainValidator(_trackers)]

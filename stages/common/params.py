@@ -18,6 +18,7 @@ from stages.common.errors import UserError
 from stages.common.param_types import (
     Count,
     Finite,
+    Language,
     Layers,
     NonNegative,
     Pattern,
@@ -169,7 +170,7 @@ class Runtime(_Section):
 class Params(_Section):
     seed: Count
     base_model: Annotated[str, Field(min_length=1)]
-    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
+    language: Language
     preprocess: Preprocess
     train: Train
     train_lora: TrainLora
