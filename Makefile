@@ -25,8 +25,8 @@ experiments: .venv/requirements.txt ## WER of all experiments; KEYS='train_lora.
 
 # Instead of dvc metrics show, which prints all figures in one row of over 2000 columns.
 metrics: .venv/$(REQUIREMENTS) ## scores of the models, from metrics/scores.json
-	@$(BIN)/python -c "from stages.common import files; from stages.records import paths; from stages.scores import score_tables; \
-	  print(score_tables.score_table(files.read_json(paths.SCORES_FILE)))"
+	@$(BIN)/python -c "from stages.records import paths; from stages.scores import score_files, score_tables; \
+	  print(score_tables.score_table(*score_files.read(paths.SCORES_FILE)))"
 
 lock: .venv/requirements.txt ## write requirements.lock anew, with the PyTorch that is installed
 	$(BIN)/python -m pip install --quiet uv

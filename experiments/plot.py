@@ -1,8 +1,8 @@
 """Plot a recipe's experiments: python -m experiments.plot NAME --vary KEY [KEY] [--models MODEL ...] [--log]
 
-Reads the experiments called NAME-... of the commit that is checked out, and writes experiments/plots/NAME.png: WER with
-its interval against the first key. There is a line for each value of the second key, or, without one, for each model.
-The same experiments give the same bytes.
+Reads the experiments called NAME-... of the commit that is checked out, and writes experiments/plots/NAME.png: WER (in
+languages without spaces, CER) with its interval against the first key. There is a line for each value of the second
+key, or, without one, for each model. The same experiments give the same bytes.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from experiments.shown import DONE, Experiment, experiments, flat
 from stages.common.errors import UserError, exit_on_user_error
+from stages.records.error_unit import CHARACTERS, WORDS, ErrorUnit
 from stages.results import figures
 
 FOLDER = Path("experiments/plots")
@@ -33,7 +34,7 @@ class Point:
 
     line: Value  # label of its line
     x: Value
-    wer: float  # per cent, like its interval
+    rate: float  # per cent, like its interval
     low: float
     high: float
 
@@ -49,12 +50,12 @@ def main() -> None:
     done = [row for row in experiments() if row.name.startswith(f"{arguments.name}-") and row.state == DONE]
     if not done:
         raise UserError(f"no experiment of this commit that is done is called {arguments.name}-...; run its recipe")
-    points = []
+    unit, points = counted(done), []
     for row in done:
         points += [read(row, model, arguments.vary) for model in arguments.models]
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{arguments.name}.png"
-    path.write_bytes(figures.png(draw(points, arguments.vary, base_wer(done), arguments.log)))
+    path.write_bytes(figures.png(draw(points, arguments.vary, base_rate(done), arguments.log, unit)))
     print(path)
 
 
@@ -77,30 +78,49 @@ def read(experiment: Experiment, model: str, keys: list[str]) -> Point:
     for key in keys:
         if key not in values:
             raise UserError(f"--vary {key}: params.yaml has no such key")
-    wer = block["wer"]
-    low, high = block.get("wer_low", wer), block.get("wer_high", wer)  # equal where there is no interval
+    key = unit_of(block).key
+    rate = block[key]
+    low, high = block.get(f"{key}_low", rate), block.get(f"{key}_high", rate)  # equal where there is no interval
     line = values[keys[1]] if len(keys) > 1 else model
-    return Point(line, values[keys[0]], 100 * wer, 100 * low, 100 * high)
+    return Point(line, values[keys[0]], 100 * rate, 100 * low, 100 * high)
 
 
-def base_wer(done: list[Experiment]) -> float:
-    """Return the base model's WER, per cent; it is the same in all experiments."""
-    return 100 * done[0].scores["base"]["wer"]
+def unit_of(block: dict) -> ErrorUnit:
+    """Return what was counted for a model's figures in wer.json: those of characters have no WER."""
+    return WORDS if WORDS.key in block else CHARACTERS
+
+
+def counted(done: list[Experiment]) -> ErrorUnit:
+    """Return what was counted in the experiments; UserError where they differ, and cannot be on one axis."""
+    by_unit = {unit_of(row.scores["base"]): row.name for row in done}
+    if len(by_unit) > 1:
+        raise UserError(
+            f"{by_unit[WORDS]} has a word error rate and {by_unit[CHARACTERS]} a character error rate, because their "
+            "languages differ; plot them apart"
+        )
+    return next(iter(by_unit))
+
+
+def base_rate(done: list[Experiment]) -> float:
+    """Return the base model's error rate, per cent; it is the same in all experiments."""
+    block = done[0].scores["base"]
+    return 100 * block[unit_of(block).key]
 
 
 @mpl.rc_context(figures.STYLE)
-def draw(points: list[Point], keys: list[str], base: float, log: bool) -> Figure:
-    """Draw WER against the first key.
+def draw(points: list[Point], keys: list[str], base: float, log: bool, unit: ErrorUnit = WORDS) -> Figure:
+    """Draw the error rate against the first key.
 
     Parameters
     ----------
     keys : one or two keys of params.yaml, as for `read`
-    base : the base model's WER, per cent
+    base : the base model's error rate, per cent
     log : logarithmic x axis, if its values are numbers
+    unit : what was counted
     """
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.subplots()
-    axes.set(ylabel="word error rate, %", xlabel=keys[0])
+    axes.set(ylabel=f"{unit.rate_in_full}, %", xlabel=keys[0])
     places = set_axis(axes, sorted({point.x for point in points}, key=_order), log)
     lines = sorted({point.line for point in points}, key=_order)
     for number, line in enumerate(lines):
@@ -110,9 +130,9 @@ def draw(points: list[Point], keys: list[str], base: float, log: bool) -> Figure
         style["transform"] = axes.transData + ScaledTranslation(offset, 0, figure.dpi_scale_trans)
         row = sorted((point for point in points if point.line == line), key=lambda point: _order(point.x))
         at = [places[point.x] for point in row]
-        below = [point.wer - point.low for point in row]
-        above = [point.high - point.wer for point in row]
-        axes.errorbar(at, [point.wer for point in row], yerr=[below, above], label=_text(line), **style)
+        below = [point.rate - point.low for point in row]
+        above = [point.high - point.rate for point in row]
+        axes.errorbar(at, [point.rate for point in row], yerr=[below, above], label=_text(line), **style)
         # Invisible: matplotlib does not widen the axis for a line with a transform of its own.
         axes.plot(at, [point.high for point in row], linestyle="none")
     axes.set_ylim(bottom=0)

@@ -8,9 +8,9 @@ import json
 
 from stages.common import params
 from stages.common.errors import exit_on_user_error
-from stages.records import paths, seen_texts, shards, speaker_share
+from stages.records import error_unit, paths, seen_texts, shards, speaker_share
 from stages.runtime import cost
-from stages.scores import score_tables, scoreboard, slicing
+from stages.scores import score_files, score_tables, scoreboard, slicing
 from stages.wer import normalisers
 
 
@@ -19,9 +19,10 @@ def main() -> None:
     settings = params.load()
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
     results = scoreboard.read_results(rules["whisper"])
-    content = scoreboard.figures(results, rules)
-    print(score_tables.score_table(content))
-    write(content, slicing.slices(results, trained_texts(settings)))
+    unit = error_unit.of_language(settings.language)
+    content = scoreboard.figures(results, rules, unit)
+    print(score_tables.score_table(content, unit))
+    write(content, slicing.slices(results, trained_texts(settings)), unit)
 
 
 def trained_texts(settings: params.Params) -> seen_texts.TrainedTexts:
@@ -32,24 +33,27 @@ def trained_texts(settings: params.Params) -> seen_texts.TrainedTexts:
     return seen_texts.of_clips((clip for clip in clips if clip.speaker in speakers), settings.language)
 
 
-def write(content: dict, slices: dict) -> None:
+def write(content: dict, slices: dict, unit: error_unit.ErrorUnit) -> None:
     """Write wer.json, scores.json and slices.json, and print the tables that need all three models.
 
     Parameters
     ----------
     content, slices : of scores.json and slices.json
+    unit : what was counted
     """
     paths.METRICS.mkdir(exist_ok=True)
-    files = {paths.WER_FILE: scoreboard.headline(content), paths.SCORES_FILE: content, paths.SLICES_FILE: slices}
-    for path, values in files.items():
+    headline = scoreboard.headline(content, unit)
+    files = {paths.WER_FILE: headline, paths.SCORES_FILE: content, paths.SLICES_FILE: slices}
+    for path, figures in files.items():
+        values = score_files.named(figures, unit)
         path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print("\n" + score_tables.paired_table(content))
+    print("\n" + score_tables.paired_table(content, unit))
     print("\n" + score_tables.age_table(slices))
-    print("\n" + score_tables.literature_line(content))
-    for line in score_tables.seen_texts_lines(slices):
+    print("\n" + score_tables.literature_line(content, unit))
+    for line in score_tables.seen_texts_lines(slices, unit):
         print("\n" + line)
     # Costs depend on the machine, so they are printed but not written: this stage's outputs must not depend on them.
-    print("\n" + score_tables.cost_table(scoreboard.by_model(content), cost.known()))
+    print("\n" + score_tables.cost_table(scoreboard.by_model(content), cost.known(), unit))
 
 
 if __name__ == "__main__":

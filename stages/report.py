@@ -14,26 +14,28 @@ from stages.records import paths
 from stages.results import figures, findings, origin, page, summary
 from stages.results.summary import NAMES
 from stages.runtime import cost
-from stages.scores import scoreboard
+from stages.scores import score_files, scoreboard
 from stages.wer import normalisers
 
 
 @exit_on_user_error
 def main() -> None:
     settings = params.load()
-    content, slices = read_json(paths.SCORES_FILE), read_json(paths.SLICES_FILE)
+    content, unit = score_files.read(paths.SCORES_FILE)
+    slices, _ = score_files.read(paths.SLICES_FILE)
     corpus = read_json(paths.CORPUS_FILE)
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
     results = scoreboard.read_results(rules["whisper"])
-    paths.SUMMARY_FILE.write_text(summary.markdown(content, slices), encoding="utf-8")
-    drawn = figures.draw_all(content, slices, figures.read_curves(paths.CURVES), results)
+    paths.SUMMARY_FILE.write_text(summary.markdown(content, slices, unit), encoding="utf-8")
+    drawn = figures.draw_all(content, slices, figures.read_curves(paths.CURVES), results, unit)
     figures.FOLDER.mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
         (figures.FOLDER / f"{name}.png").write_bytes(figures.png(figure))
     html = page.render(
-        **page.tables(content, slices, corpus),
+        **page.tables(content, slices, corpus, unit),
         **page.shown_examples(results, content, settings.report, rules["whisper"]),
-        findings=findings.findings(content, slices, cost.known(), with_examples=settings.report.examples > 0),
+        findings=findings.findings(content, slices, cost.known(), settings.report.examples > 0, unit),
+        unit=unit,
         figures={name: figures.svg(figure) for name, figure in drawn.items()},
         best=NAMES[findings.best(content)],
         commit=origin.commit(),

@@ -256,6 +256,18 @@ def test_filters_spare_evaluation_sets(project):
     assert clips("test")["dora-short"].text == "yes"
 
 
+def test_filter_counts_characters_where_words_have_no_spaces(project):
+    write_corpus(project / "data", SPEAKERS)  # of four Latin words each, which are four units
+    # "Good", and "I drink milk".
+    for name, text in (("short", "\u597d \u3002"), ("long", "\u6211\u559d\u725b\u5976\u3002")):
+        write_audio(project / f"data/train/anna/{name}.wav", seed=len(name) + 300)
+        write(project / f"data/train/anna/{name}.txt", text)
+    set_params(project, "language: en", "language: zh")
+    set_params(project, "min_words: 1", "min_words: 3")
+    preprocess.main()
+    assert [(row["file"], row["detail"]) for row in rejected()] == [("train/anna/short.txt", "fewer than 3 characters")]
+
+
 @pytest.mark.parametrize("text", ["", "   ", "<NOISE>"])
 def test_nothing_said_is_refused_everywhere(project, text):
     write_corpus(project / "data", SPEAKERS)

@@ -9,7 +9,7 @@ import argparse
 from stages.common import params
 from stages.common.errors import exit_on_user_error
 from stages.decoding import transcription
-from stages.records import paths, shards
+from stages.records import error_unit, paths, shards
 from stages.records.transcripts import Transcript
 from stages.scores import score_tables, scoreboard
 from stages.wer import normalisers
@@ -30,7 +30,8 @@ def main() -> None:
     results = scoreboard.results_by_set(
         decode(checkpoint, settings, arguments.base), scoreboard.read_clips(), rules["whisper"]
     )
-    print(score_tables.score_table(scoreboard.figures({checkpoint: results}, rules)))
+    unit = error_unit.of_language(settings.language)
+    print(score_tables.score_table(scoreboard.figures({checkpoint: results}, rules, unit), unit))
 
 
 def decode(checkpoint: str, settings: params.Params, base: str | None = None) -> list[Transcript]:

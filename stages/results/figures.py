@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages.common.errors import UserError
+from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.paths import BASE, METRICS
 from stages.records.strategies import STRATEGIES
 from stages.scores import scoreboard
@@ -44,7 +45,9 @@ STYLE = {
 }
 
 
-def draw_all(content: dict, slices: dict, curves: dict[str, list[dict]], board: Results) -> dict[str, Figure]:
+def draw_all(
+    content: dict, slices: dict, curves: dict[str, list[dict]], board: Results, unit: ErrorUnit = WORDS
+) -> dict[str, Figure]:
     """Every figure by its name.
 
     Parameters
@@ -52,15 +55,16 @@ def draw_all(content: dict, slices: dict, curves: dict[str, list[dict]], board: 
     content, slices : of scores.json and slices.json
     curves : see `read_curves`
     board : of all models
+    unit : what was counted
     """
     with mpl.rc_context(STYLE):
         return {
-            "wer": _wer(content),
-            "wer_by_age": _wer_by_age(slices),
-            "learning": _learning(curves),
+            "wer": _wer(content, unit),
+            "wer_by_age": _wer_by_age(slices, unit),
+            "learning": _learning(curves, unit),
             "loss": _loss(curves),
-            "errors": _errors(content),
-            "insertions": _insertions(board),
+            "errors": _errors(content, unit),
+            "insertions": _insertions(board, unit),
         }
 
 
@@ -159,23 +163,23 @@ def _write_above(axes: Axes, positions: np.ndarray, rates: np.ndarray, tops: np.
             )
 
 
-def _wer(content: dict) -> Figure:
-    figure, axes = _axes("word error rate, %")
+def _wer(content: dict, unit: ErrorUnit) -> Figure:
+    figure, axes = _axes(f"{unit.rate_in_full}, %")
     scores = scoreboard.by_model(content)
     values = {model: list(sets.values()) for model, sets in scores.items()}
     _grouped(axes, list(scores["base"]), values, marks=False)
     return figure
 
 
-def _wer_by_age(slices: dict) -> Figure:
-    figure, axes = _axes("word error rate, %", "age, years")
+def _wer_by_age(slices: dict, unit: ErrorUnit) -> Figure:
+    figure, axes = _axes(f"{unit.rate_in_full}, %", "age, years")
     values = {name: list(sets[HEADLINE_SET]["age"].values()) for name, sets in slices.items()}
     _grouped(axes, list(slices["base"][HEADLINE_SET]["age"]), values, marks=True)
     return figure
 
 
-def _learning(curves: dict[str, list[dict[str, float]]]) -> Figure:
-    figure, axes = _axes("word error rate, %", "step")
+def _learning(curves: dict[str, list[dict[str, float]]], unit: ErrorUnit) -> Figure:
+    figure, axes = _axes(f"{unit.rate_in_full}, %", "step")
     for number, (name, evaluations) in enumerate(curves.items()):
         _plot_curve(
             axes, evaluations, "dev_wer", name, marker=MARKERS[(1 + number) % len(MARKERS)], label=name, scale=100
@@ -203,8 +207,8 @@ def _plot_curve(axes: Axes, evaluations: list[dict], key: str, name: str, scale:
     axes.plot(steps, values, ms=4, color=COLOURS[name], **style)
 
 
-def _errors(content: dict) -> Figure:
-    figure, axes = _axes("errors per 100 words")
+def _errors(content: dict, unit: ErrorUnit) -> Figure:
+    figure, axes = _axes(f"errors per 100 {unit.plural}")
     kinds = ["substitutions", "deletions", "insertions"]
     # As shares of the words they are rates like any other; intervals they have none.
     shares = {}
@@ -215,8 +219,8 @@ def _errors(content: dict) -> Figure:
     return figure
 
 
-def _insertions(board: Results) -> Figure:
-    figure, axes = _axes("insertions per 1,000 words", "place in the utterance")
+def _insertions(board: Results, unit: ErrorUnit) -> Figure:
+    figure, axes = _axes(f"insertions per 1,000 {unit.plural}", "place in the utterance")
     for number, (name, sets) in enumerate(board.items()):
         errors = sets[HEADLINE_SET].errors
         parts = np.floor(errors.inserted_at * POSITIONS).astype(int)  # POSITIONS itself: after the last word

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.paths import BASE
 from stages.results import summary
 from stages.results.summary import NAMES
@@ -10,9 +11,9 @@ from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
 from stages.scores.significance import FEWEST_SPEAKERS
 from stages.scores.slicing import SEEN, UNKNOWN, UNSEEN
 
-# Seen texts (those that were trained on) matter to the headline WER if they hold a tenth of the reference words,
-# whatever the models make of them; or if a tuned model's WER on the unseen texts is over half a point higher than its
-# headline WER: published systems are ranked by smaller differences.
+# Seen texts (those that were trained on) matter to the headline rate if they hold a tenth of the reference words,
+# whatever the models make of them; or if a tuned model's rate on the unseen texts is over half a point higher than its
+# headline rate: published systems are ranked by smaller differences.
 SEEN_SHARE = 0.1
 UNSEEN_EXCESS = 0.005
 
@@ -23,7 +24,7 @@ class Finding(NamedTuple):
 
 
 def best(content: dict) -> str:
-    """The tuned model with the lowest WER on the headline set; of equal ones the first."""
+    """The tuned model with the lowest error rate on the headline set; of equal ones the first."""
     return min(tuned(content), key=lambda name: content[name][HEADLINE_SET]["wer"])
 
 
@@ -32,63 +33,66 @@ def tuned(content: dict) -> list[str]:
     return [name for name in by_model(content) if name != BASE]
 
 
-def findings(content: dict, slices: dict, costs: dict, with_examples: bool) -> list[Finding]:
+def findings(content: dict, slices: dict, costs: dict, with_examples: bool, unit: ErrorUnit = WORDS) -> list[Finding]:
     """All questions with their answers, in the order of the page.
 
     Parameters
     ----------
     content, slices, costs : of scores.json, slices.json and cost.json
     with_examples : whether the page shows the utterances with the most errors
+    unit : what was counted
     """
     name = best(content)
     return [
-        Finding("Which strategy is better?", _which(content, name)),
-        Finding("Is the difference real?", _real(content)),
-        *_about_texts(content, slices),
-        Finding("For whom?", _whom(slices, name)),
-        Finding("What was forgotten?", _forgotten(content)),
-        Finding("At what price?", [_price(model, content, costs) for model in tuned(content)]),
+        Finding("Which strategy is better?", _which(content, name, unit)),
+        Finding("Is the difference real?", _real(content, unit)),
+        *_about_texts(content, slices, unit),
+        Finding("For whom?", _whom(slices, name, unit)),
+        Finding("What was forgotten?", _forgotten(content, unit)),
+        Finding("At what price?", [_price(model, content, costs, unit) for model in tuned(content)]),
         Finding("What went wrong?", _wrong(content[name][HEADLINE_SET], name, with_examples)),
     ]
 
 
-def _which(content: dict, name: str) -> list[str]:
+def _which(content: dict, name: str, unit: ErrorUnit) -> list[str]:
     rates = {model: content[model][HEADLINE_SET]["wer"] for model in tuned(content)}
     if rates[name] >= content["base"][HEADLINE_SET]["wer"]:
-        claim = "no strategy lowers WER"
+        claim = f"no strategy lowers {unit.rate}"
     elif len(set(rates.values())) == 1:
-        claim = "all strategies have the same WER"
+        claim = f"all strategies have the same {unit.rate}"
     else:
-        claim = f"WER is lowest with {NAMES[name]}"
-    figures = "; ".join(f"{NAMES[model]} {_rate(sets[HEADLINE_SET])}" for model, sets in by_model(content).items())
+        claim = f"{unit.rate} is lowest with {NAMES[name]}"
+    figures = "; ".join(
+        f"{NAMES[model]} {_rate(sets[HEADLINE_SET], unit)}" for model, sets in by_model(content).items()
+    )
     answers = [f"On {HEADLINE_SET}, {claim}: {figures}."]
     best_two = sorted(rates, key=lambda model: rates[model])[:2]
     earlier, later = sorted(best_two, key=list(rates).index)
     if not summary.is_shown(content[PAIRED][HEADLINE_SET][f"{later}_minus_{earlier}"]):
         answers.append("The difference between the two best strategies may be chance: neither is shown to be better.")
     elif rates[name] >= content["base"][HEADLINE_SET]["wer"]:
-        answers.append(f"Of the strategies, {NAMES[name]} has the lowest WER.")
+        answers.append(f"Of the strategies, {NAMES[name]} has the lowest {unit.rate}.")
     return answers
 
 
-def _rate(block: dict) -> str:
+def _rate(block: dict, unit: ErrorUnit) -> str:
     if "wer" not in block:
-        return "no rate (no words)"
+        return f"no rate (no {unit.plural})"
     around = f" ({interval(block)})" if "wer_low" in block else ""
     return f"{percent(block['wer'])} %{around}"
 
 
-def _real(content: dict) -> list[str]:
+def _real(content: dict, unit: ErrorUnit) -> list[str]:
     answers = []
     for label, difference in content[PAIRED][HEADLINE_SET].items():
-        answers.append(summary.comparison(label, difference))
+        answers.append(summary.comparison(label, difference, unit))
     speakers = content["base"][HEADLINE_SET]["speakers"]
     if speakers < FEWEST_SPEAKERS:
         answers.append(f"With only {speakers} speakers, these intervals are too narrow: read them as hints.")
     return answers
 
 
-def _about_texts(content: dict, slices: dict) -> list[Finding]:
+def _about_texts(content: dict, slices: dict, unit: ErrorUnit) -> list[Finding]:
     """Whether the headline set's texts were trained on; no finding if slices.json was written without these slices."""
     texts = {}
     for model, sets in slices.items():
@@ -97,13 +101,13 @@ def _about_texts(content: dict, slices: dict) -> list[Finding]:
     if not texts:
         return []
     if SEEN in texts["base"]:
-        answers = _seen_texts(content, texts)
+        answers = _seen_texts(content, texts, unit)
     else:
         answers = [f"No: no {HEADLINE_SET} utterance has a text that was trained on."]
     return [Finding(f"Were the {HEADLINE_SET} sentences trained on?", answers)]
 
 
-def _seen_texts(content: dict, texts: dict[str, dict]) -> list[str]:
+def _seen_texts(content: dict, texts: dict[str, dict], unit: ErrorUnit) -> list[str]:
     """The share of seen texts, the rates on both kinds, and whether the headline can be cited.
 
     Parameters
@@ -114,27 +118,31 @@ def _seen_texts(content: dict, texts: dict[str, dict]) -> list[str]:
     utterances, words = sizes[SEEN]["utterances"], sizes[SEEN]["words"]
     answers = [
         f"{utterances} of {total['utterances']} {HEADLINE_SET} utterances ({_share(utterances, total['utterances'])}), "
-        f"with {_share(words, total['words'])} of the reference words, have a text that was trained on."
+        f"with {_share(words, total['words'])} of the reference {unit.plural}, have a text that was trained on."
     ]
     if not has_unseen_words(sizes):
-        answers.append("No unseen text is left to score, so nothing shows how much of the WER is learnt by heart.")
+        answers.append(
+            f"No unseen text is left to score, so nothing shows how much of the {unit.rate} is learnt by heart."
+        )
         return answers
     rates = []
     for model, groups in texts.items():
-        rates.append(f"{NAMES[model]} {_rate(groups[UNSEEN])} against {_rate(groups[SEEN])}")
-    answers.append(f"WER on unseen texts against that on seen ones: {'; '.join(rates)}.")
+        rates.append(f"{NAMES[model]} {_rate(groups[UNSEEN], unit)} against {_rate(groups[SEEN], unit)}")
+    answers.append(f"{unit.rate} on unseen texts against that on seen ones: {'; '.join(rates)}.")
     answers.append(
         "The base was not tuned on either: its two rates show whether the seen texts are easier in themselves."
     )
     if _seen_texts_matter(content, texts):
-        answers.append("So the headline WER is partly that of learnt sentences: cite the WER on unseen texts.")
+        answers.append(
+            f"So the headline {unit.rate} is partly that of learnt sentences: cite the {unit.rate} on unseen texts."
+        )
     else:
-        answers.append("The seen texts are too few to change the headline WER by much.")
+        answers.append(f"The seen texts are too few to change the headline {unit.rate} by much.")
     return answers
 
 
 def _seen_texts_matter(content: dict, texts: dict[str, dict]) -> bool:
-    """Whether seen texts make the headline WER too low: by SEEN_SHARE or by UNSEEN_EXCESS."""
+    """Whether seen texts make the headline rate too low: by SEEN_SHARE or by UNSEEN_EXCESS."""
     if texts["base"][SEEN]["words"] >= SEEN_SHARE * content["base"][HEADLINE_SET]["words"]:
         return True
     excesses = (texts[model][UNSEEN]["wer"] - content[model][HEADLINE_SET]["wer"] for model in tuned(content))
@@ -145,7 +153,7 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %"
 
 
-def _whom(slices: dict, name: str) -> list[str]:
+def _whom(slices: dict, name: str, unit: ErrorUnit) -> list[str]:
     before, after = slices["base"][HEADLINE_SET]["age"], slices[name][HEADLINE_SET]["age"]
     rates, gains = {}, {}
     for age, block in after.items():
@@ -156,7 +164,7 @@ def _whom(slices: dict, name: str) -> list[str]:
         return ["The corpus does not say how old its speakers are."]
     lowest, highest = min(rates, key=rates.get), max(rates, key=rates.get)
     answers = [
-        f"With {NAMES[name]}, WER is lowest at {_age(lowest, after[lowest])} "
+        f"With {NAMES[name]}, {unit.rate} is lowest at {_age(lowest, after[lowest])} "
         f"and highest at {_age(highest, after[highest])}."
     ]
     most_gained = max(gains, key=gains.get)
@@ -181,18 +189,18 @@ def _count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _forgotten(content: dict) -> list[str]:
+def _forgotten(content: dict, unit: ErrorUnit) -> list[str]:
     answers = []
     for name in content["base"]:
         if name == HEADLINE_SET:
             continue
         for model in tuned(content):
             label = f"{model}_minus_base"
-            answers.append(f"On {name}: {summary.comparison(label, content[PAIRED][name][label])}")
+            answers.append(f"On {name}: {summary.comparison(label, content[PAIRED][name][label], unit)}")
     return answers or ["There is no other evaluation set, such as data/adult, on which forgetting would show."]
 
 
-def _price(name: str, content: dict, costs: dict) -> str:
+def _price(name: str, content: dict, costs: dict, unit: ErrorUnit) -> str:
     training, decoding = costs.get(f"train_{name}", {}), costs.get(f"transcribe_{name}", {})
     if "training_seconds" not in training:
         return f"{_upper(NAMES[name])}: its training was not measured on this machine."
@@ -204,7 +212,9 @@ def _price(name: str, content: dict, costs: dict) -> str:
     if decoding.get("clips"):
         parts.append(f"and transcribes {decoding['clips'] / decoding['seconds']:.1f} clips a second")
     gain = 100 * (content["base"][HEADLINE_SET]["wer"] - content[name][HEADLINE_SET]["wer"])
-    return " ".join(parts) + f", for {abs(gain):.2f} points {'less' if gain >= 0 else 'more'} WER than the base."
+    return (
+        " ".join(parts) + f", for {abs(gain):.2f} points {'less' if gain >= 0 else 'more'} {unit.rate} than the base."
+    )
 
 
 def _wrong(block: dict, name: str, with_examples: bool) -> list[str]:

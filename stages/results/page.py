@@ -6,6 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from tqdm import tqdm
 
 from stages.common import params
+from stages.records.error_unit import WORDS, ErrorUnit
 from stages.results import examples, figures, findings
 from stages.runtime import cost
 from stages.scores import score_tables, scoreboard
@@ -24,32 +25,33 @@ def render(**values) -> str:
     return environment.get_template(TEMPLATE.name).render(**colours, **values) + "\n"
 
 
-def tables(content: dict, slices: dict, corpus: dict) -> dict:
+def tables(content: dict, slices: dict, corpus: dict, unit: ErrorUnit = WORDS) -> dict:
     """The page's tables: the same numbers as on the terminal.
 
     Parameters
     ----------
     content, slices, corpus : of scores.json, slices.json and corpus.json
+    unit : what was counted
     """
     scores = scoreboard.by_model(content)
     return {
         "sizes": score_tables.set_sizes(content),
-        "score_headings": score_tables.HEADINGS,
+        "score_headings": score_tables.in_unit(score_tables.HEADINGS, unit),
         "score_rows": score_tables.score_rows(content),
-        "literature": score_tables.literature_line(content),
-        "paired_headings": score_tables.PAIRED_HEADINGS,
+        "literature": score_tables.literature_line(content, unit),
+        "paired_headings": score_tables.in_unit(score_tables.PAIRED_HEADINGS, unit),
         "paired_rows": score_tables.paired_rows(content),
-        "cost_headings": score_tables.COST_HEADINGS,
+        "cost_headings": score_tables.in_unit(score_tables.COST_HEADINGS, unit),
         "cost_rows": score_tables.cost_rows(scores, cost.known()),
         "age_headings": ("age", *(f"{name} %" for name in slices), "utterances", "speakers"),
         "age_rows": score_tables.age_rows(slices),
-        "slices": [slice_table(slices, name) for name in SLICES if name in slices["base"][HEADLINE_SET]],
+        "slices": [slice_table(slices, name, unit) for name in SLICES if name in slices["base"][HEADLINE_SET]],
         "corpus_headings": CORPUS_HEADINGS,
         "corpus_rows": [corpus_row(split, card) for split, card in corpus.items()],
     }
 
 
-def slice_table(slices: dict, name: str) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
+def slice_table(slices: dict, name: str, unit: ErrorUnit) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
     """Name, headings and rows of the table of one slicing of the headline set.
 
     Parameters
@@ -67,7 +69,7 @@ def slice_table(slices: dict, name: str) -> tuple[str, tuple[str, ...], list[tup
         for groups in by_model.values():
             cells.append(score_tables.percent(groups[group].get("wer")))
         rows.append((*cells, str(size["utterances"]), str(size["words"])))
-    return name, (*headings, "utterances", "words"), rows
+    return name, (*headings, "utterances", unit.plural), rows
 
 
 def corpus_row(split: str, card: dict) -> tuple[str, ...]:

@@ -2,51 +2,55 @@
 
 from collections.abc import Sequence
 
+from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.paths import BASE
 from stages.records.strategies import STRATEGIES
-from stages.scores.score_tables import age_rows, interval, percent, seen_texts_sentence
+from stages.scores.score_tables import age_rows, in_unit, interval, percent, seen_texts_sentence
 from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
 from stages.scores.significance import FEWEST_SPEAKERS
 
 NAMES = {BASE: "the base"} | {name: strategy.label for name, strategy in STRATEGIES.items()}
 
 
-def markdown(content: dict, slices: dict) -> str:
+def markdown(content: dict, slices: dict, unit: ErrorUnit = WORDS) -> str:
     """What was measured, and which differences are shown.
 
     Parameters
     ----------
     content : of scores.json, all models
     slices : the contents of slices.json
+    unit : what was counted
     """
     scores = by_model(content)
-    parts = ["# Word error rates"]
+    parts = [f"# {unit.rate_in_full.capitalize()}s"]
     for name, size in scores["base"].items():
         blocks = {model: sets[name] for model, sets in scores.items()}
         parts.append(f"## {name}: {size['utterances']} utterances, {size['speakers']} speakers")
-        parts.append(_rates(blocks))
-        parts.append("\n".join(f"- {comparison(*pair)}" for pair in content[PAIRED][name].items()))
-        if sentence := seen_texts_sentence(slices, name):
+        parts.append(_rates(blocks, unit))
+        parts.append("\n".join(f"- {comparison(*pair, unit)}" for pair in content[PAIRED][name].items()))
+        if sentence := seen_texts_sentence(slices, name, unit):
             parts.append(f"{sentence}.")
         if size["speakers"] < FEWEST_SPEAKERS:
             parts.append(f"*Too few speakers: with fewer than {FEWEST_SPEAKERS}, the intervals are too narrow.*")
-    parts += [f"## By age, on {HEADLINE_SET}", _ages(slices)]
+    parts += [f"## By age, on {HEADLINE_SET}", _ages(slices, unit)]
     parts.append(
-        "WER: (substitutions + deletions + insertions) / reference words over all utterances, after Whisper's "
-        "normaliser; light: lower case and no punctuation only. Intervals: 95 %, bootstrap over speakers."
+        f"{unit.rate}: (substitutions + deletions + insertions) / reference {unit.plural} over all utterances, after "
+        "Whisper's normaliser; light: lower case and no punctuation only. Intervals: 95 %, bootstrap over speakers."
     )
     return "\n\n".join(parts) + "\n"
 
 
-def _rates(blocks: dict[str, dict]) -> str:
+def _rates(blocks: dict[str, dict], unit: ErrorUnit) -> str:
     rows = []
     for name, block in blocks.items():
         light, literature = percent(block["light"]["wer"]), percent(block["literature"].get("wer"))
-        rows.append((name, f"**{percent(block['wer'])}**", interval(block), light, percent(block["cer"]), literature))
-    return _table(("model", "WER %", "interval", "light %", "CER %", "literature's filter, WER %"), rows)
+        cer = [percent(block["cer"])] if "cer" in block else []  # not where the headline is of characters
+        rows.append((name, f"**{percent(block['wer'])}**", interval(block), light, *cer, literature))
+    headings = ("model", "WER %", "interval", "light %", "CER %", "literature's filter, WER %")
+    return _table(in_unit(headings, unit), rows)
 
 
-def comparison(label: str, difference: dict) -> str:
+def comparison(label: str, difference: dict, unit: ErrorUnit = WORDS) -> str:
     """A sentence on two models: the difference, and whether chance explains it.
 
     Parameters
@@ -59,7 +63,7 @@ def comparison(label: str, difference: dict) -> str:
     change = f"{points:.2f} points {direction} than with {first}" if points else f"the same as with {first}"
     verdict = "a difference is shown" if is_shown(difference) else "no difference is shown"
     around = interval(difference, "+")
-    return f"With {second}, WER is {change} ({around}; p = {difference['p']:.4f}): {verdict}."
+    return f"With {second}, {unit.rate} is {change} ({around}; p = {difference['p']:.4f}): {verdict}."
 
 
 def is_shown(difference: dict) -> bool:
@@ -67,11 +71,11 @@ def is_shown(difference: dict) -> bool:
     return difference["wer_low"] > 0 or difference["wer_high"] < 0
 
 
-def _ages(slices: dict) -> str:
+def _ages(slices: dict, unit: ErrorUnit) -> str:
     rows = []
     for group, *cells, _speakers in age_rows(slices):
         rows.append((f"{group} years" if group[0].isdigit() else group, *cells))
-    return _table(("age", *(f"{name}, WER %" for name in slices), "utterances"), rows)
+    return _table(("age", *(f"{name}, {unit.rate} %" for name in slices), "utterances"), rows)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

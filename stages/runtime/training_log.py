@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tqdm import tqdm
 from transformers import TrainerCallback
 
+from stages.records.error_unit import CHARACTERS, WORDS, ErrorUnit
 from stages.records.units import Seconds
 
 COLUMNS = {  # heading: width in characters
@@ -29,20 +30,21 @@ class Evaluation:
     epoch: float
     train_loss: float | None  # None: not known at this step
     dev_loss: float
-    dev_wer: float  # a share: 0.16 is 16 %
+    dev_wer: float  # or CER; a share: 0.16 is 16 %
     learning_rate: float | None
     seconds_left: Seconds
-    is_best: bool  # no earlier evaluation had a lower dev WER
+    is_best: bool  # no earlier evaluation had a lower error rate
 
 
-def heading(steps: int) -> str:
+def heading(steps: int, unit: ErrorUnit = WORDS) -> str:
     """The names of the columns.
 
     Parameters
     ----------
     steps : of the whole training; the first column is as wide as they need
+    unit : what is counted on dev
     """
-    return _row("step", steps, list(COLUMNS))
+    return _row("step", steps, [name.replace(WORDS.rate, unit.rate) for name in COLUMNS])
 
 
 def line(evaluation: Evaluation) -> str:
@@ -125,14 +127,15 @@ class TrainingLog(TrainerCallback):
     def on_evaluate(self, args, state, control, metrics=None, **_):
         if self._bar is None:  # another process, or an evaluation outside training
             return
+        unit = CHARACTERS if f"eval_{CHARACTERS.key}" in metrics else WORDS
         if not self._has_heading:
-            self._print(heading(state.max_steps))
+            self._print(heading(state.max_steps, unit))
             self._has_heading = True
-        self._print(line(self._evaluation(state, metrics)))
+        self._print(line(self._evaluation(state, metrics, metrics[f"eval_{unit.key}"])))
         self._evaluated_batches = 0
         self._bar.set_description(self.stage)
 
-    def _evaluation(self, state, metrics: dict[str, float]) -> Evaluation:
+    def _evaluation(self, state, metrics: dict[str, float], error_rate: float) -> Evaluation:
         entry = self._last_entry if self._last_entry.get("step") == state.global_step else {}
         seconds_per_step = (time.monotonic() - self._started) / max(1, state.global_step - self._first_step)
         return Evaluation(
@@ -141,10 +144,10 @@ class TrainingLog(TrainerCallback):
             epoch=state.epoch,
             train_loss=entry.get("loss"),
             dev_loss=metrics["eval_loss"],
-            dev_wer=metrics["eval_wer"],
+            dev_wer=error_rate,
             learning_rate=entry.get("learning_rate"),
             seconds_left=seconds_per_step * (state.max_steps - state.global_step),
-            is_best=state.best_metric is None or metrics["eval_wer"] < state.best_metric,
+            is_best=state.best_metric is None or error_rate < state.best_metric,
         )
 
     def _print(self, text: str) -> None:

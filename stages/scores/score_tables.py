@@ -1,6 +1,7 @@
 """The contents of metrics/scores.json, slices.json and cost.json as text for the terminal; rates in per cent."""
 
 from stages.common.text_table import aligned
+from stages.records.error_unit import WORDS, ErrorUnit
 from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
 from stages.scores.significance import FEWEST_SPEAKERS, LEVEL
 from stages.scores.slicing import SEEN, UNSEEN
@@ -22,14 +23,24 @@ COST_HEADINGS = (
 )
 
 
-def score_table(content: dict) -> str:
+def in_unit(headings: tuple[str, ...], unit: ErrorUnit) -> tuple[str, ...]:
+    """The headings of a table for what was counted; where it is characters, there is no second rate of characters."""
+    if unit is WORDS:
+        return headings
+    names = [heading for heading in headings if heading != "CER %"]
+    return tuple(name.replace(WORDS.rate, unit.rate).replace(WORDS.plural, unit.plural) for name in names)
+
+
+def score_table(content: dict, unit: ErrorUnit = WORDS) -> str:
     """A row per set and model; below them, how many utterances and speakers each set has.
 
     Parameters
     ----------
     content : of scores.json
+    unit : what was counted
     """
-    return "\n".join([aligned([HEADINGS, *score_rows(content)], names=2), "", *set_sizes(content)])
+    rows = [in_unit(HEADINGS, unit), *score_rows(content)]
+    return "\n".join([aligned(rows, names=2), "", *set_sizes(content)])
 
 
 def score_rows(content: dict) -> list[tuple[str, ...]]:
@@ -39,7 +50,9 @@ def score_rows(content: dict) -> list[tuple[str, ...]]:
     for name in next(iter(scores.values())):
         for model, sets in scores.items():
             figures = sets[name]
-            rates = percent(figures["light"]["wer"]), percent(figures["cer"])
+            rates = [percent(figures["light"]["wer"])]
+            if "cer" in figures:  # not where the headline is of characters
+                rates.append(percent(figures["cer"]))
             counts = [str(figures[key]) for key in COUNTS]
             rows.append((name, model, percent(figures["wer"]), interval(figures), *rates, *counts))
     return rows
@@ -55,9 +68,9 @@ def set_sizes(content: dict) -> list[str]:
     return lines
 
 
-def paired_table(content: dict) -> str:
+def paired_table(content: dict, unit: ErrorUnit = WORDS) -> str:
     """Every model against every earlier one, on the same utterances; negative is better."""
-    return aligned([PAIRED_HEADINGS, *paired_rows(content)], names=2)
+    return aligned([in_unit(PAIRED_HEADINGS, unit), *paired_rows(content)], names=2)
 
 
 def paired_rows(content: dict) -> list[tuple[str, ...]]:
@@ -96,28 +109,28 @@ def age_rows(slices: dict) -> list[tuple[str, ...]]:
     return rows
 
 
-def literature_line(content: dict) -> str:
-    """The WER that papers report after leaving out what is short or hard; never the headline."""
+def literature_line(content: dict, unit: ErrorUnit = WORDS) -> str:
+    """The error rate that papers report after leaving out what is short or hard; never the headline."""
     models = {model: sets[HEADLINE_SET] for model, sets in by_model(content).items()}
     rates = ", ".join(f"{model} {percent(figures['literature'].get('wer'))}" for model, figures in models.items())
     first = next(iter(models.values()))
     return (
-        f"Under the literature's filter, WER %: {rates} ({first['literature']['utterances']} of {first['utterances']} "
-        f"{HEADLINE_SET} utterances: 3 words or more, and the base at most 50 % wrong)"
+        f"Under the literature's filter, {unit.rate} %: {rates} ({first['literature']['utterances']} of "
+        f"{first['utterances']} {HEADLINE_SET} utterances: 3 {unit.plural} or more, and the base at most 50 % wrong)"
     )
 
 
-def seen_texts_lines(slices: dict) -> list[str]:
+def seen_texts_lines(slices: dict, unit: ErrorUnit = WORDS) -> list[str]:
     """A line for each evaluation set with texts that were trained on."""
     lines = []
     for name in next(iter(slices.values())):
-        if sentence := seen_texts_sentence(slices, name):
+        if sentence := seen_texts_sentence(slices, name, unit):
             lines.append(f"{name}: {sentence}")
     return lines
 
 
-def seen_texts_sentence(slices: dict, name: str) -> str | None:
-    """The share of an evaluation set's utterances whose text was trained on, and every model's WER on the others.
+def seen_texts_sentence(slices: dict, name: str, unit: ErrorUnit = WORDS) -> str | None:
+    """The share of an evaluation set's utterances whose text was trained on, and each model's error rate on the others.
 
     None if there is no such text, or if slices.json was written without slices by text.
     """
@@ -130,23 +143,23 @@ def seen_texts_sentence(slices: dict, name: str) -> str | None:
     if not has_unseen_words(sizes):
         return f"{share}; no unseen text is left to score"
     rates = ", ".join(f"{model} {percent(groups[UNSEEN]['wer'])}" for model, groups in texts.items())
-    return f"{share}; WER on unseen texts %: {rates}"
+    return f"{share}; {unit.rate} on unseen texts %: {rates}"
 
 
 def has_unseen_words(groups: dict) -> bool:
-    """Whether a set's slices by text, of slices.json, have a WER on unseen texts."""
+    """Whether a set's slices by text, of slices.json, have an error rate on unseen texts."""
     return "wer" in groups.get(UNSEEN, {})
 
 
-def cost_table(scores: dict[str, dict], costs: dict[str, dict]) -> str:
-    """Each model's WER on the headline set beside what it cost; "-": not recorded, or nothing.
+def cost_table(scores: dict[str, dict], costs: dict[str, dict], unit: ErrorUnit = WORDS) -> str:
+    """Each model's error rate on the headline set beside what it cost; "-": not recorded, or nothing.
 
     Parameters
     ----------
     scores : of scores.json, without the comparisons: model -> evaluation set -> figures
     costs : the contents of cost.json
     """
-    return aligned([COST_HEADINGS, *cost_rows(scores, costs)], names=2)
+    return aligned([in_unit(COST_HEADINGS, unit), *cost_rows(scores, costs)], names=2)
 
 
 def cost_rows(scores: dict[str, dict], costs: dict[str, dict]) -> list[tuple[str, ...]]:

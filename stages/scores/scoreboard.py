@@ -12,9 +12,11 @@ import numpy as np
 
 from stages.common.errors import UserError
 from stages.records import paths, shards, transcripts
+from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.paths import MODELS
 from stages.records.shards import Clip
 from stages.records.transcripts import Transcript
+from stages.scores import score_files
 from stages.scores.significance import Difference, SpeakerBootstrap
 from stages.wer import error_counts
 from stages.wer.alignment import UtteranceErrors, align
@@ -87,19 +89,20 @@ def results_by_set(
     return results
 
 
-def figures(results: Results, rules: dict[str, Normaliser]) -> dict:
+def figures(results: Results, rules: dict[str, Normaliser], unit: ErrorUnit = WORDS) -> dict:
     """The contents of scores.json: model -> evaluation set -> figures, and the comparisons under PAIRED.
 
     Parameters
     ----------
     rules : the normalisers by name, "whisper" and "light"
+    unit : what they separate by spaces, so what is counted
     """
     scores: dict = {}
     base = results.get("base", {})
     for model, sets in results.items():
         scores[model] = {}
         for name, set_results in sets.items():
-            scores[model][name] = _set_figures(set_results, base.get(name), rules)
+            scores[model][name] = _set_figures(set_results, base.get(name), rules, unit)
     if len(results) > 1:
         names = next(iter(results.values()))
         scores[PAIRED] = {name: _comparisons(results, name) for name in names}
@@ -111,26 +114,28 @@ def by_model(scores: dict) -> dict[str, dict]:
     return {name: sets for name, sets in scores.items() if name != PAIRED}
 
 
-def headline(scores: dict) -> dict:
+def headline(scores: dict, unit: ErrorUnit = WORDS) -> dict:
     """The contents of wer.json: of each model the headline set's figures, and the other sets' under their names.
 
     Parameters
     ----------
     scores : the contents of scores.json
+    unit : what was counted
 
     Raises
     ------
     UserError
         A set is called as one of these figures, beside which its name would be.
     """
+    reserved = score_files.named(dict.fromkeys(HEADLINE_FIGURES), unit)
     short = {}
     for model, sets in by_model(scores).items():
         short[model] = _headline_figures(sets[HEADLINE_SET])
         for name, set_figures in sets.items():
-            if name in HEADLINE_FIGURES:
+            if name in reserved:
                 raise UserError(
                     f"data/{name}: an evaluation set cannot be called {name!r}, because {paths.WER_FILE} has a figure "
-                    f"of this name; rename the folder (other names not to use: {', '.join(HEADLINE_FIGURES)})"
+                    f"of this name; rename the folder (other names not to use: {', '.join(reserved)})"
                 )
             if name != HEADLINE_SET:
                 short[model][name] = _headline_figures(set_figures)
@@ -142,7 +147,7 @@ def _headline_figures(set_figures: dict) -> dict[str, float]:
     return {key: set_figures[key] for key in HEADLINE_FIGURES if key in set_figures}
 
 
-def _set_figures(results: SetResults, base: SetResults | None, rules: dict[str, Normaliser]) -> dict:
+def _set_figures(results: SetResults, base: SetResults | None, rules: dict[str, Normaliser], unit: ErrorUnit) -> dict:
     """One model's figures on one evaluation set.
 
     Parameters
@@ -157,6 +162,8 @@ def _set_figures(results: SetResults, base: SetResults | None, rules: dict[str, 
     set_figures["empty"] = _empty(results)
     set_figures["runaway"] = _runaway(results)
     set_figures["light"] = {"wer": light["wer"], "cer": light["cer"]}
+    if unit is not WORDS:  # it is the headline rate, and this one would count the spaces between the characters
+        del set_figures["cer"], set_figures["light"]["cer"]
     if base:
         literature = rates(results, literature_filter(base))
         set_figures["literature"] = {key: literature[key] for key in ("wer", "utterances") if key in literature}

@@ -26,7 +26,7 @@ from transformers import (
 from stages.common.errors import UserError
 from stages.common.files import folder_sha256
 from stages.common.params import Params, Runtime
-from stages.records import paths
+from stages.records import error_unit, paths
 from stages.records.strategies import STRATEGIES
 from stages.runtime import checkpoints, cost, devices, failures, trackers
 from stages.runtime.mirror import Mirror
@@ -37,6 +37,8 @@ from stages.whisper import base_model, dtypes, model
 
 CODE_FOLDERS = ("training", "whisper", "wer", "records")  # of stages/: an edit of other code changes no model
 CURVE_COLUMNS = {"step": "step", "epoch": "epoch", "loss": "train_loss", "eval_loss": "dev_loss", "eval_wer": "dev_wer"}
+# dvc.yaml names the column, so a rate of characters is in the same one.
+ENTRY_COLUMNS = CURVE_COLUMNS | {f"eval_{error_unit.CHARACTERS.key}": "dev_wer"}
 
 
 def run(strategy: str, settings: Params) -> None:
@@ -119,7 +121,7 @@ def open_mirror(settings: Params, folder: Path) -> Mirror | None:
 def make_trainer(
     tuned, settings: Params, learning_rate: float, checkpoint_callback: CheckpointCallback, digests: dict[str, str]
 ):
-    """Set up the trainer: data, batches by seconds, early stopping and best checkpoint by dev WER.
+    """Set up the trainer: data, batches by seconds, early stopping and best checkpoint by the error rate on dev.
 
     Parameters
     ----------
@@ -207,8 +209,9 @@ def cost_figures(tuned, trainer: SpeechTrainer) -> dict[str, float | str]:
 
 
 def word_error_rate(processor: WhisperProcessor, language: str) -> Callable[[EvalPrediction], dict[str, float]]:
-    """The trainer's metric: corpus WER of free-running decoding on dev, under Whisper's normaliser."""
+    """The trainer's metric: corpus WER (or CER) of free-running decoding on dev, under Whisper's normaliser."""
     normalise = normalisers.load(paths.BASE_FOLDER, language)["whisper"]
+    key = error_unit.of_language(language).key
 
     def texts(tokens: np.ndarray) -> list[str]:
         ids = np.where(tokens == loss.IGNORED, processor.tokenizer.pad_token_id, tokens)
@@ -217,7 +220,7 @@ def word_error_rate(processor: WhisperProcessor, language: str) -> Callable[[Eva
     def compute(prediction: EvalPrediction) -> dict[str, float]:
         # The references come with the predictions, because the dev set is sorted by length.
         references, hypotheses = texts(prediction.label_ids), texts(prediction.predictions)
-        return {"wer": error_counts.count_errors(references, hypotheses, normalise).wer}
+        return {key: error_counts.count_errors(references, hypotheses, normalise).wer}
 
     return compute
 
@@ -232,7 +235,7 @@ def write_curve(path: Path, history: list[dict]) -> None:
     rows: dict[int, dict] = {}
     for entry in history:
         row = rows.setdefault(entry["step"], {})
-        for key, name in CURVE_COLUMNS.items():
+        for key, name in ENTRY_COLUMNS.items():
             if key in entry:
                 row[name] = round(entry[key], 6)
     path.parent.mkdir(exist_ok=True)

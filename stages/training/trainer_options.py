@@ -9,6 +9,7 @@ from accelerate import PartialState
 from transformers import Seq2SeqTrainingArguments
 
 from stages.common.params import Params, Runtime, Train
+from stages.records import error_unit
 from stages.records.units import FRAMES_PER_SECOND
 from stages.runtime import devices
 from stages.training.batching import Batches
@@ -91,7 +92,7 @@ def training_arguments(
         dataloader_num_workers=data_workers(runtime),
         dataloader_pin_memory=device.type == "cuda",
         **_optimizer_options(train, learning_rate, last_step),
-        **_evaluation_options(last_step),
+        **_evaluation_options(last_step, error_unit.of_language(settings.language).key),
         predict_with_generate=True,
         # Twice the longest transcript, to stop a model that repeats itself.
         generation_max_length=min(positions, 2 * max(map(len, dev.table["tokens"]))),
@@ -122,8 +123,8 @@ def _optimizer_options(train: Train, learning_rate: float, last_step: int) -> di
     }
 
 
-def _evaluation_options(last_step: int) -> dict[str, object]:
-    """When the dev set is evaluated and a checkpoint written, and which checkpoint is the best."""
+def _evaluation_options(last_step: int, metric: str) -> dict[str, object]:
+    """When the dev set is evaluated and a checkpoint written, and which checkpoint is the best: by `metric`."""
     return {
         # CheckpointCallback requests evaluations, log entries and checkpoints; these are for the last step.
         "eval_strategy": "steps",
@@ -134,7 +135,7 @@ def _evaluation_options(last_step: int) -> dict[str, object]:
         "logging_nan_inf_filter": False,  # see check_finite: a loss of NaN ends the training
         "save_total_limit": None,  # the callback removes old ones, once the new one is complete
         "load_best_model_at_end": True,
-        "metric_for_best_model": "wer",
+        "metric_for_best_model": metric,
         "greater_is_better": False,
         "restore_callback_states_from_checkpoint": True,
     }

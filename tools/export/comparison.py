@@ -11,6 +11,7 @@ from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.decoding import transcription
 from stages.decoding.transcription import Decoder
+from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.shards import Clip
 from stages.records.units import Seconds
 from stages.wer.alignment import align
@@ -27,7 +28,10 @@ QUANTIZED_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Comparison:
-    """Word errors of source and export on the same clips, decoded in the same way, after Whisper's normaliser."""
+    """Errors of source and export on the same clips, decoded in the same way, after Whisper's normaliser.
+
+    They are of words, or, in a language without spaces, of characters.
+    """
 
     export: str  # name of its folder
     audio_context: str  # "utterance" or "window": what the encoder sees
@@ -130,12 +134,13 @@ def compare(
     )
 
 
-def check(compared: Comparison, same_weights: bool) -> None:
+def check(compared: Comparison, same_weights: bool, unit: ErrorUnit = WORDS) -> None:
     """Raise an error if an export differs from its source by more than rounding explains.
 
     Parameters
     ----------
     same_weights : true: the words must be the same; false (quantized weights): only the WER is compared
+    unit : what was counted: words, or characters
 
     Raises
     ------
@@ -147,10 +152,10 @@ def check(compared: Comparison, same_weights: bool) -> None:
     difference = compared.differing if same_weights else abs(compared.errors - compared.source_errors)
     if difference > allowed:
         message = (
-            f"{compared.export} is refused: on {compared.clips} clips ({compared.words} words, "
-            f"{compared.audio_context}), WER is {100 * compared.wer:.2f} % instead of "
-            f"{100 * compared.source_wer:.2f} %, {compared.differing} words differ, and {allowed} may; nothing was "
-            "written"
+            f"{compared.export} is refused: on {compared.clips} clips ({compared.words} {unit.plural}, "
+            f"{compared.audio_context}), {unit.rate} is {100 * compared.wer:.2f} % instead of "
+            f"{100 * compared.source_wer:.2f} %, {compared.differing} {unit.plural} differ, and {allowed} may; "
+            "nothing was written"
         )
         if not same_weights:
             message += "; use --quantization float32, or a larger --clips"

@@ -23,11 +23,9 @@ from transformers import WhisperForConditionalGeneration
 
 from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
-from stages.common.files import read_json
-from stages.records import paths, shards
-from stages.records.paths import CORPUS_FILE, MODELS, SCORES_FILE, SLICES_FILE, TUNED
+from stages.records import error_unit, paths, shards
+from stages.records.paths import MODELS, TUNED
 from stages.records.strategies import STRATEGIES
-from stages.runtime import cost
 from stages.scores.scoreboard import HEADLINE_SET
 from stages.wer import normalisers
 from stages.whisper import base_model, model
@@ -101,12 +99,8 @@ def export(options: Options, settings: params.Params) -> None:
         An input is missing, inputs are not of one run, the export differs from its source, or it cannot be pushed.
     """
     check_inputs(options, settings)
-    metrics = model_card.Metrics(
-        content=read_json(SCORES_FILE),
-        slices=read_json(SLICES_FILE),
-        corpus=read_json(CORPUS_FILE),
-        costs=cost.known(),
-    )
+    metrics = model_card.read_metrics()
+    unit = metrics.unit
     with complete_or_absent(options.output) as folder:
         source = model.load_checkpoint(MODELS[options.name])
         comparisons = list(write_forms(options, settings, source, folder))
@@ -126,8 +120,8 @@ def export(options: Options, settings: params.Params) -> None:
             (adapter / "README.md").write_text(card, encoding="utf-8")
     for row in comparisons:
         print(
-            f"{row.export}, {row.audio_context}: WER {100 * row.wer:.2f} %, the source's {100 * row.source_wer:.2f} %; "
-            f"{row.differing} of {row.words} words differ ({row.clips} clips)"
+            f"{row.export}, {row.audio_context}: {unit.rate} {100 * row.wer:.2f} %, the source's "
+            f"{100 * row.source_wer:.2f} %; {row.differing} of {row.words} {unit.plural} differ ({row.clips} clips)"
         )
     print(f"{options.output}: written")
     if options.hub_id:
@@ -198,6 +192,7 @@ def write_forms(options: Options, settings: params.Params, source: Checkpoint, f
     """Write each form of the model into a folder, and yield its comparison with the source; UserError: it differs."""
     split = paths.split_folder(HEADLINE_SET)
     rule = normalisers.load(paths.BASE_FOLDER, settings.language)["whisper"]
+    unit = error_unit.of_language(settings.language)
     contexts = dict.fromkeys([source.audio_context, FULL_WINDOW])  # as it was trained, and as stock tools decode
     ready = {context: comparison.decoder(source, settings, context) for context in contexts}
     clips = comparison.choose(shards.read_manifest(split), options.clips, ready[FULL_WINDOW].window)
@@ -209,7 +204,7 @@ def write_forms(options: Options, settings: params.Params, source: Checkpoint, f
     for context in contexts:
         answers = comparison.texts(comparison.decoder(exported, settings, context), split, clips)
         compared = comparison.compare("transformers", context, clips, before[context], answers, rule)
-        comparison.check(compared, same_weights=True)
+        comparison.check(compared, same_weights=True, unit=unit)
         yield compared
     if options.quantization:
         converted = folder / "ctranslate2"
@@ -217,7 +212,7 @@ def write_forms(options: Options, settings: params.Params, source: Checkpoint, f
         exact = comparison.decoder(exported, settings, FULL_WINDOW)
         answers = ctranslate2_model.transcribe(converted, exact, settings.language, split, clips)
         compared = comparison.compare("ctranslate2", FULL_WINDOW, clips, before[FULL_WINDOW], answers, rule)
-        comparison.check(compared, options.quantization == ctranslate2_model.EXACT)
+        comparison.check(compared, options.quantization == ctranslate2_model.EXACT, unit)
         yield compared
 
 

@@ -8,11 +8,15 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from stages.common.files import read_json
 from stages.common.params import Params
-from stages.records.paths import MODELS, TRAINING_SPLITS
+from stages.records.error_unit import WORDS, ErrorUnit
+from stages.records.paths import CORPUS_FILE, MODELS, SCORES_FILE, SLICES_FILE, TRAINING_SPLITS
 from stages.records.strategies import STRATEGIES
 from stages.records.units import SAMPLE_RATE, Seconds
 from stages.results import summary
+from stages.runtime import cost
+from stages.scores import score_files
 from stages.scores.score_tables import percent
 from stages.scores.scoreboard import HEADLINE_SET
 from stages.whisper import base_model
@@ -49,12 +53,20 @@ class Export:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The contents of scores.json, slices.json, corpus.json and cost.json."""
+    """The contents of scores.json, slices.json, corpus.json and cost.json, and what was counted for the scores."""
 
     content: dict
     slices: dict
     corpus: dict
     costs: dict
+    unit: ErrorUnit = WORDS
+
+
+def read_metrics() -> Metrics:
+    """Read the metrics of the pipeline's last run; UserError where a file is missing or damaged."""
+    content, unit = score_files.read(SCORES_FILE)
+    slices, _ = score_files.read(SLICES_FILE)
+    return Metrics(content, slices, read_json(CORPUS_FILE), cost.known(), unit)
 
 
 def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
@@ -75,7 +87,7 @@ def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template(TEMPLATE.name).render(
-        front_matter=_front_matter(export, metrics.content, of_adapter).to_yaml().strip(),
+        front_matter=_front_matter(export, metrics, of_adapter).to_yaml().strip(),
         title=title(export),
         method=STRATEGIES[export.name].method,
         base=_base(settings),
@@ -93,6 +105,7 @@ def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
         spare=f"{checkpoint.spare_seconds:g}",
         clips=export.comparisons[0].clips,
         checks=export.comparisons,
+        unit=metrics.unit,
         percent=percent,
         parameters=_parameters(export),
         precision=_precision(export.name, metrics.costs),
@@ -100,7 +113,7 @@ def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
         speakers=SHARED_SPEAKERS if settings.preprocess.allow_shared_speakers else SEPARATE_SPEAKERS,
         beams=f"{beams} beam{'' if beams == 1 else 's'}",
         temperature=f"{settings.transcribe.temperature:g}",
-        scores=re.sub(r"^#", "##", summary.markdown(metrics.content, metrics.slices), flags=re.MULTILINE),
+        scores=re.sub(r"^#", "##", summary.markdown(metrics.content, metrics.slices, metrics.unit), flags=re.MULTILINE),
     )
 
 
@@ -117,7 +130,7 @@ def _base(settings: Params) -> str:
     return f"[{name}](https://huggingface.co/{name}), commit `{revision}`"
 
 
-def _front_matter(export: Export, content: dict, of_adapter: bool) -> ModelCardData:
+def _front_matter(export: Export, metrics: Metrics, of_adapter: bool) -> ModelCardData:
     base = base_model.parse(export.settings.base_model)
     return ModelCardData(
         language=export.settings.language,
@@ -126,7 +139,7 @@ def _front_matter(export: Export, content: dict, of_adapter: bool) -> ModelCardD
         pipeline_tag=TASK,
         base_model=base.name if base.revision else None,
         tags=["whisper", "children", "child-speech", export.name],
-        metrics=["wer"],
+        metrics=[metrics.unit.key],
         model_name=title(export),
         eval_results=[
             EvalResult(
@@ -134,11 +147,11 @@ def _front_matter(export: Export, content: dict, of_adapter: bool) -> ModelCardD
                 dataset_type="private",  # required; there is no data set on the hub to name
                 dataset_name=f"children's speech, {name}" if name == HEADLINE_SET else name,
                 dataset_split=name,
-                metric_type="wer",
+                metric_type=metrics.unit.key,
                 metric_value=round(100 * figures["wer"], 2),
-                metric_name="WER (%)",
+                metric_name=f"{metrics.unit.rate} (%)",
             )
-            for name, figures in content[export.name].items()
+            for name, figures in metrics.content[export.name].items()
             if "wer" in figures
         ],
     )
