@@ -19,8 +19,9 @@ from stages.common import params as parameters
 from stages.common.errors import UserError
 from stages.common.files import folder_sha256
 from stages.records import paths, shards
+from stages.records.error_unit import CHARACTERS
 from stages.records.light_normaliser import light
-from stages.scores import scoreboard, slicing
+from stages.scores import score_files, scoreboard, slicing
 from stages.training.strategies import add_lora
 from stages.whisper import model
 from tests.support.checkpoints import ENGLISH, MULTILINGUAL, base_checkpoint, tiny_checkpoint, whisper_config
@@ -354,6 +355,28 @@ def test_card_says_what_it_is_and_how_good(workspace, settings):
     assert "| transformers | the window | 6.67 | 6.67 | 0 of 150 |" in text
     assert "{" not in text.replace('{"num_beams": 1}', "")  # nothing of the template is left
     assert "precisions" not in text  # cost.json does not say
+
+
+def test_card_of_a_language_without_spaces(workspace, settings):
+    models = board(*[("a b c d", "a b x x", "a b c x", "a b c d")] * 12)
+    files = {"scores": scoreboard.figures(models, RULES, CHARACTERS), "slices": slicing.slices(models)}
+    for name, content in files.items():
+        Path(f"metrics/{name}.json").write_text(json.dumps(score_files.named(content, CHARACTERS)))
+    found = [Comparison("transformers", "window", 20, 150, 10, 10, 0)]
+    chinese = settings.model_copy(update={"language": "zh"})
+    export = model_card.Export("lora", chinese, model.load_checkpoint(paths.MODELS["lora"]), found, None, None, None)
+    _, front, text = model_card.markdown(export, model_card.read_metrics()).split("---\n", 2)
+    (result,) = yaml.safe_load(front)["model-index"][0]["results"]
+    assert result["metrics"] == [{"type": "cer", "value": 25.0, "name": "CER (%)"}]
+    assert "## Character error rates" in text
+    assert "| folder | encoder sees | CER % before export | CER % | characters that differ |" in text
+    assert not re.search("WER|word error", text)
+
+
+def test_refused_export_says_what_was_counted():
+    compared = Comparison("transformers", "window", 20, 150, 10, 10, 15)
+    with pytest.raises(UserError, match=r"150 characters, window\), CER is 6.67 % .* 15 characters differ, and 1 may"):
+        export_check.check(compared, same_weights=True, unit=CHARACTERS)
 
 
 def test_card_says_the_precision_that_auto_became(workspace, settings):

@@ -17,7 +17,7 @@ from transformers import Seq2SeqTrainer, TrainerCallback, WhisperProcessor
 from stages.common import params
 from stages.common.errors import UserError
 from stages.common.files import folder_sha256
-from stages.records import shards, speaker_share
+from stages.records import error_unit, shards, speaker_share
 from stages.runtime import checkpoints, cost
 from stages.training import dataset, feature_cache, loop, loss, strategies, trainer_options
 from stages.training.batching import Draw
@@ -501,6 +501,18 @@ def test_early_stopping(workspace, monkeypatch):
     monkeypatch.setattr(loop, "word_error_rate", lambda *_: lambda _: {"wer": next(scores)})
     run("train_lora", settings(epochs=6, patience=2))
     assert len(Path("metrics/train_lora.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_best_checkpoint_is_chosen_by_the_rate_of_characters(workspace, monkeypatch, capsys):
+    monkeypatch.setattr(error_unit, "WITHOUT_SPACES", {"en"})  # the tiny model knows no other language
+    rates = iter([0.3, 0.1, 0.2])
+    monkeypatch.setattr(loop, "word_error_rate", lambda *_: lambda _: {"cer": next(rates)})
+    run("train_lora", settings(epochs=3))
+    curve = Path("metrics/train_lora.csv").read_text().splitlines()
+    assert [line.split(",")[-1] for line in curve] == ["dev_wer", "0.3", "0.1", "0.2"]
+    printed = capsys.readouterr().out.splitlines()
+    assert any("dev CER %" in line for line in printed)
+    assert [line.endswith("best") for line in printed if "/" in line.split()[0]] == [True, True, False]
 
 
 def test_changed_settings_or_data_get_another_folder(workspace):
