@@ -1,4 +1,4 @@
-"""Tables of utterances: .jsonl, .json, .csv and .tsv files with a file and a text column.
+"""Tables of utterances: .jsonl, .json, .csv, .tsv and .xlsx files with a file and a text column.
 
 Paths are relative to the table.
 
@@ -11,6 +11,7 @@ Pasketti and NeMo call the columns differently; stages/corpus/rows/layout.py and
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
@@ -18,37 +19,57 @@ from stages.common.errors import UserError
 from stages.corpus.rows.ages import UNKNOWN, age_in_months
 from stages.corpus.rows.columns import cell, columns_named, is_column, yes_or_no
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.layout import EMPTY, KNOWN, SPLIT, VALID, Layout, known_names, layout_of
+from stages.corpus.rows.headers import QUOTES, delimiter_of, first_line, is_first_row
+from stages.corpus.rows.layout import EMPTY, KNOWN, VALID, Layout, known_names, layout_of
+from stages.corpus.rows.list_lines import head_of, is_listed, may_be_list
+from stages.corpus.rows.listed_speakers import speaker_of_recording
 from stages.corpus.rows.row_recordings import find_recording, is_recording, named_recording
 from stages.corpus.rows.row_times import seconds, start_and_end
 from stages.corpus.rows.speakers import GRADES, SPEAKER_LISTS, age_of, gender_of
-from stages.corpus.rows.table_rows import read_rows
+from stages.corpus.rows.table_rows import Rows, read_tables
+from stages.corpus.rows.table_splits import is_of_another_split, tables_of_split
 from stages.corpus.rows.uncertain_times import uncertain_times
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
+from stages.corpus.rows.workbooks import WORKBOOK_SUFFIX
 from stages.records.units import Seconds
 
 METADATA = "metadata"  # a table by this name has to be one of utterances
 FIRST_ROWS = 20  # are looked at for the columns: a line of JSON has only those that hold something
 
-SPLITS = {"train": "train", "training": "train", "test": "test", "eval": "test", "evaluation": "test"}
-SPLITS |= dict.fromkeys(("dev", "development", "valid", "validation", "val"), "dev")
-
-# What Common Voice has beside train.tsv, dev.tsv and test.tsv.
-ASIDE = frozenset("invalidated other reported unvalidated_sentences validated_sentences clip_durations times".split())
-EVERYTHING = "validated"  # holds the rows of all splits
-
 
 def claims(files: Files) -> list[Path]:
     """All tables but the lists of speakers, which stages/corpus/rows/speakers.py reads."""
-    tables = files.with_suffix(".jsonl", ".json", ".csv", ".tsv")
-    return [path for path in tables if path.name.lower() not in SPEAKER_LISTS]
+    tables = files.with_suffix(".jsonl", ".json", ".csv", ".tsv", ".xlsx")
+    texts = [path for path in files.with_suffix(".txt") if _is_table(path, files)]
+    return [path for path in tables if path.name.lower() not in SPEAKER_LISTS] + texts
+
+
+def _is_table(path: Path, files: Files) -> bool:
+    """Whether a .txt file is a table: its first line has columns for file and text, or names a recording."""
+    if not may_be_list(path, files):
+        return False
+    lines = head_of(path).split("\n")
+    known = (*KNOWN["file_name"], *KNOWN["text"])
+    is_named = partial(is_listed, path=path, files=files)
+    cells = first_line(lines).split(delimiter_of(lines, ".txt", known, is_named))
+    has_both = all(
+        columns_named([name.strip(QUOTES) for name in cells], KNOWN[field]) for field in ("file_name", "text")
+    )
+    return has_both or is_first_row(cells, known, is_named)
 
 
 def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
     utterances: list[Utterance] = []
     mistimed: set[tuple[str, Path]] = set()  # (table, recording) of rows whose times are refused
-    for path in _tables_of_split(paths, files, reading):
-        utterances += _utterances(path, files, reading, mistimed)
+    known = known_names(reading.options.columns)
+    for path in tables_of_split(paths, files, reading):
+        place = files.shown(path)
+        is_named = partial(is_recording, folder=path.parent, files=files)
+        try:
+            for table_place, rows in read_tables(path, place, reading, known, is_named):
+                utterances += _utterances(path, table_place, rows, files, reading, mistimed)
+        except Refused as refused:
+            reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
     uncertain = uncertain_times(utterances, mistimed)
     for utterance in utterances:
         try:
@@ -64,37 +85,22 @@ def _without_times(reason: str, unused: tuple[str, ...]) -> Refused:
     return Refused("unclear-times", f"{reason} ({columns}); name the columns of times in preprocess.columns")
 
 
-def _tables_of_split(paths: list[Path], files: Files, reading: SplitContents) -> list[Path]:
-    """The tables without those whose name says that they are another split's."""
-    names = {(path.parent, path.stem.lower()) for path in paths}
-    tables = []
-    for path in paths:
-        name = path.stem.lower()
-        elsewhere = SPLITS.get(name, reading.split) != reading.split and reading.split in SPLITS.values()
-        repeated = name == EVERYTHING and (path.parent, reading.split) in names
-        if elsewhere or repeated or name in ASIDE:
-            reading.warn("a table of another split, passed over", files.shown(path))
-        else:
-            tables.append(path)
-    return tables
-
-
 def _utterances(
-    path: Path, files: Files, reading: SplitContents, mistimed: set[tuple[str, Path]]
+    path: Path, place: str, rows: Rows, files: Files, reading: SplitContents, mistimed: set[tuple[str, Path]]
 ) -> Iterator[Utterance]:
     """The utterances of one table. A table that is not one of utterances is passed over, with a warning.
 
-    Where a row's times are refused, table and recording are added to `mistimed`.
+    Parameters
+    ----------
+    place : the table as messages show it: the file, and the sheet of a workbook
+    mistimed : where a row's times are refused, (place, recording) is added
 
     Raises
     ------
     UserError
         A metadata file has no column for the file or for the text.
     """
-    place = files.shown(path)
     refused_before = len(reading.refusals)
-    known = known_names(reading.options.columns)
-    rows = read_rows(path, place, reading, known, lambda name: is_recording(name, path.parent, files))
     first_rows = list(islice(rows, FIRST_ROWS))
     if not first_rows:
         return
@@ -116,8 +122,8 @@ def _utterances(
             _note_unused(layouts[further], place, reading)
         layout = layouts[further]
         try:
-            if not _is_of_another_split(row, reading):
-                yield _utterance(row, layout, path, line, files, reading, mistimed)
+            if not is_of_another_split(row, reading):
+                yield _utterance(row, layout, path, place, line, files, reading, mistimed)
         except Refused as refused:
             id = cell(row, layout.fields["id"]) or cell(row, layout.fields["file_name"])
             reading.refuse(id, place, line, refused.reason, refused.detail)
@@ -135,7 +141,7 @@ def _note_unused(layout: Layout, place: str, reading: SplitContents) -> None:
 def _pass_over(path: Path, place: str, present: set[str], missing: list[str], reading: SplitContents) -> None:
     """Say why a table is not read."""
     columns = ", ".join(sorted(present))
-    if path.stem.lower() == METADATA and path.suffix.lower() != ".json":
+    if path.stem.lower() == METADATA and path.suffix.lower() not in (".json", WORKBOOK_SUFFIX):
         names = KNOWN[missing[0]]
         raise UserError(
             f"data/{place} has no column {names[0]} (or {', '.join(names[1:])}); its columns are {columns}."
@@ -150,25 +156,11 @@ def _pass_over(path: Path, place: str, present: set[str], missing: list[str], re
         reading.warn("a table that names no recordings, passed over", place)
 
 
-def _is_of_another_split(row: dict, reading: SplitContents) -> bool:
-    """Whether the row says so: some corpora have one table for all splits, and come with all of it in each."""
-    if reading.split not in SPLITS.values():
-        return False
-    for column in columns_named(row, SPLIT):
-        split = SPLITS.get(cell(row, [column]).lower())
-        if split is None:
-            continue
-        if split == reading.split:
-            return False
-        reading.left_out[f"rows of the {split} split"] += 1
-        return True
-    return False
-
-
 def _utterance(
     row: dict,
     layout: Layout,
     path: Path,
+    table: str,
     line: int,
     files: Files,
     reading: SplitContents,
@@ -180,32 +172,33 @@ def _utterance(
         raise Refused("no-file-name", "the row names no recording")
     _check_valid(row)
     audio = find_recording(name, path.parent, files, is_foreign)
-    place = f"{files.shown(path)}:{line}"
+    place = f"{table}:{line}"
     try:
         start, end = start_and_end(row, layout.times)
     except Refused:
-        mistimed.add((files.shown(path), audio))
+        mistimed.add((table, audio))
         raise
     derived_id = files.named(audio) if start is None else f"{files.named(audio)}-{1000 * start:06.0f}"
     speaker = cell(row, columns["speaker"])
-    if speaker.lower() in UNKNOWN:
-        speaker = ""
-    age = _age(row, layout)
-    if not speaker:
+    speaker_known = speaker.lower() not in UNKNOWN
+    if table in reading.without_header:
+        speaker, speaker_known = speaker_of_recording(audio, files)
+    if not speaker_known:
         reading.warn_unknown_speaker(place)
+    age = _age(row, layout)
     return Utterance(
         id=cell(row, columns["id"]) or derived_id,
         audio=audio,
         source=files.shown(audio),
         text_raw=cell(row, columns["text"]),
-        speaker=speaker or files.named(audio),
-        speaker_known=bool(speaker),
+        speaker=speaker if speaker_known else files.named(audio),
+        speaker_known=speaker_known,
         start=start,
         end=end,
         age=age or None,
         age_months=age_in_months(age, place, reading),
         gender=gender_of(cell(row, columns["gender"])),
-        file=files.shown(path),
+        file=table,
         line=line,
         format="table",
         check_name=True,

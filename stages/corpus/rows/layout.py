@@ -13,8 +13,14 @@ from stages.corpus.rows.speakers import AGE_COLUMNS, GENDER_COLUMNS
 # The first of each row is the name in the documentation; the others are what common corpora call it. Upper and lower
 # case, spaces, underscores and hyphens make no difference.
 KNOWN = {
-    "file_name": tuple("file_name path file audio audio_path filename audio_filepath audio_file wav".split()),
-    "text": ("text", "sentence", "transcript", "transcription", "orthographic_text"),
+    "file_name": tuple(
+        "file_name path file audio audio_path filename audio_filepath audio_file wav file_path audio_file_name"
+        " audio_file_path wav_filename wav_file wav_path recording_filename recording recording_path sound_file".split()
+    ),
+    "text": tuple(
+        "text sentence transcript transcription orthographic_text transcribed_text transcript_text raw_text"
+        " normalized_text normalised_text text_normalized".split()
+    ),
     "id": ("id", "utterance_id", "utt_id"),
     "speaker": SPEAKER_COLUMNS,
     "gender": GENDER_COLUMNS,

@@ -2,7 +2,7 @@
 
     onset,offset          start_ms,end_ms          begin,duration          xmin,xmax          offset,duration (NeMo)
 
-Times are in seconds where the column's name says nothing else.
+Times are in seconds where the column's name says nothing else. written_times.py reads them as people write them.
 """
 
 import re
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from stages.corpus.rows.columns import cell, squashed
 from stages.corpus.rows.utterance import Refused
+from stages.corpus.rows.written_times import clock_seconds, number_of
 from stages.records.units import Seconds
 
 PARTS = ("", "segment", "seg", "utterance", "utt")
@@ -166,16 +167,30 @@ def seconds(row: dict, columns: tuple[str, ...]) -> Seconds | None:
         text = cell(row, [name])
         if not text:
             continue
-        try:
-            times.append(float(text) / _units_per_second(name))
-        except ValueError:
-            raise Refused("bad-time", f"{name} is {text!r}, expected a number of seconds or milliseconds") from None
+        times.append(_seconds_of_cell(name, text))
     if not times:
         return None
     if max(times) - min(times) > TOLERANCE:
         values = ", ".join(f"{name} {cell(row, [name])}" for name in columns)
         raise Refused("contradicting-times", f"columns of one meaning differ: {values}; remove or rename one")
     return times[0]
+
+
+def _seconds_of_cell(name: str, text: str) -> Seconds:
+    """The time in a cell of the column `name`. Raises Refused (bad-time) where it is none, or may be several."""
+    units = _units_per_second(name)
+    try:
+        time = clock_seconds(text)
+        if time is None:
+            return number_of(text) / units
+    except ValueError as error:
+        expected = "expected a number of seconds or milliseconds, or h:mm:ss"
+        raise Refused("bad-time", f"{name} is {text!r}, {expected}: {error}") from None
+    if units != 1:
+        raise Refused(
+            "bad-time", f"{name} is {text!r}, and the column's name says milliseconds: rename it or write numbers"
+        )
+    return time
 
 
 def _seconds_if_readable(row: dict, columns: tuple[str, ...]) -> Seconds | None:

@@ -9,13 +9,13 @@ from stages.corpus.rows.ages import UNKNOWN, age_in_months
 from stages.corpus.rows.columns import cell, columns_named
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.speaker_names import SPEAKER_COLUMNS, same_name
-from stages.corpus.rows.table_rows import read_rows
-from stages.corpus.rows.utterance import SplitContents, Utterance
+from stages.corpus.rows.table_rows import Rows, read_tables
+from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.records.paths import TRAINING_SPLITS
 
 GENDERS = {"female": "f", "woman": "f", "girl": "f", "male": "m", "man": "m", "boy": "m"}
 
-SPEAKER_LISTS = ("speakers.csv", "speakers.tsv")
+SPEAKER_LISTS = ("speakers.csv", "speakers.tsv", "speakers.xlsx")
 SHOWN = 10  # names in a message
 
 # As columns_named compares names: Age (years) is age_years
@@ -49,24 +49,33 @@ def gender_of(text: str) -> str | None:
 
 
 def complete(reading: SplitContents, files: Files) -> None:
-    """Set ages and genders that the annotations lack, from speakers.csv or speakers.tsv in the split's folder."""
+    """Set ages and genders that the annotations lack, from speakers.csv (.tsv, .xlsx) in the split's folder."""
     ages: dict[str, tuple[str | None, int | None]] = {}  # as the corpus writes it, and in months
     genders: dict[str, str | None] = {}
-    for path in files.with_suffix(".csv", ".tsv"):
+    for path in files.with_suffix(".csv", ".tsv", ".xlsx"):
         if path.parent != files.folder or path.name.lower() not in SPEAKER_LISTS:
             continue
-        place = files.shown(path)
-        for line, row in read_rows(path, place, reading, (*SPEAKER_COLUMNS, *AGE_COLUMNS, *GENDER_COLUMNS)):
-            speaker = cell(row, columns_named(row, SPEAKER_COLUMNS))
-            if not speaker:
-                raise UserError(
-                    f"data/{place}, line {line}: no speaker; the columns are speaker, age (or age_months), gender"
-                )
-            age = age_of(row)
-            speaker = same_name(speaker)
-            ages[speaker] = age or None, age_in_months(age, f"{place}:{line}", reading)
-            genders[speaker] = gender_of(cell(row, columns_named(row, GENDER_COLUMNS)))
+        known = (*SPEAKER_COLUMNS, *AGE_COLUMNS, *GENDER_COLUMNS)
+        try:
+            for place, rows in read_tables(path, files.shown(path), reading, known):
+                _read_speakers(rows, place, reading, ages, genders)
+        except Refused as refused:
+            raise UserError(f"data/{files.shown(path)}: {refused.detail}") from None
     reading.utterances = [_completed(utterance, ages, genders) for utterance in reading.utterances]
+
+
+def _read_speakers(rows: Rows, place: str, reading: SplitContents, ages: dict, genders: dict) -> None:
+    """Add the ages and genders of a list of speakers to `ages` and `genders`, by the speakers' names."""
+    for line, row in rows:
+        speaker = cell(row, columns_named(row, SPEAKER_COLUMNS))
+        if not speaker:
+            raise UserError(
+                f"data/{place}, line {line}: no speaker; the columns are speaker, age (or age_months), gender"
+            )
+        age = age_of(row)
+        speaker = same_name(speaker)
+        ages[speaker] = age or None, age_in_months(age, f"{place}:{line}", reading)
+        genders[speaker] = gender_of(cell(row, columns_named(row, GENDER_COLUMNS)))
 
 
 def _completed(utterance: Utterance, ages: dict, genders: dict) -> Utterance:

@@ -1,42 +1,74 @@
-"""The rows of tables as people save them: delimiters, tables without a header, JSON lines and arrays, broken rows."""
+"""The rows of tables as people save them: text files, JSON and workbooks; broken rows are refused one by one."""
 
 import csv
-import json
-import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice, zip_longest
 from pathlib import Path
 
-from stages.corpus.rows.columns import columns_named
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import nfc
+from stages.corpus.rows.headers import (
+    DELIMITERS,
+    IsRecording,
+    are_quoted,
+    columns_without_header,
+    contradicting_column,
+    delimiter_of,
+    first_line,
+    is_first_row,
+    repeated_columns,
+    usual_delimiter,
+    without_empty_end,
+)
+from stages.corpus.rows.json_rows import json_file, json_rows
 from stages.corpus.rows.utterance import Refused, SplitContents
+from stages.corpus.rows.workbooks import WORKBOOK_SUFFIX, sheets
 
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
-JSON_SUFFIXES = (".jsonl", ".json")
 COMPARED = 20  # rows of a table without header, in which the third column has to repeat the second
 
-IsRecording = Callable[[str], bool]  # whether a cell names a recording
+Rows = Iterator[tuple[int, dict]]  # line number, {column in lower case: value}
+Cells = Iterator[tuple[int, list[str] | Refused]]  # line number, cells
 
 
-def read_rows(
+def read_tables(
     path: Path, place: str, reading: SplitContents, known: Collection[str], is_recording: IsRecording | None = None
-) -> Iterator[tuple[int, dict]]:
-    """Rows of a .jsonl, .json, .csv or .tsv file as (line number, {column in lower case: value}).
+) -> Iterator[tuple[str, Rows]]:
+    """(place, rows) of each table of a .jsonl, .json, .csv, .tsv, .txt or .xlsx file.
 
-    A row that cannot be read is refused, and reading goes on.
+    A workbook has a table on each sheet, other files have one. A row that cannot be read is refused, and reading goes
+    on.
 
     Parameters
     ----------
+    place : the file as messages show it
     known : names of columns, by which the delimiter and the header are recognised
-    is_recording : a table whose first cell names a recording has no header; its columns are file_name and text
+    is_recording : a table whose first line names a recording has no header; its columns are file_name and text
+
+    Raises
+    ------
+    Refused
+        broken-workbook
     """
-    text = read_text(path, place, reading)
     suffix = path.suffix.lower()
-    if suffix in JSON_SUFFIXES:
-        rows = _json_rows(text) if suffix == ".jsonl" else _json_file(text)
+    if suffix == WORKBOOK_SUFFIX:
+        for sheet_place, cells in sheets(path, place, reading):
+            yield (
+                sheet_place,
+                _readable(_named_rows(cells, sheet_place, reading, known, is_recording), sheet_place, reading),
+            )
+        return
+    text = read_text(path, place, reading)
+    if suffix == ".jsonl":
+        rows = json_rows(text)
+    elif suffix == ".json":
+        rows = json_file(text)
     else:
-        rows = _cell_rows(text, suffix, place, reading, known, is_recording)
+        rows = _text_rows(text, suffix, place, reading, known, is_recording)
+    yield place, _readable(rows, place, reading)
+
+
+def _readable(rows: Iterator[tuple[int, dict | Refused]], place: str, reading: SplitContents) -> Rows:
+    """The rows without those that cannot be read, which are refused."""
     for line, row in rows:
         if isinstance(row, Refused):
             reading.refuse("", place, line, row.reason, row.detail)
@@ -44,153 +76,73 @@ def read_rows(
             yield line, {nfc(str(name)).strip().lower(): value for name, value in row.items()}
 
 
-def _json_rows(text: str) -> Iterator[tuple[int, dict | Refused]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            _check_characters(row)
-        except (ValueError, RecursionError) as error:
-            yield number, Refused("broken-row", f"not JSON: {error}")
-            continue
-        yield number, row if isinstance(row, dict) else Refused("broken-row", "not a JSON object")
-
-
-def _check_characters(row: object) -> None:
-    """Raises UnicodeEncodeError, a ValueError, for half of a surrogate pair, which is no text."""
-    json.dumps(row, ensure_ascii=False).encode()
-
-
-def _json_file(text: str) -> Iterator[tuple[int, dict | Refused]]:
-    """Rows of a .json file: an array of objects, one object, or one object a line, as NeMo writes it."""
-    start = len(text) - len(text.lstrip())
-    if text[start : start + 1] != "[":
-        try:
-            row = json.loads(text)
-            _check_characters(row)
-        except (ValueError, RecursionError):
-            yield from _json_rows(text)
-            return
-        if isinstance(row, dict):
-            yield text.count("\n", 0, start) + 1, row
-        return
-    decoder, line, position = json.JSONDecoder(), 1, 0
-    begin = _next_element(text, start + 1)
-    while begin < len(text) and text[begin] != "]":
-        line += text.count("\n", position, begin)
-        position = begin
-        try:
-            row, end = decoder.raw_decode(text, begin)
-            _check_characters(row)
-        except (ValueError, RecursionError) as error:
-            yield line, Refused("broken-row", f"not JSON, so the rest of the file is not read: {error}")
-            return
-        yield line, row if isinstance(row, dict) else Refused("broken-row", "not a JSON object")
-        begin = _next_element(text, end)
-
-
-def _next_element(text: str, begin: int) -> int:
-    """Where the next element of a JSON array begins, or its closing bracket."""
-    return re.compile(r"[\s,]*").match(text, begin).end()
-
-
-def _cell_rows(
+def _text_rows(
     text: str, suffix: str, place: str, reading: SplitContents, known: Collection[str], is_recording: IsRecording | None
 ) -> Iterator[tuple[int, dict | Refused]]:
     lines = text.split("\n")
-    delimiter = _delimiter(lines, suffix, known, is_recording)
-    if delimiter != _usual_delimiter(suffix):
+    delimiter = delimiter_of(lines, suffix, known, is_recording)
+    if delimiter != usual_delimiter(suffix) and suffix != ".txt":
         reading.warn(f"cells separated by {DELIMITERS[delimiter]}, unlike the file's extension says", place)
-    rows = _filled_rows(lines, delimiter)
+    return _named_rows(_cells(lines, delimiter), place, reading, known, is_recording)
+
+
+def _named_rows(
+    cells_of_lines: Cells,
+    place: str,
+    reading: SplitContents,
+    known: Collection[str],
+    is_recording: IsRecording | None,
+) -> Iterator[tuple[int, dict | Refused]]:
+    """The rows with the names of their columns, which the first line has, or which are guessed."""
+    rows = _filled_rows(cells_of_lines)
     header: list[str] | None = None
+    repeated: list[str] = []
     for line, cells in rows:
         if isinstance(cells, Refused):
             yield line, cells
-        elif header is None and _is_utterance(cells, known, is_recording):
+        elif header is None and is_first_row(cells, known, is_recording):
             first = [(line, cells), *islice(rows, COMPARED)]
-            header = _columns_without_header(first)
+            header = columns_without_header(first, known, is_recording)
             if not header:
                 yield line, Refused("no-header", f"the table has no line with names of columns; add one: {cells}")
                 return
             reading.warn(f"a table without header, read as {', '.join(header)}", place)
+            reading.without_header.add(place)
             for row in first:
-                yield _row(row, header)
+                yield _row(row, header, repeated)
         elif header is None:
             header = cells
+            repeated = repeated_columns(header)
         else:
-            yield _row((line, cells), header)
+            yield _row((line, cells), header, repeated)
 
 
-def _filled_rows(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str] | Refused]]:
-    for line, cells in _cells(lines, delimiter):
+def _filled_rows(rows: Cells) -> Cells:
+    for line, cells in rows:
         if isinstance(cells, Refused) or "".join(cells).strip():
             yield line, cells
 
 
-def _row(row: tuple[int, list[str] | Refused], header: list[str]) -> tuple[int, dict | Refused]:
+def _row(row: tuple[int, list[str] | Refused], header: list[str], repeated: list[str]) -> tuple[int, dict | Refused]:
+    """The row with the names of its columns.
+
+    Parameters
+    ----------
+    repeated : the names that several columns have: they may not hold different texts
+    """
     line, cells = row
     if isinstance(cells, Refused):
         return line, cells
+    cells = without_empty_end(cells, len(header))
     if len(cells) > len(header):  # most often a comma in an unquoted transcript
         return line, Refused("broken-row", f"{len(cells)} cells where the header has {len(header)}")
-    return line, dict(zip_longest(header, cells, fillvalue=""))
-
-
-def _usual_delimiter(suffix: str) -> str:
-    return "\t" if suffix == ".tsv" else ","
-
-
-def _delimiter(lines: list[str], suffix: str, known: Collection[str], is_recording: IsRecording | None) -> str:
-    """The delimiter with which the first line has known columns or names a recording; else that of the extension."""
-    usual = _usual_delimiter(suffix)
-    first = next((line for line in lines if line.strip()), "")
-    best, best_number = usual, 0
-    for delimiter in (usual, *DELIMITERS):
-        cells = first.split(delimiter)
-        if len(cells) < 2:
-            continue
-        number = len(columns_named([cell.strip("\" '") for cell in cells], known))
-        if not number and _is_utterance(cells, known, is_recording):
-            number = 1
-        if number > best_number:
-            best, best_number = delimiter, number
-    return best
-
-
-def _is_utterance(cells: list[str], known: Collection[str], is_recording: IsRecording | None) -> bool:
-    """Whether a first row is no header: it has a recording and a text."""
-    if is_recording is None or len(cells) < 2 or columns_named(cells, known):
-        return False
-    return is_recording(cells[0].strip())
-
-
-def _columns_without_header(rows: list[tuple[int, list[str] | Refused]]) -> list[str]:
-    """The names of the columns: file and text, and in LJSpeech's tables the text once more, normalised.
-
-    Other tables without header have their text in any column, so nothing is guessed: [].
-    """
-    cells = [row for _, row in rows if not isinstance(row, Refused)]
-    width = max(map(len, cells))
-    if not _are_texts([row[1] for row in cells if len(row) > 1]):
-        return []
-    if width == 2:
-        return ["file_name", "text"]
-    repeated = sum(len(row) == 3 and _share_words(row[1], row[2]) for row in cells)
-    return ["file_name", "text", "normalised"] if width == 3 and repeated > len(cells) / 2 else []
-
-
-def _are_texts(texts: list[str]) -> bool:
-    """Whether cells are transcripts, and not numbers, codes or the names of speakers, of whom each has many rows."""
-    with_digits = [any(map(str.isdigit, text)) and not text.strip().count(" ") for text in texts]
-    if sum(with_digits) > len(texts) / 2:
-        return False
-    has_words = any(" " in text.strip() for text in texts)
-    return has_words or len(set(texts)) > len(texts) / 2
-
-
-def _share_words(text: str, other: str) -> bool:
-    return not set(re.findall(r"\w+", text.casefold())).isdisjoint(re.findall(r"\w+", other.casefold()))
+    named = list(zip_longest(header, cells, fillvalue=""))
+    if repeated:
+        column = contradicting_column(header, cells, repeated)
+        if column:
+            return line, Refused("broken-row", f"several columns are called {column} and differ; rename or remove one")
+        named = [(name.strip().lower(), cell) for name, cell in named if cell.strip()]
+    return line, dict(named)
 
 
 def _cells(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str] | Refused]]:
@@ -199,7 +151,8 @@ def _cells(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str] | 
     Lenient reading would make one row of all that follows a quotation mark that is never closed.
     """
     style = {"delimiter": delimiter, "strict": True}
-    if delimiter in "\t|":  # as Common Voice and LJSpeech write it: quotes are ordinary characters
+    # As Common Voice and LJSpeech write it, quotes are ordinary characters; R and others quote every cell.
+    if delimiter in "\t|" and not are_quoted(first_line(lines), delimiter):
         style = {"delimiter": delimiter, "quoting": csv.QUOTE_NONE}
     begin = 0  # the row's first line; a quoted cell may go over several
     while begin < len(lines):

@@ -113,6 +113,7 @@ class SplitContents:
     taken: Counter[str] = field(default_factory=Counter)  # utterances of annotated sessions, by tier or speaker's code
     unknown_markup: Counter[str] = field(default_factory=Counter)  # by mark
     unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each table, by its path
+    without_header: set[str] = field(default_factory=set)  # tables without a line of names of columns, by their paths
     warnings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # message -> places
 
     def is_child(self, *names: str, role: str = "", from_column: bool = False) -> bool:
