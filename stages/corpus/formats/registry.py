@@ -36,6 +36,7 @@ from stages.corpus.formats import (
     text_files,
     textgrid,
     transcriber,
+    transcript_lists,
 )
 from stages.corpus.rows import speaker_names, speakers, utterance_ids
 from stages.corpus.rows.files import Files
@@ -60,6 +61,7 @@ FORMATS = (
     subtitles,
     audacity,
     # One text for a whole recording.
+    transcript_lists,
     text_files,
     # Word times for the utterances of all others, so it is the last.
     ctm,

@@ -1,0 +1,111 @@
+"""Lists of transcripts in a .txt file: in each line the name of a recording, spaces and its text.
+
+    u1.wav we call it bear                          84-121123-0000 GO DO YOU HEAR
+
+LibriSpeech has such a list in each folder: 84/121123/84-121123.trans.txt, with 84-121123-0000.flac beside it. There the
+speaker is the first part of the id; elsewhere the folder of the recording. Genders come from LibriSpeech's SPEAKERS.TXT
+and MLS's metainfo.txt. Lists with tabs, commas or pipes (and so MLS's transcripts.txt) are read by table.py.
+"""
+
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+from stages.corpus.formats.text_files import whole_recording
+from stages.corpus.rows.encodings import read_text
+from stages.corpus.rows.files import Files, nfc
+from stages.corpus.rows.list_lines import is_list, lines_of, listed_recording
+from stages.corpus.rows.listed_speakers import PARTS, speaker_of_recording
+from stages.corpus.rows.speakers import gender_of
+from stages.corpus.rows.uncertain_times import uncertain_times
+from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
+
+LIBRISPEECH = ".trans.txt"
+GENDER_LISTS = ("speakers.txt", "metainfo.txt")  # id | F or M | ...
+BOOKS = ("chapters.txt", "books.txt")  # of LibriSpeech
+
+
+def claims(files: Files) -> list[Path]:
+    texts = files.with_suffix(".txt")
+    of_librispeech = any(_is_of_librispeech(path) for path in texts)
+    paths = []
+    for path in texts:
+        name = path.name.lower()
+        is_about_speakers = name in GENDER_LISTS or (of_librispeech and name in BOOKS)
+        if is_about_speakers or _is_of_librispeech(path) or is_list(path, files):
+            paths.append(path)
+    return paths
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    genders: dict[str, str | None] = {}
+    for path in paths:
+        name = path.name.lower()
+        if name in BOOKS:
+            reading.warn("a list of chapters or books, passed over", files.shown(path))
+        elif name in GENDER_LISTS:
+            _read_genders(path, files, reading, genders)
+        else:
+            _read_list(path, files, reading)
+    utterances = []
+    for row in reading.utterances:
+        if row.gender is None and row.speaker in genders:
+            row = replace(row, gender=genders[row.speaker])
+        utterances.append(row)
+    reading.utterances = utterances
+
+
+def _is_of_librispeech(path: Path) -> bool:
+    return path.name.lower().endswith(LIBRISPEECH)
+
+
+def _read_genders(path: Path, files: Files, reading: SplitContents, genders: dict[str, str | None]) -> None:
+    """Add the genders that a list has to `genders`, by speaker."""
+    before = len(genders)
+    for line in read_text(path, files.shown(path), reading).split("\n"):
+        cells = [cell.strip() for cell in line.split("|")]
+        if not line.startswith(";") and len(cells) > 1 and cells[1].lower() in ("f", "m"):
+            genders[cells[0]] = gender_of(cells[1])
+    if len(genders) == before:
+        reading.warn("a list of speakers without lines such as: 84 | F; passed over", files.shown(path))
+
+
+def _read_list(path: Path, files: Files, reading: SplitContents) -> None:
+    """Add the utterances of a list, and refuse lines that cannot be read."""
+    place = files.shown(path)
+    annotated_before = set(reading.annotated)
+    rows: list[Utterance] = []
+    for line, name, text in lines_of(read_text(path, place, reading)):
+        try:
+            audio = listed_recording(name, path, files)
+        except Refused as refused:
+            reading.refuse(name, place, line, refused.reason, refused.detail)
+            continue
+        if audio in annotated_before:
+            reading.warn("a second transcript of a recording, passed over", f"{place}:{line}")
+        else:
+            rows.append(_utterance(name, text, line, audio, path, files, reading))
+    uncertain = uncertain_times(rows, set())
+    for row in rows:
+        if row in uncertain:
+            reading.refuse(row.id, place, row.line, "unclear-times", uncertain[row])
+        else:
+            reading.add(row)
+
+
+def _utterance(
+    name: str, text: str, line: int, audio: Path, path: Path, files: Files, reading: SplitContents
+) -> Utterance:
+    place = f"{files.shown(path)}:{line}"
+    speaker, is_known = speaker_of_recording(audio, files)
+    parts = PARTS.fullmatch(nfc(audio.stem))
+    chapter = nfc(path.name)[: -len(LIBRISPEECH)]
+    if parts and _is_of_librispeech(path) and chapter == f"{parts[1]}{parts[2]}{parts[3]}":
+        if speaker != parts[1]:
+            reading.warn("the speaker is the first part of the id, which the folders do not repeat", place)
+        speaker, is_known = parts[1], True
+    if not is_known:
+        reading.warn_unknown_speaker(place)
+    id = PurePosixPath(name).stem if _is_of_librispeech(path) else ""
+    return whole_recording(
+        audio, path, text, speaker, files, reading, format="list", id=id, line=line, speaker_known=is_known
+    )
