@@ -37,6 +37,7 @@ from stages.corpus.formats import (
     textgrid,
     transcriber,
     transcript_lists,
+    whisper_json,
 )
 from stages.corpus.rows import speaker_names, speakers, utterance_ids
 from stages.corpus.rows.files import Files
@@ -63,6 +64,8 @@ FORMATS = (
     # One text for a whole recording.
     transcript_lists,
     text_files,
+    # Made by a program.
+    whisper_json,
     # Word times for the utterances of all others, so it is the last.
     ctm,
 )

@@ -16,6 +16,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from stages.common.errors import UserError
+from stages.corpus.formats.whisper_json import is_of_recogniser
 from stages.corpus.rows.ages import UNKNOWN, age_in_months
 from stages.corpus.rows.columns import cell, columns_named, is_column, yes_or_no
 from stages.corpus.rows.files import Files
@@ -38,10 +39,14 @@ FIRST_ROWS = 20  # are looked at for the columns: a line of JSON has only those 
 
 
 def claims(files: Files) -> list[Path]:
-    """All tables but the lists of speakers, which stages/corpus/rows/speakers.py reads."""
-    tables = files.with_suffix(".jsonl", ".json", ".csv", ".tsv", ".xlsx")
+    """All tables but lists of speakers, which stages/corpus/rows/speakers.py reads, and what recognisers write."""
+    tables = []
+    for path in files.with_suffix(".jsonl", ".json", ".csv", ".tsv", ".xlsx"):
+        is_other = path.name.lower() in SPEAKER_LISTS or (path.suffix.lower() == ".json" and is_of_recogniser(path))
+        if not is_other:
+            tables.append(path)
     texts = [path for path in files.with_suffix(".txt") if _is_table(path, files)]
-    return [path for path in tables if path.name.lower() not in SPEAKER_LISTS] + texts
+    return tables + texts
 
 
 def _is_table(path: Path, files: Files) -> bool:

@@ -58,6 +58,7 @@ class Session:
     format: str
     markup: str = "plain"  # see Utterance.markup
     left_out: Counter[str] = field(default_factory=Counter)  # tiers or lines that hold no turns, by what they are
+    own_speakers: bool = False  # True: names are ids, and a label without one is another person in each recording
     own_stem: bool = True  # False: the recording is not called like the file, only `media` names it
 
 
@@ -147,6 +148,9 @@ def _utterance(
         raise turn.refused
     place = files.shown(path) + (f":{turn.line}" if turn.line else "")
     speaker, is_known = speaker_of(turn, path, audio, files)
+    if session.own_speakers and (turn.name or turn.label):
+        speaker, is_known = nfc(turn.name).strip(), bool(turn.name)
+        speaker = speaker or f"{files.named(audio)}-{nfc(turn.label).strip()}"
     if not is_known:
         reading.warn_unknown_speaker(place)
     return Utterance(

@@ -1,0 +1,109 @@
+"""JSON of recognisers: what openai-whisper, faster-whisper's programs and WhisperX write beside a recording.
+
+    a.json    {"segments": [{"start": 0.5, "end": 1.5, "text": " Hi.", "words": [...], "speaker": "SPEAKER_00"}]}
+
+A program has written these texts, so they are read only where a recording has no other transcript, and a warning says
+so. WhisperX's speakers are numbered anew in each recording.
+"""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+from stages.corpus.rows.encodings import read_bytes
+from stages.corpus.rows.files import Files
+from stages.corpus.rows.session import Session, Turn, read_sessions
+from stages.corpus.rows.utterance import Refused, SplitContents, Word
+from stages.records.units import Seconds
+
+NAMES = (b'"segments"', b'"text"')
+LEARNED = "unverified transcripts, in the format of a recogniser: models learn its errors"
+REFERENCE = (
+    "unverified references, in the format of a recogniser: the WER counts differences from that recogniser, whose own"
+    " errors count as right"
+)
+NUMBERED = "speakers that a program numbered: each is of one recording only, and may be an adult"
+NOT_TOLD = "unknown"  # the speaker of a segment without one, where others have one
+
+
+def claims(files: Files) -> list[Path]:
+    return [path for path in files.with_suffix(".json") if is_of_recogniser(path)]
+
+
+def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
+    read_sessions(sessions, paths, files, reading)
+
+
+def is_of_recogniser(path: Path) -> bool:
+    """Whether a .json file holds segments with start, end and text."""
+    try:
+        data = path.read_bytes()
+        if not all(name in data for name in NAMES):
+            return False
+        content = json.loads(data)
+    except (OSError, ValueError, RecursionError):
+        return False  # table.py reports what cannot be read
+    segments = content.get("segments") if isinstance(content, dict) else None
+    if not isinstance(segments, list) or not segments:
+        return False
+    return all(isinstance(segment, dict) and {"start", "end", "text"} <= segment.keys() for segment in segments)
+
+
+def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
+    """The one session of a recogniser's file.
+
+    Raises
+    ------
+    Refused
+        broken-json where it holds characters that are no text
+    """
+    content = json.loads(read_bytes(path, place))
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except ValueError as error:  # half of a surrogate pair
+        raise Refused("broken-json", str(error)) from None
+    segments = content["segments"]
+    reading.warn(LEARNED if reading.split == "train" else REFERENCE, place)
+    speakers = {str(segment["speaker"]) for segment in segments if segment.get("speaker")}
+    if len(speakers) > 1:
+        reading.warn(NUMBERED, place)
+    left_out: Counter[str] = Counter()
+    turns = []
+    for number, segment in enumerate(segments, start=1):
+        label = str(segment.get("speaker") or NOT_TOLD) if len(speakers) > 1 else ""
+        turns.append(_turn(segment, number, label))
+        if not turns[-1].text and not turns[-1].refused:
+            left_out["segments without text"] += 1
+    return [Session((), turns, "whisper", left_out=left_out, own_speakers=True)]
+
+
+def _turn(segment: dict, number: int, label: str) -> Turn:
+    """The turn of a segment, counted from 1."""
+    text = segment["text"]
+    start, end = _seconds(segment["start"]), _seconds(segment["end"])
+    if start is None or end is None or not isinstance(text, str):
+        refused = Refused("bad-time", f"segment {number} has no start, end and text: {str(segment)[:80]}")
+        return Turn(label, "", None, None, refused=refused)
+    if start >= end:
+        refused = Refused("end-before-start", f"segment {number} is from {start} to {end} s")
+        return Turn(label, text.strip(), start, end, refused=refused)
+    return Turn(label, text.strip(), start, end, words=tuple(_words(segment.get("words"))))
+
+
+def _words(words: object) -> list[Word]:
+    """The words with their times; none where a word has no times, as WhisperX leaves numbers."""
+    timed = []
+    for word in words if isinstance(words, list) else []:
+        start = end = None
+        if isinstance(word, dict):
+            start, end = _seconds(word.get("start")), _seconds(word.get("end"))
+        if start is None or end is None or start > end or not isinstance(word.get("word"), str):
+            return []
+        timed.append(Word(start, end, word["word"].strip()))
+    return timed
+
+
+def _seconds(value: object) -> Seconds | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
