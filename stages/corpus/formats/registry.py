@@ -24,6 +24,7 @@ from stages.common.params import Preprocess
 from stages.corpus.formats import (
     audacity,
     chat,
+    childproject,
     cmu_kids,
     ctm,
     elan,
@@ -48,6 +49,7 @@ from stages.corpus.rows.utterance import SplitContents, Utterance
 FORMATS = (
     # They name their recordings.
     kaldi,
+    childproject,
     table,
     # Corpora with a folder structure of their own.
     myst,
