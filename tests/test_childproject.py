@@ -149,3 +149,20 @@ def test_a_table_of_segments_without_metadata(tmp_path):
     ]
     assert reading.left_out == {"other speakers: FEM": 1}
     assert refusals(reading) == [("missing-audio", "train/segments.csv", None)]
+
+
+@pytest.mark.parametrize("column", ["file_name", "recording_filename", "path"])
+def test_a_table_of_segments_that_names_the_child(tmp_path, column):
+    write_audio(tmp_path / "data/train/a.wav", 6)
+    write(
+        tmp_path / "data/train/segments.csv",
+        f"{column},segment_onset,segment_offset,speaker_type,text,child_id,age_months,child_sex\n"
+        "a.wav,500,1500,CHI,hello,kid1,75,f\na.wav,1500,2000,MAL,yes dear,kid1,75,f\n"
+        "a.wav,2000,2500,OCH,me,kid1,75,f\n",
+    )
+    reading = registry.read_split(tmp_path / "data", "train", options())
+    assert [(row.speaker, row.speaker_known, row.start, row.age_months, row.gender) for row in reading.utterances] == [
+        ("kid1", True, 0.5, 75, "f"),
+        ("kid1-OCH", True, 2.0, None, None),
+    ]
+    assert reading.left_out == {"other speakers: MAL": 1}

@@ -101,6 +101,28 @@ def test_list_with_spaces(data, name, newline):
     assert not reading.refusals
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["u1 | a cat\nu2 | a dog\n", "u1.wav\ta cat\nu2.wav\ta dog\n", "u1 | a cat | a cat\nu2 | a dog | a dog\n"],
+)
+def test_list_with_pipes_or_tabs(data, content):
+    for recording in ("anna/u1.wav", "ben/u2.wav"):
+        write_audio(data / "train" / recording)
+    write(data / "train/list.txt", content)
+    reading = read(data)
+    assert rows(reading) == [
+        ("train/anna/u1.wav", "a cat", "anna", True),
+        ("train/ben/u2.wav", "a dog", "ben", True),
+    ]
+    assert not reading.refusals
+
+
+def test_the_transcript_of_a_recording_called_speakers(data):
+    write_audio(data / "train/anna/speakers.wav")
+    write(data / "train/anna/speakers.txt", "these are the speakers")
+    assert [row.text_raw for row in read(data).utterances] == ["these are the speakers"]
+
+
 @pytest.mark.parametrize("names", [("u1", "u2"), ("u1.wav", "u2.wav"), ("u1.mp3", "u2.mp3")])
 def test_each_child_has_a_list_and_recordings_of_the_same_names(data, names):
     for child in ("anna", "ben"):

@@ -5,14 +5,14 @@
     metadata/recordings.csv, children.csv     child_id and date_iso of a recording; child_dob and child_sex of a child
 
 Times are in milliseconds. CHI is the child of the recording, OCH another child, FEM and MAL are adults. A table of
-segments with a column recording_filename needs no metadata.
+segments with a column for the recording (recording_filename, file_name, ...) needs no metadata; it may have child_id.
 """
 
 from collections import Counter, defaultdict
 from functools import partial
 from pathlib import Path
 
-from stages.corpus.formats.childproject_metadata import METADATA, Project, projects_of
+from stages.corpus.formats.childproject_metadata import METADATA, Child, Project, child_of_row, projects_of
 from stages.corpus.rows.ages import UNKNOWN
 from stages.corpus.rows.columns import cell, columns_named
 from stages.corpus.rows.files import Files
@@ -28,7 +28,6 @@ from stages.records.units import Seconds
 COLUMNS = ("segment_onset", "segment_offset", "speaker_type")
 KEY_CHILD = "CHI"
 NO_TEXT = "NA"  # as R and pandas write an empty cell
-RECORDING = ("recording_filename",)
 
 
 def claims(files: Files) -> list[Path]:
@@ -40,10 +39,9 @@ def claims(files: Files) -> list[Path]:
 
 
 def _has_segments(path: Path) -> bool:
-    """Whether a table has the columns of segments, and none but ChildProject's for the recording."""
+    """Whether a table has the columns of segments."""
     names = [name.strip(QUOTES).lower() for name in first_line(head_of(path).split("\n")).split(",")]
-    file_columns = columns_named(names, KNOWN["file_name"])
-    return len(columns_named(names, COLUMNS)) == len(COLUMNS) and not set(file_columns).difference(RECORDING)
+    return len(columns_named(names, COLUMNS)) == len(COLUMNS)
 
 
 def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
@@ -82,8 +80,10 @@ def _sessions(
         for line, row in rows:
             text = cell(row, columns_named(row, KNOWN["text"]))
             has_text = has_text or bool(columns_named(row, KNOWN["text"]))
-            recording = cell(row, columns_named(row, RECORDING)) or project.recording_of(path, row)
-            turns[recording].append(_turn(row, "" if text == NO_TEXT else text, line, recording, project, left_out))
+            recording = cell(row, columns_named(row, KNOWN["file_name"])) or project.recording_of(path, row)
+            child = project.child_of(recording) or child_of_row(row, f"{place}:{line}", reading)
+            text = "" if text == NO_TEXT else text
+            turns[recording].append(_turn(row, text, line, child, left_out[recording]))
     if not has_text:
         reading.warn("segments without a column of transcripts, passed over", place)
         return []
@@ -106,17 +106,16 @@ def _sessions(
     return sessions
 
 
-def _turn(row: dict, text: str, line: int, recording: str, project: Project, left_out: dict[str, Counter[str]]) -> Turn:
+def _turn(row: dict, text: str, line: int, child: Child | None, left_out: Counter[str]) -> Turn:
     """The turn of a row. Rows of unknown speakers and rows without text only occupy time."""
     kind = cell(row, ["speaker_type"])
     speaker = cell(row, ["speaker_id"])
     label = kind if kind == KEY_CHILD or speaker.lower() in UNKNOWN else speaker
     if kind.lower() in UNKNOWN:
-        left_out[recording]["segments of an unknown type of speaker"] += 1
+        left_out["segments of an unknown type of speaker"] += 1
         text, label = "", ""
     elif not text:
-        left_out[recording]["segments without text"] += 1
-    child = project.child_of(recording)
+        left_out["segments without text"] += 1
     name = ""
     if child:
         name = child.id if kind == KEY_CHILD else f"{child.id}-{label}"

@@ -49,6 +49,14 @@ class Project:
         return self.children.get(recording)
 
 
+def child_of_row(row: dict, place: str, reading: SplitContents) -> Child | None:
+    """The child whom a row of a table of segments names itself; None where it names none."""
+    id = cell(row, ["child_id"])
+    if id.lower() in UNKNOWN:
+        return None
+    return Child(id, _age(row, row, place, reading), cell(row, ["child_sex"]))
+
+
 def projects_of(
     tables: Sequence[Path], metadata: Sequence[Path], files: Files, reading: SplitContents
 ) -> dict[Path, Project]:

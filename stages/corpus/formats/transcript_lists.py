@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from stages.corpus.formats.text_files import whole_recording
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files, nfc
-from stages.corpus.rows.list_lines import is_list, lines_of, listed_recording
+from stages.corpus.rows.list_lines import is_list, lines_of, listed_recording, may_be_list
 from stages.corpus.rows.listed_speakers import PARTS, speaker_of_recording
 from stages.corpus.rows.speakers import gender_of
 from stages.corpus.rows.uncertain_times import uncertain_times
@@ -30,8 +30,9 @@ def claims(files: Files) -> list[Path]:
     paths = []
     for path in texts:
         name = path.name.lower()
-        is_about_speakers = name in GENDER_LISTS or (of_librispeech and name in BOOKS)
-        if is_about_speakers or _is_of_librispeech(path) or is_list(path, files):
+        is_about_corpus = name in GENDER_LISTS or (of_librispeech and name in BOOKS)
+        is_list_by_name = is_about_corpus or _is_of_librispeech(path)
+        if (is_list_by_name and may_be_list(path, files)) or is_list(path, files):
             paths.append(path)
     return paths
 
@@ -72,7 +73,6 @@ def _read_genders(path: Path, files: Files, reading: SplitContents, genders: dic
 def _read_list(path: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterances of a list, and refuse lines that cannot be read."""
     place = files.shown(path)
-    annotated_before = set(reading.annotated)
     rows: list[Utterance] = []
     for line, name, text in lines_of(read_text(path, place, reading)):
         try:
@@ -80,7 +80,7 @@ def _read_list(path: Path, files: Files, reading: SplitContents) -> None:
         except Refused as refused:
             reading.refuse(name, place, line, refused.reason, refused.detail)
             continue
-        if audio in annotated_before:
+        if audio in reading.annotated:  # by another file: the rows of this one are added below
             reading.warn("a second transcript of a recording, passed over", f"{place}:{line}")
         else:
             rows.append(_utterance(name, text, line, audio, path, files, reading))

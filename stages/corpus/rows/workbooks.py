@@ -1,6 +1,7 @@
 """The sheets of .xlsx workbooks, as rows of text. Formulas are never computed: their stored results are read."""
 
 import datetime
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from stages.corpus.rows.utterance import Refused, SplitContents
 
 WORKBOOK_SUFFIX = ".xlsx"
 LARGEST = 2**30  # bytes of a workbook when unpacked; more is a fault, or meant to fill the memory
+MERGED = re.compile(rb"mergeCell\s+ref=")
 BROKEN = (
     zipfile.BadZipFile,
     SyntaxError,  # of XML
@@ -45,8 +47,10 @@ def sheets(path: Path, place: str, reading: SplitContents) -> Iterator[tuple[str
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
-        if size > LARGEST:
-            raise Refused("broken-workbook", f"it unpacks to {size} bytes, more than {LARGEST}")
+            if size > LARGEST:
+                raise Refused("broken-workbook", f"it unpacks to {size} bytes, more than {LARGEST}")
+            if _has_merged_cells(archive):
+                reading.warn("merged cells, of which only the first holds the text: fill in every row", place)
         results = openpyxl.load_workbook(path, read_only=True, data_only=True)
         formulas = openpyxl.load_workbook(path, read_only=True)
     except BROKEN as error:
@@ -59,6 +63,11 @@ def sheets(path: Path, place: str, reading: SplitContents) -> Iterator[tuple[str
             reading.warn("a hidden sheet, passed over", f"{place} ({sheet.title})")
         else:
             yield sheet_place, _rows(sheet, sheet_of_formulas)
+
+
+def _has_merged_cells(archive: zipfile.ZipFile) -> bool:
+    names = [name for name in archive.namelist() if name.startswith("xl/worksheets/") and name.endswith(".xml")]
+    return any(MERGED.search(archive.read(name)) for name in names)
 
 
 def _rows(sheet, sheet_of_formulas) -> Iterator[tuple[int, list[str] | Refused]]:
