@@ -97,6 +97,7 @@ def test_words_without_times_are_not_used(data):
         (None, 1, "hi", "bad-time"),
         ("0", 1, "hi", "bad-time"),
         (float("nan"), 1, "hi", "bad-time"),
+        (0, 10**400, "hi", "bad-time"),
         (0, 1, None, "bad-time"),
         (-1, 1, "hi", "start-before-zero"),
     ],

@@ -3,9 +3,12 @@
 import datetime
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.corpus.formats import registry
 from stages.corpus.rows.utterance import SplitContents
@@ -123,6 +126,17 @@ def test_a_hidden_sheet_is_passed_over(data):
     assert reading.warnings["a hidden sheet, passed over"] == ["train/list.xlsx (old)"]
 
 
+def test_merged_cells_are_reported(data):
+    rows = [["file", "text", "speaker"], ["u1.wav", "one", "anna"], ["u2.wav", "two", None]]
+    path = workbook(data / "train/list.xlsx", {"Sheet1": rows})
+    assert not [message for message in read(data).warnings if "merged" in message]
+    book = openpyxl.load_workbook(path)
+    book.active.merge_cells("C2:C3")
+    book.save(path)
+    (message,) = [message for message in read(data).warnings if "merged" in message]
+    assert read(data).warnings[message] == ["train/list.xlsx"]
+
+
 def test_a_workbook_without_header(data):
     workbook(data / "train/list.xlsx", {"Sheet1": [["u1.wav", "child"], ["u2.wav", "a dog"]]})
     assert [row.text_raw for row in read(data).utterances] == ["child", "a dog"]
@@ -156,6 +170,20 @@ def test_damaged_workbooks(data, tmp_path, part, damage):
             target.writestr(name, content)
     reading = read(data)
     assert {refusal.reason for refusal in reading.refusals} == {"broken-workbook"}
+
+
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(st.floats(0, 1), st.binary(min_size=1, max_size=20))
+def test_damaged_bytes_of_a_workbook(place, damage):
+    with TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        write(data / "train/u1.wav", "")  # never opened
+        path = workbook(data / "train/list.xlsx", {"Sheet1": [["file", "text"], ["u1.wav", "hi"]]})
+        content = path.read_bytes()
+        begin = int(place * len(content))
+        path.write_bytes(content[:begin] + damage + content[begin + len(damage) :])
+        for row in read(data).utterances:
+            assert (row.source, row.text_raw) == ("train/u1.wav", "hi")
 
 
 @pytest.mark.parametrize(

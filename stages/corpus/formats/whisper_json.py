@@ -105,5 +105,10 @@ def _words(words: object) -> list[Word]:
 
 
 def _seconds(value: object) -> Seconds | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        seconds = float(value)
+    except OverflowError:  # a whole number of more than 300 digits
+        return None
+    return seconds if math.isfinite(seconds) else None

@@ -3,15 +3,12 @@
 import datetime
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
 import openpyxl
-from defusedxml import DefusedXmlException
 from openpyxl.cell import Cell
-from openpyxl.utils.exceptions import InvalidFileException
 
 from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.utterance import Refused, SplitContents
@@ -19,20 +16,6 @@ from stages.corpus.rows.utterance import Refused, SplitContents
 WORKBOOK_SUFFIX = ".xlsx"
 LARGEST = 2**30  # bytes of a workbook when unpacked; more is a fault, or meant to fill the memory
 MERGED = re.compile(rb"mergeCell\s+ref=")
-BROKEN = (
-    zipfile.BadZipFile,
-    SyntaxError,  # of XML
-    zlib.error,
-    DefusedXmlException,
-    InvalidFileException,
-    KeyError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    EOFError,
-    OSError,
-)  # what openpyxl raises on damaged files
 
 
 def sheets(path: Path, place: str, reading: SplitContents) -> Iterator[tuple[str, Iterator[tuple]]]:
@@ -53,7 +36,9 @@ def sheets(path: Path, place: str, reading: SplitContents) -> Iterator[tuple[str
                 reading.warn("merged cells, of which only the first holds the text: fill in every row", place)
         results = openpyxl.load_workbook(path, read_only=True, data_only=True)
         formulas = openpyxl.load_workbook(path, read_only=True)
-    except BROKEN as error:
+    except Refused:
+        raise
+    except Exception as error:  # openpyxl raises some twenty types on damaged files
         detail = f"it is no .xlsx workbook that can be read ({error}); save it again, or as .csv"
         raise Refused("broken-workbook", detail) from None
     several = len(results.worksheets) > 1
@@ -78,7 +63,7 @@ def _rows(sheet, sheet_of_formulas) -> Iterator[tuple[int, list[str] | Refused]]
     try:
         for number, (cells, formulas) in enumerate(pairs, start=1):
             yield number, _texts(cells, formulas)
-    except BROKEN as error:
+    except Exception as error:  # as above
         yield number + 1, Refused("broken-workbook", f"the rest of the sheet cannot be read: {error}")
 
 
