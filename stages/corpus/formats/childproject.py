@@ -94,15 +94,8 @@ def _sessions(
         elif set_of_recording.setdefault((project, recording), path.parent) != path.parent:
             reading.warn("a second transcript of a recording, passed over", f"{place} ({recording})")
         else:
-            session = Session(
-                (recording,),
-                of_recording,
-                "childproject",
-                left_out=left_out[recording],
-                own_speakers=True,
-                own_stem=False,
-            )
-            sessions.append(session)
+            options = {"left_out": left_out[recording], "own_speakers": True, "own_stem": False}
+            sessions.append(Session((recording,), of_recording, "childproject", **options))
     return sessions
 
 
