@@ -122,10 +122,11 @@ def pack(reading: SplitContents, pool: workers.Pool, contents: leaks.Contents) -
 
 def cut_clips(reading: SplitContents, pool: workers.Pool) -> Iterator[cutting.Cut]:
     """Each utterance with its clip, in order; what cannot be cut goes to the reading's refusals."""
-    recordings = [
-        cutting.Recording(path.absolute(), list(rows), reading.spans.get(path, []))
-        for path, rows in groupby(reading.utterances, attrgetter("audio"))
-    ]
+    recordings = []
+    for path, group in groupby(reading.utterances, attrgetter("audio")):
+        rows = list(group)
+        embedded = rows[0].embedded.absolute() if rows[0].embedded else None
+        recordings.append(cutting.Recording(path.absolute(), rows, reading.spans.get(path, []), embedded))
     results = pool.cut(recordings, reading.options, reading.split in TRAINING_SPLITS)
     bar = tqdm(results, desc=reading.split, unit="recording", total=len(recordings), disable=None)
     for cut in (cut for cuts in bar for cut in cuts):

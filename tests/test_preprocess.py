@@ -151,7 +151,7 @@ def test_recording_is_decoded_once(project, monkeypatch):
     set_params(project, "preprocess_workers: 0", "preprocess_workers: 1")
     decoded = []
     decode = audio.decode
-    monkeypatch.setattr(audio, "decode", lambda path, channel: decoded.append(path.name) or decode(path, channel))
+    monkeypatch.setattr(audio, "decode", lambda path, *rest: decoded.append(path.name) or decode(path, *rest))
     preprocess.main()
     assert decoded.count("s.wav") == 1
     assert len(clips("test")) == 9 + 2

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from stages.corpus.rows.files import LFS_POINTER, VIDEO_SUFFIXES
+from stages.corpus.rows.files import LFS_POINTER
 from stages.cutting import completeness, video
 from stages.cutting.resampling import Resampler, resampled
 from stages.records.units import SAMPLE_RATE, SILENCE, Seconds
@@ -50,7 +50,7 @@ class Recording:
         return len(self.samples) / SAMPLE_RATE
 
 
-def decode(path: Path, channel: str | int = "mix") -> Recording:
+def decode(path: Path, channel: str | int = "mix", content: bytes | None = None) -> Recording:
     """Decode a whole recording.
 
     Parameters
@@ -58,42 +58,44 @@ def decode(path: Path, channel: str | int = "mix") -> Recording:
     channel : "mix" averages the channels, except those that are silent throughout (a second microphone that was never
         plugged in); "live" is the one with the most energy; "left" and "right" are the first and the second, and of a
         mono recording the only one; a number (from 1) is that one and no other
+    content : the recording itself, if it is no file of its own; of `path`, only the extension is used then
 
     Raises
     ------
     AudioError
         missing-audio, git-lfs-pointer, unreadable-audio, truncated-audio, no-samples or no-such-channel.
     """
-    _check_file(path)
+    source = path if content is None else content
+    _check_file(path, source)
     try:
-        with _opened(path) as (rate, channels, blocks):
+        with _opened(path, source) as (rate, channels, blocks):
             if rate < SLOWEST_RATE:
                 raise AudioError("unreadable-audio", f"its header says {rate} samples a second")
             if isinstance(channel, int) and channel > channels:
                 raise AudioError("no-such-channel", f"channel {channel} is annotated and it has {channels}")
             samples = _at_16k(blocks, rate, channels, channel)
     except soundfile.LibsndfileError as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(path, source, error) from None
     except video.VideoError as error:
         raise AudioError("unreadable-audio", str(error)) from None
     if len(samples) == 0:  # header only, or a header that says so: its length is not believed elsewhere either
         raise AudioError("no-samples", "it decodes to nothing")
-    truncated = completeness.why_truncated(path, len(samples) / SAMPLE_RATE)
-    flags = ("unfinished-header",) if completeness.is_unfinished(path) else ()
+    truncated = completeness.why_truncated(source, len(samples) / SAMPLE_RATE)
+    flags = ("unfinished-header",) if completeness.is_unfinished(source) else ()
     return Recording(samples, rate, truncated, flags)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
+def _opened(path: Path, source: Path | bytes) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
     """The rate, the number of channels, and blocks of samples, shape (frames, channels).
 
     The blocks are int16 where the recording is already as it is wanted, else float32.
     """
-    if path.suffix.lower() in VIDEO_SUFFIXES:
-        with video.opened(path) as opened:
+    if video.is_video(path, source):
+        with video.opened(source) as opened:
             yield opened
         return
-    with completeness.finished(path) as source, soundfile.SoundFile(source) as file:
+    with completeness.finished(source) as whole, soundfile.SoundFile(whole) as file:
         as_wanted = (file.samplerate, file.channels, file.subtype) == (SAMPLE_RATE, 1, "PCM_16")
         yield file.samplerate, file.channels, _blocks(file, "int16" if as_wanted else "float32")
 
@@ -105,21 +107,21 @@ def _blocks(file: soundfile.SoundFile, dtype: str) -> Iterator[np.ndarray]:
         yield block
 
 
-def _unreadable(path: Path, error: soundfile.LibsndfileError) -> AudioError:
+def _unreadable(path: Path, source: Path | bytes, error: soundfile.LibsndfileError) -> AudioError:
     """The error for a file that libsndfile cannot read to its end."""
     message = f"libsndfile: {error.error_string.rstrip('.')}"
-    seconds = completeness.readable_seconds(path)
-    truncated = completeness.why_truncated(path, seconds) if seconds else ""
+    seconds = completeness.readable_seconds(source)
+    truncated = completeness.why_truncated(source, seconds) if seconds else ""
     if truncated:
         return AudioError("truncated-audio", f"{truncated} ({message})")
     hint = "; if it is compressed with shorten, convert it: sph2pipe -f wav" if path.suffix.lower() == ".sph" else ""
     return AudioError("unreadable-audio", message + hint)
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, source: Path | bytes) -> None:
     """Raises AudioError for files that are no recordings: missing-audio, git-lfs-pointer, no-samples and .raw."""
     try:
-        with open(path, "rb") as file:
+        with completeness.opened(source) as file:
             start = file.read(len(LFS_POINTER))
     except OSError as error:
         raise AudioError("missing-audio", f"it cannot be opened ({error.strerror})") from None

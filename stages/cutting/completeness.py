@@ -46,42 +46,51 @@ class SampleChunk:
         return any(self.stated in sizes for sizes in UNCOUNTED) and self.stated > self.present
 
 
-def why_truncated(path: Path, seconds: Seconds) -> str:
+def opened(source: Path | bytes) -> BinaryIO:
+    """A recording as a file that can be read: from disk, or from the bytes of one that is no file of its own."""
+    return open(source, "rb") if isinstance(source, Path) else io.BytesIO(source)
+
+
+def why_truncated(source: Path | bytes, seconds: Seconds) -> str:
     """How a recording of which `seconds` are decoded is known to be cut short, as a sentence; "" where it is not."""
-    with open(path, "rb") as file:
+    with opened(source) as file:
         head = _head(file)
         if head[:4] == b"OggS":
             return "" if _ends_ogg(file) else f"it ends after {seconds:.3f} s without the last page of its stream"
-        stated = _stated_seconds(head, path, seconds, file)
+        stated = _stated_seconds(head, seconds, file)
     if stated is None or stated - seconds <= LOST:
         return ""
     return f"its header promises {stated:.3f} s, and {seconds:.3f} s can be read; copy it again"
 
 
-def is_unfinished(path: Path) -> bool:
+def is_unfinished(source: Path | bytes) -> bool:
     """Whether it is a WAV file that does not know its length and holds samples."""
-    with open(path, "rb") as file:
+    with opened(source) as file:
         chunk = _sample_chunk(file)
     return chunk is not None and chunk.is_uncounted
 
 
 @contextmanager
-def finished(path: Path) -> Iterator[Path | BinaryIO]:
+def finished(source: Path | bytes) -> Iterator[Path | BinaryIO]:
     """The file as libsndfile is to open it: where the size of its samples is given as 0, with the real one."""
-    with open(path, "rb") as file:
+    with opened(source) as file:
         chunk = _sample_chunk(file)
     if chunk is None or chunk.stated or not chunk.is_uncounted:
-        yield path
+        yield source if isinstance(source, Path) else io.BytesIO(source)
         return
-    with _WithSize(path, chunk.offset - 4, min(chunk.present, 0xFFFFFFFF)) as file:
-        yield file
+    place, size = chunk.offset - 4, min(chunk.present, 0xFFFFFFFF)
+    if isinstance(source, Path):
+        with _WithSize(source, place, size) as file:
+            yield file
+    else:
+        yield io.BytesIO(source[:place] + size.to_bytes(4, "little") + source[place + 4 :])
 
 
-def readable_seconds(path: Path) -> Seconds:
+def readable_seconds(source: Path | bytes) -> Seconds:
     """How much of a recording can be decoded before the first error."""
     seconds = 0.0
     try:
-        with soundfile.SoundFile(path) as file:
+        with opened(source) as content, soundfile.SoundFile(content) as file:
             while length := len(file.read(BLOCK)):
                 seconds += length / file.samplerate
     except soundfile.LibsndfileError:
@@ -122,7 +131,7 @@ def _head(file: BinaryIO) -> bytes:
     return head
 
 
-def _stated_seconds(head: bytes, path: Path, seconds: Seconds, file: BinaryIO) -> Seconds | None:
+def _stated_seconds(head: bytes, seconds: Seconds, file: BinaryIO) -> Seconds | None:
     """How long a recording is by its header; None where that does not say.
 
     Parameters
@@ -137,7 +146,8 @@ def _stated_seconds(head: bytes, path: Path, seconds: Seconds, file: BinaryIO) -
     if head[:7] == b"NIST_1A":
         return _stated_by_nist(head)
     if head[:1] == b"\xff" and _counts_mp3_frames(head):
-        header = soundfile.info(path)
+        file.seek(0)
+        header = soundfile.info(file)
         return header.frames / header.samplerate
     chunk = _sample_chunk(file)
     if chunk is None or chunk.is_uncounted or not chunk.present:
@@ -184,7 +194,8 @@ def _sample_chunk(file: BinaryIO) -> SampleChunk | None:
     order = orders.get(head[:4])
     if order is None or head[8:12] not in (b"WAVE", b"AIFF", b"AIFC"):
         return None
-    length = os.fstat(file.fileno()).st_size
+    length = file.seek(0, io.SEEK_END)
+    file.seek(12)
     file_stated = 8 + struct.unpack(order + "I", head[4:8])[0] >= length
     long_size = None  # of the samples, in files of more than 4 GiB
     for _ in range(MAX_CHUNKS):

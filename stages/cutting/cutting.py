@@ -12,7 +12,7 @@ import numpy as np
 import xxhash
 
 from stages.common.params import Preprocess
-from stages.corpus.rows.utterance import Refused, Utterance
+from stages.corpus.rows.utterance import Embedded, Refused, Utterance
 from stages.cutting import audio
 from stages.cutting.timeline import SpeechTimeline
 from stages.records import shards
@@ -31,6 +31,7 @@ class Recording:
     path: Path
     rows: list[Utterance]  # in order
     spans: list[tuple[Seconds, Seconds]]  # of all speakers, see SplitContents.spans
+    embedded: Embedded | None = None  # where its bytes are, if it is no file of its own: `path` is only its name then
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,9 @@ def cut_recording(recording: Recording, options: Preprocess, for_training: bool)
     for channel, rows in groupby(by_channel, lambda row: row.channel):
         rows = list(rows)
         try:
-            decoded = audio.decode(recording.path, options.channel if channel is None else channel)
-        except audio.AudioError as error:
+            content = recording.embedded.read() if recording.embedded else None
+            decoded = audio.decode(recording.path, options.channel if channel is None else channel, content)
+        except (audio.AudioError, Refused) as error:
             for row in rows:
                 yield _refused(row, error)
             continue
@@ -111,6 +113,7 @@ def _cut(
     neighbours : everybody's speech in it
     """
     _check_stated_length(row, decoded.seconds)
+    _check_clip_length(row, decoded.seconds)
     start, end = 0.0, decoded.seconds
     flags = [*row.flags, *decoded.flags]
     if row.start is not None:
@@ -151,6 +154,16 @@ def _check_stated_length(row: Utterance, seconds: Seconds) -> None:
         if row.format == "table" and row.stated_seconds > 100 * seconds:
             detail += "; is it in milliseconds? then call the column duration_ms"
         raise Refused("truncated-audio", detail)
+
+
+def _check_clip_length(row: Utterance, seconds: Seconds) -> None:
+    """Raises Refused (unclear-times) where a clip is not as long as the corpus's times of it say."""
+    if row.clip_seconds is not None and abs(seconds - row.clip_seconds) > WRONG_LENGTH:
+        raise Refused(
+            "unclear-times",
+            f"it lasts {seconds:.3f} s, and its start and end are {row.clip_seconds:.3f} s apart; if they are times in"
+            " this sound, name their columns in preprocess.columns.start and end; if they mean nothing, remove them",
+        )
 
 
 def _another_recording(rows: list[Utterance], seconds: Seconds) -> str:

@@ -4,11 +4,16 @@ PyAV (pip install av) is optional: it brings its own FFmpeg libraries, 30 MB, wh
 """
 
 import importlib.util
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from stages.corpus.rows.files import VIDEO_SUFFIXES
+
+MATROSKA = b"\x1a\x45\xdf\xa3"  # begins .mkv and .webm; .mp4 and .m4a have "ftyp" in bytes 4 to 7
 
 
 class VideoError(Exception):
@@ -20,8 +25,14 @@ def installed() -> bool:
     return importlib.util.find_spec("av") is not None
 
 
+def is_video(path: Path, source: Path | bytes) -> bool:
+    """Whether a recording is read with PyAV: by its extension, or by the first bytes of one that may have no name."""
+    has_magic = isinstance(source, bytes) and (source[4:8] == b"ftyp" or source.startswith(MATROSKA))
+    return path.suffix.lower() in VIDEO_SUFFIXES or has_magic
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
+def opened(source: Path | bytes) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
     """The rate in Hz, the number of channels, and blocks of float32 samples, shape (frames, channels).
 
     Raises
@@ -30,11 +41,13 @@ def opened(path: Path) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
         PyAV is not installed or cannot read the file, or there is no sound in it.
     """
     if not installed():
-        raise VideoError(f"{path.suffix} files are read with PyAV, which is not installed: pip install av")
+        suffix = source.suffix if isinstance(source, Path) else "mp4 and such"
+        raise VideoError(f"{suffix} files are read with PyAV, which is not installed: pip install av")
     import av  # not at the top: an optional package
 
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        file = str(source) if isinstance(source, Path) else io.BytesIO(source)
+        with av.open(file, metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise VideoError("there is no sound in it")
             stream = container.streams.audio[0]

@@ -28,6 +28,7 @@ from stages.corpus.formats import (
     cmu_kids,
     ctm,
     elan,
+    hf_datasets,
     kaldi,
     myst,
     ogi_kids,
@@ -50,6 +51,7 @@ FORMATS = (
     # They name their recordings.
     kaldi,
     childproject,
+    hf_datasets,
     table,
     # Corpora with a folder structure of their own.
     myst,

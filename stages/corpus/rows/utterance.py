@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from stages.common.params import Preprocess
 from stages.corpus.rows import speaker_codes
@@ -25,12 +26,20 @@ class Word:
     text: str
 
 
+class Embedded(Protocol):
+    """Where the bytes of a recording are that is inside another file; see stages/corpus/rows/embedded.py."""
+
+    def absolute(self) -> "Embedded": ...
+
+    def read(self) -> bytes: ...
+
+
 @dataclass(frozen=True)
 class Utterance:
     """What one speaker says in one recording, or one stretch of it, as the corpus has it."""
 
     id: str  # as the corpus names it, or derived from the file's path; any characters
-    audio: Path  # the recording, found on disk (not yet opened)
+    audio: Path  # the recording, found on disk (not yet opened); of an embedded one, only its name
     source: str  # the same, relative to data/
     text_raw: str
     speaker: str
@@ -47,6 +56,8 @@ class Utterance:
     markup: str = "plain"  # how text_raw marks what is no word: plain, ogi or chat, see stages/corpus/markup
     channel: int | None = None  # the speaker's channel, counted from 1; None: preprocess.channel says
     stated_seconds: Seconds | None = None  # how long the whole recording is, according to the corpus
+    clip_seconds: Seconds | None = None  # the same of a clip that the corpus has cut: a longer one is refused too
+    embedded: Embedded | None = None  # where the recording is, if it is no file of its own
     words: tuple[Word, ...] = ()  # in order, where the corpus has word times
     text: str = ""  # cleaned transcript, see stages/corpus/markup
     flags: tuple[str, ...] = ()  # what is worth knowing and no reason to refuse: overlap, clipped, narrowband, ...

@@ -1,9 +1,11 @@
-"""Which split a table, or a row of it, is of: corpora come with the tables of all splits in each."""
+"""Rows and files that are another split's: corpora are published with all their splits together."""
 
+import re
+from collections.abc import Collection
 from pathlib import Path
 
 from stages.corpus.rows.columns import cell, columns_named
-from stages.corpus.rows.files import Files
+from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.layout import SPLIT
 from stages.corpus.rows.utterance import SplitContents
 
@@ -30,7 +32,7 @@ def tables_of_split(paths: list[Path], files: Files, reading: SplitContents) -> 
     return tables
 
 
-def is_of_another_split(row: dict, reading: SplitContents) -> bool:
+def is_row_of_another_split(row: dict, reading: SplitContents) -> bool:
     """Whether the row says so: some corpora have one table for all splits, and come with all of it in each."""
     if reading.split not in SPLITS.values():
         return False
@@ -43,3 +45,31 @@ def is_of_another_split(row: dict, reading: SplitContents) -> bool:
         reading.left_out[f"rows of the {split} split"] += 1
         return True
     return False
+
+
+def files_of_split(
+    paths: Collection[Path], files: Files, reading: SplitContents, first_word: bool = True
+) -> list[Path]:
+    """The files without those that a folder or their own name gives to another split; each is named in a warning.
+
+    Parameters
+    ----------
+    first_word : of a file's name, only the first word counts: train-00000-of-00002, test.clean-00000
+    """
+    own_paths = []
+    for path in paths:
+        others = _splits_named(path, files, first_word)
+        if reading.split in SPLITS.values() and others and reading.split not in others:
+            reading.warn("a file of another split, passed over", files.shown(path))
+            reading.left_out[f"files of the {min(others)} split"] += 1
+        else:
+            own_paths.append(path)
+    return own_paths
+
+
+def _splits_named(path: Path, files: Files, first_word: bool) -> set[str]:
+    """The splits in the names of the folders, inside this split's, and of the file."""
+    words = re.findall(r"[^\W\d_]+", nfc(path.name).lower())
+    names = words[:1] if first_word else words
+    names += [nfc(name).lower() for name in path.parent.relative_to(files.folder).parts]
+    return {SPLITS[name] for name in names if name in SPLITS}
