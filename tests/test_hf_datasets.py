@@ -15,7 +15,7 @@ from stages.corpus.rows import arrow_tables
 from stages.corpus.rows.embedded import Cell
 from stages.corpus.rows.utterance import SplitContents
 from stages.cutting import cutting
-from tests.support.containers import arrow_table, encoded, write_parquet
+from tests.support.containers import arrow_table, cut_embedded, encoded, write_parquet
 from tests.support.corpora import options, write, write_audio
 
 
@@ -26,15 +26,6 @@ def data(tmp_path) -> Path:
 
 def read(data: Path, split: str = "train", **changes) -> SplitContents:
     return registry.read_split(data, split, options(**changes))
-
-
-def cut(reading: SplitContents) -> list[cutting.Cut | cutting.Refusal]:
-    """Each utterance's clip, in order."""
-    results = []
-    for row in reading.utterances:
-        recording = cutting.Recording(row.audio, [row], [], row.embedded)
-        results += cutting.cut_recording(recording, reading.options, for_training=False)
-    return results
 
 
 def sounds(*seconds: float, names: tuple[str | None, ...] = ()) -> list[dict]:
@@ -64,7 +55,7 @@ def test_parquet(data):
         (f"{file}::000001/1.wav", file, 2),
         (f"{file}::000002/2.wav", file, 3),
     ]
-    assert [row.duration for row in cut(reading)] == [0.7, 1.3, 2.1]
+    assert [row.duration for row in cut_embedded(reading)] == [0.7, 1.3, 2.1]
     assert reading.untranscribed == 0
     assert not reading.refusals
     assert not reading.warnings
@@ -82,7 +73,7 @@ def test_names_of_columns(data, text, speaker):
 def test_sounds_without_names(data, format):
     sound = {"bytes": encoded(1.5, rate=22_050, format=format), "path": None}
     write_parquet(data / "train/0.parquet", {"audio": [sound], "text": ["hi"]})
-    (result,) = cut(read(data))
+    (result,) = cut_embedded(read(data))
     assert result.duration == pytest.approx(1.5, abs=0.06 if format == "MP3" else 1e-4)
     assert result.source_rate == 22_050
     assert result.row.source == "train/0.parquet::000000"
@@ -98,7 +89,7 @@ def test_embedded_recording_is_decoded_like_a_file(data):
     files = []
     for row in read(data).utterances:
         files += cutting.cut_recording(cutting.Recording(row.audio, [row], []), options(), for_training=False)
-    embedded = cut(read(data, "test"))
+    embedded = cut_embedded(read(data, "test"))
     assert [row.content for row in files] == [row.content for row in embedded]
     assert len({row.content for row in files}) > 1
 
@@ -123,11 +114,11 @@ def test_sound_with_a_path_only(data):
     write_parquet(data / "train/0.parquet", {"audio": cells, "text": ["a", "b", "c", "d"]})
     reading = read(data)
     assert (
-        [(row.source, row.duration) for row in (result.row for result in cut(reading)) for row in [row]]
+        [(row.source, row.duration) for row in (result.row for result in cut_embedded(reading)) for row in [row]]
         if False
         else True
     )
-    assert [(result.row.source, result.duration) for result in cut(reading)] == [
+    assert [(result.row.source, result.duration) for result in cut_embedded(reading)] == [
         ("train/0.parquet::000001/0.wav", 0.5),
         ("train/clips/a.wav", 0.9),
     ]
@@ -140,7 +131,7 @@ def test_parquet_without_statistics(data):
     (data / "train").mkdir(parents=True)
     pyarrow.parquet.write_table(table, data / "train/0.parquet", write_statistics=False)
     reading = read(data)
-    assert [result.duration for result in cut(reading)] == [0.5, 0.6]
+    assert [result.duration for result in cut_embedded(reading)] == [0.5, 0.6]
     assert [row.reason for row in reading.refusals] == ["missing-audio"]
 
 
@@ -148,7 +139,7 @@ def test_column_of_bytes(data):
     table = pyarrow.table({"wav": [encoded(0.8)], "text": ["hi"]})
     (data / "train").mkdir(parents=True)
     pyarrow.parquet.write_table(table, data / "train/0.parquet")
-    assert [result.duration for result in cut(read(data))] == [0.8]
+    assert [result.duration for result in cut_embedded(read(data))] == [0.8]
 
 
 def test_image_is_no_sound(data):
@@ -158,7 +149,7 @@ def test_image_is_no_sound(data):
     )
     (data / "train").mkdir(parents=True)
     pyarrow.parquet.write_table(table, data / "train/0.parquet")
-    assert [result.duration for result in cut(read(data))] == [1.0]
+    assert [result.duration for result in cut_embedded(read(data))] == [1.0]
 
 
 @pytest.mark.parametrize(
@@ -185,14 +176,14 @@ def test_column_of_sounds_named_by_the_user(data):
     (data / "train").mkdir(parents=True)
     pyarrow.parquet.write_table(pyarrow.table(columns), data / "train/0.parquet")
     own = Columns(**{name: None for name in Columns.model_fields}).model_copy(update={"file_name": "mic2"})
-    assert [result.duration for result in cut(read(data, columns=own))] == [2.0]
+    assert [result.duration for result in cut_embedded(read(data, columns=own))] == [2.0]
 
 
 def test_times_of_clips_in_their_recordings(data):
     """Clips are taken as a whole: their times were those of another recording."""
     columns = {"audio": sounds(1.5, 4.0), "text": ["one", "two"], "begin_time": [100.0, 1.0], "end_time": [101.5, 2.0]}
     write_parquet(data / "train/0.parquet", columns)
-    whole, other = cut(read(data))
+    whole, other = cut_embedded(read(data))
     assert (whole.duration, whole.row.start) == (1.5, None)
     assert (other.reason, "4.000 s" in other.detail) == ("unclear-times", True)
     own = options().columns.model_copy(update={"start": "begin_time", "end": "end_time"})
@@ -235,7 +226,7 @@ def test_saved_data_set(data):
         ("text 1.3", "anna"),
         ("text 2.1", "anna"),
     ]
-    assert [result.duration for result in cut(reading)] == [0.7, 1.3, 2.1]
+    assert [result.duration for result in cut_embedded(reading)] == [0.7, 1.3, 2.1]
     assert not reading.warnings
     assert not reading.refusals
 
@@ -273,7 +264,7 @@ def test_arrow_file_format(data):
     (data / "train").mkdir(parents=True)
     with pyarrow.ipc.new_file(data / "train/0.arrow", table.schema) as writer:
         writer.write_table(table, max_chunksize=1)
-    assert [result.duration for result in cut(read(data))] == [0.7, 1.3]
+    assert [result.duration for result in cut_embedded(read(data))] == [0.7, 1.3]
 
 
 @pytest.mark.parametrize("name", ["0.parquet", "data.arrow"])
@@ -301,7 +292,7 @@ def test_damaged_sounds_are_refused(data):
     content[place - 40 : place + 4000] = bytes(4040)
     reading = read(data)
     path.write_bytes(bytes(content))
-    first, second, third = cut(reading)
+    first, second, third = cut_embedded(reading)
     assert (first.duration, third.duration) == (1.0, 1.0)
     assert second.reason == "unreadable-audio"
 

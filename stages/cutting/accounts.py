@@ -14,7 +14,7 @@ SHOWN = 10  # kinds of unknown markup
 # Reasons that come from the speech itself or from the params. All others mean that something is broken.
 EXPECTED = frozenset(
     "empty-text marked-invalid overlap speech-rate too-few-words too-long too-short two-voices unintelligible"
-    " untimed".split()
+    " untimed untranscribed".split()
 )
 
 

@@ -39,6 +39,7 @@ from stages.corpus.formats import (
     textgrid,
     transcriber,
     transcript_lists,
+    webdataset,
     whisper_json,
 )
 from stages.corpus.rows import speaker_names, speakers, utterance_ids
@@ -52,6 +53,7 @@ FORMATS = (
     kaldi,
     childproject,
     hf_datasets,
+    webdataset,
     table,
     # Corpora with a folder structure of their own.
     myst,

@@ -34,7 +34,11 @@ def read_text(path: Path, place: str, reading: SplitContents) -> str:
     UserError
         The file is a Git LFS pointer or cannot be opened.
     """
-    data = read_bytes(path, place)
+    return decoded(read_bytes(path, place), place, reading)
+
+
+def decoded(data: bytes, place: str, reading: SplitContents) -> str:
+    """The text of a file's content, as read_text returns it."""
     text = _decode(data)
     if text is None:
         reading.warn("text that is not UTF-8, read as Windows-1252", place)
