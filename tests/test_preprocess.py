@@ -17,6 +17,7 @@ from stages import preprocess
 from stages.cutting import audio, video
 from stages.records import paths
 from stages.records.shards import Clip, read_audio, read_manifest
+from tests.support.containers import encoded, write_parquet, write_tar
 from tests.support.corpora import noise, textgrid, write, write_audio, write_corpus, write_table
 
 pytestmark = pytest.mark.slow
@@ -414,3 +415,38 @@ def test_real_children(project):
     every = [clip for rows in kept.values() for clip in rows]
     assert all(6 * 12 <= clip.age_months <= 12 * 12 for clip in every)
     assert all(clip.text == clip.text_raw.lower() != clip.text_raw for clip in every)
+
+
+def write_containers(data: Path) -> None:
+    """A corpus with no recording that is a file of its own: parquet in train, a tar in test."""
+    columns = {"audio": [], "text": [], "speaker": []}
+    for number in range(6):
+        columns["audio"].append({"bytes": encoded(0.5 + number / 10, seed=number), "path": f"{number}.wav"})
+        columns["text"].append(f"words {number}")
+        columns["speaker"].append(SPEAKERS["train"][number % 3])
+    write_parquet(data / "train/train-00000-of-00001.parquet", columns)
+    members = {"dora/1.flac": encoded(0.9, seed=50, format="FLAC"), "dora/1.txt": "something else"}
+    write_tar(data / "test/0.tar", members)
+
+
+def test_recordings_inside_other_files(project):
+    write_containers(project / "data")
+    set_params(project, "preprocess_workers: 0", "preprocess_workers: 1")
+    preprocess.main()
+    train, dev, test = clips("train"), clips("dev"), clips("test")
+    assert sorted(clip.duration for clip in (*train.values(), *dev.values())) == [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    assert {clip.speaker for clip in train.values()}.isdisjoint(clip.speaker for clip in dev.values())
+    (clip,) = test.values()
+    assert (clip.source, clip.duration, clip.speaker) == ("test/0.tar::dora/1.flac", 0.9, "dora")
+    first = tree()
+    set_params(project, "preprocess_workers: 1", "preprocess_workers: 2")
+    preprocess.main()
+    assert tree() == first
+
+
+def test_sound_of_a_parquet_file_that_is_in_another_split(project):
+    write_containers(project / "data")
+    write_tar(project / "data/test/1.tar", {"eve/1.wav": encoded(0.6, seed=1), "eve/1.txt": "words 1"})
+    message = stopped()
+    assert "train-00000-of-00001.parquet::000001/1.wav" in message
+    assert "test/1.tar::eve/1.wav" in message

@@ -30,6 +30,7 @@ from stages.corpus.formats import (
     elan,
     hf_datasets,
     kaldi,
+    lhotse,
     myst,
     ogi_kids,
     stm,
@@ -52,6 +53,7 @@ FORMATS = (
     # They name their recordings.
     kaldi,
     childproject,
+    lhotse,
     hf_datasets,
     webdataset,
     table,

@@ -15,6 +15,7 @@ SPEAKER_COLUMNS = tuple(
 )
 
 SHOWN = 10  # names in a message
+COLUMN_FORMATS = frozenset(("table", "datasets", "webdataset"))  # whose rows have columns with names
 
 
 def same_name(name: str) -> str:
@@ -77,9 +78,9 @@ def _where_to_name(reading: SplitContents) -> str:
     formats = {row.format for row in reading.utterances}
     first = min(row.source for row in reading.utterances)
     advice = []
-    if "table" in formats:
+    if formats & COLUMN_FORMATS:
         unused = []
-        for file in sorted({row.file for row in reading.utterances if row.format == "table"}):
+        for file in sorted({row.file for row in reading.utterances if row.format in COLUMN_FORMATS}):
             columns = ", ".join(reading.unused_columns.get(file, ())) or "none"
             unused.append(f"data/{file}: {columns}")
         files = "; ".join(unused[:SHOWN]) + ("; ..." if len(unused) > SHOWN else "")
@@ -87,7 +88,9 @@ def _where_to_name(reading: SplitContents) -> str:
         advice.append("Name the column of speakers in preprocess.columns.speaker, or add one.")
     if "kaldi" in formats:
         advice.append("Kaldi directories name speakers in utt2spk.")
-    if formats - {"table", "kaldi"}:
+    if "lhotse" in formats:
+        advice.append("Supervisions of lhotse name speakers in speaker.")
+    if formats - {*COLUMN_FORMATS, "kaldi", "lhotse"}:
         name = first.rpartition("/")[2]
         advice.append(
             "Folders are speakers: put the recordings and transcripts of each speaker into a folder with the speaker's"
