@@ -317,3 +317,18 @@ def test_sounds_are_not_read_for_their_texts(data, monkeypatch):
     monkeypatch.setattr(arrow_tables.ParquetTable, "batches", spy)
     assert len(read(data).utterances) == 2
     assert sorted(asked) == ["audio.path", "text"]
+
+
+def test_damaged_arrow_file(data):
+    """Offsets that lead out of the file are an error, and do not end the process."""
+    table = arrow_table({"audio": sounds(0.7, 1.3), "text": ["one", "two"]})
+    (data / "train").mkdir(parents=True)
+    path = data / "train/0.arrow"
+    with pyarrow.ipc.new_stream(path, table.schema) as writer:
+        writer.write_table(table)
+    content = path.read_bytes()
+    offsets = bytes.fromhex("000000000300000006000000")  # of "one" and "two"
+    assert content.count(offsets) == 1
+    path.write_bytes(content.replace(offsets, bytes.fromhex("0000000003000000f0ffff7f")))
+    with pytest.raises(UserError, match=r"data/train/0\.arrow is damaged or incomplete"):
+        read(data)

@@ -90,7 +90,9 @@ class ArrowTable:
         batches = map(reader.get_batch, range(reader.num_record_batches)) if self._is_file else reader
         start = 0
         for batch in batches:
-            yield start, batch.select(names)
+            chosen = batch.select(names)
+            chosen.validate(full=True)  # damaged offsets would lead out of the file's memory and end the process
+            yield start, chosen
             start += batch.num_rows
 
     def _reader(self) -> "pyarrow.RecordBatchFileReader | pyarrow.RecordBatchStreamReader":
