@@ -140,8 +140,9 @@ def _utterance(
     times, clip_seconds = times_of_clip(row, layout, reading)
     id = f"{files.named(path)}-{stem}".replace("/", "-")
     speaker = folders[-1] if folders else ""
+    audio, place = path_of(path, name), files.shown(path)
     utterance = utterance_of(
-        row, layout, path_of(path, name), times, path, None, files, reading, format="webdataset", id=id, speaker=speaker
+        row, layout, audio, times, place, None, files, reading, format="webdataset", id=id, speaker=speaker
     )
     return replace(utterance, clip_seconds=clip_seconds, embedded=members[name])
 
