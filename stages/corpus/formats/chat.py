@@ -26,6 +26,8 @@ from stages.corpus.rows.utterance import Refused, SplitContents, Word
 CONTINUED = re.compile(r"\n[ \t]+")
 ID = re.compile(r"^@ID:[ \t]*(.*)$", re.MULTILINE)  # language|corpus|code|age|sex|group|status|role|...
 ID_FIELDS = 8  # of an @ID, up to the role
+MEDIA = re.compile(r"^@Media:[ \t]*(.*)$", re.MULTILINE)
+QUOTED_MEDIA = re.compile('["\u201c]([^"\u201d]*)["\u201d]')
 TIME = re.compile(r"\x15([0-9]{1,12})_([0-9]{1,12})-?\x15")  # with a minus: to be skipped in playback
 TIMED_WORD = re.compile(r"(?<![^\s\x15])([^\s\x15]+)\s*" + TIME.pattern)
 MILLISECONDS = 1000  # in a second
@@ -63,10 +65,6 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     joined = CONTINUED.sub(" ", text)
     chat, utterances = _parsed(joined)
     people = _people(chat, joined)
-    media = []
-    for header in chat.headers():
-        if header.media and header.media["filename"]:
-            media.append(header.media["filename"])
     # The same lines before and after joining: the first have the line numbers, the second the whole text.
     numbers = [number for number, line in enumerate(text.split("\n"), start=1) if line.startswith("*")]
     lines = [line for line in joined.split("\n") if line.startswith("*")]
@@ -74,7 +72,20 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     untimed = sum(turn.start is None for turn in turns)
     if untimed:
         reading.warn("utterances without times", f"{place} ({untimed} of {len(turns)})")
-    return [Session(tuple(media), turns, "chat", markup="chat")]
+    return [Session(_media(joined), turns, "chat", markup="chat")]
+
+
+def _media(text: str) -> tuple[str, ...]:
+    """What @Media calls the recording: a name, or in quotes a URL or a name with a comma."""
+    # Read here, as pylangacq cuts it at the first comma and keeps a quotation mark.
+    names = []
+    for value in MEDIA.findall(text):
+        quoted = QUOTED_MEDIA.match(value)
+        parts = value.split(",")
+        while len(parts) > 1 and (not parts[-1].strip() or parts[-1].strip().isalpha()):  # video, unlinked
+            del parts[-1]
+        names.append(quoted[1] if quoted else ",".join(parts))
+    return tuple(name.strip() for name in names if name.strip())
 
 
 def _parsed(text: str) -> tuple[pylangacq.CHAT, list[pylangacq.Utterance]]:

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 
 from stages.corpus.formats import tier_labels
@@ -27,6 +26,7 @@ from stages.corpus.formats.elan_references import References
 from stages.corpus.rows import speaker_codes, xml
 from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.files import VIDEO_SUFFIXES, Files
+from stages.corpus.rows.media import names_of
 from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents, Word
 from stages.records.units import Seconds
@@ -214,8 +214,7 @@ def _media(root: Element) -> tuple[str, ...]:
     for descriptor in root.iter("MEDIA_DESCRIPTOR"):
         for url in (descriptor.get("RELATIVE_MEDIA_URL"), descriptor.get("MEDIA_URL")):
             if url:
-                name = PurePosixPath(unquote(url).replace("\\", "/")).name
-                media.append((name, descriptor.get("TIME_ORIGIN", "0")))
+                media.append((names_of(url)[-1], descriptor.get("TIME_ORIGIN", "0")))
     media.sort(key=lambda row: PurePosixPath(row[0]).suffix.lower() in VIDEO_SUFFIXES)
     if media and media[0][1] != "0":
         name, offset = media[0]

@@ -18,6 +18,7 @@ from stages.corpus.formats import wav_scp
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files
+from stages.corpus.rows.media import OTHER_NAME, other_name
 from stages.corpus.rows.speakers import age_of, gender_of
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.records.units import Seconds
@@ -61,7 +62,8 @@ def _read_directory(folder: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterances of one Kaldi directory."""
     tables = {name: _table(folder / name, files, reading) for name in TABLES}
     directory = Directory(folder, files, tables, _channel_names(tables["segments"]))
-    audio_of = functools.cache(functools.partial(_audio, directory=directory))  # many segments have the same recording
+    # Many segments have the same recording.
+    audio_of = functools.cache(functools.partial(_audio, directory=directory, reading=reading))
     place = directory.shown("text")
     transcribed = set()
     for line, id, text in _lines(folder / "text", files, reading):
@@ -155,13 +157,17 @@ def _segment(id: str, directory: Directory) -> tuple[str, Seconds | None, Second
     return recording, start, None if end == TO_THE_END else end, channel
 
 
-def _audio(recording: str, directory: Directory) -> tuple[Path, int | None]:
+def _audio(recording: str, directory: Directory, reading: SplitContents) -> tuple[Path, int | None]:
     """The file of a recording, and the channel if wav.scp chooses one."""
     entries = directory.tables["wav.scp"]
     if recording not in entries:
         raise Refused("missing-audio", f"{recording} is not in wav.scp")
     file, channel = wav_scp.file_of(entries[recording])
-    return directory.files.resolve(file, directory.folder, foreign=True), channel
+    audio = directory.files.resolve(file, directory.folder, foreign=True)
+    if other_name(audio, [file]):
+        place = f"{directory.shown('wav.scp')} ({recording})"
+        reading.warn(OTHER_NAME, f"{place}: {file}, read from {directory.files.shown(audio)}")
+    return audio, channel
 
 
 def _stated_seconds(recording: str, tables: dict[str, dict[str, str]]) -> Seconds | None:

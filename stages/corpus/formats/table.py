@@ -23,7 +23,7 @@ from stages.corpus.rows.layout import KNOWN, Layout, known_names, layout_of
 from stages.corpus.rows.list_lines import head_of, is_listed, may_be_list
 from stages.corpus.rows.listed_speakers import speaker_of_recording
 from stages.corpus.rows.other_splits import is_row_of_another_split, tables_of_split
-from stages.corpus.rows.row_recordings import find_recording, is_recording, named_recording
+from stages.corpus.rows.row_recordings import find_recording, is_recording, named_recording, warn_of_other_name
 from stages.corpus.rows.row_times import start_and_end
 from stages.corpus.rows.row_utterance import add_rows, check_valid, note_unused, utterance_of
 from stages.corpus.rows.speakers import SPEAKER_LISTS
@@ -153,6 +153,7 @@ def _utterance(
         raise Refused("no-file-name", "the row names no recording")
     check_valid(row)
     audio = find_recording(name, path.parent, files, is_foreign)
+    warn_of_other_name(name, audio, f"{table}:{line}", files, reading)
     try:
         times = start_and_end(row, layout.times)
     except Refused:

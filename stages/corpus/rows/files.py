@@ -4,7 +4,7 @@ import os
 import posixpath
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from stages.corpus.rows import listing, named_folders, near_names
@@ -34,6 +34,12 @@ def key(path: str) -> str:
     return bare + suffix.lower()
 
 
+def is_absolute(path: str) -> bool:
+    """Whether it is an absolute path of Linux, macOS or Windows."""
+    path = path.strip().replace("\\", "/")
+    return path.startswith("/") or path[1:3] == ":/"
+
+
 class Files:
     """The files of one split, listed once.
 
@@ -58,15 +64,15 @@ class Files:
         self.recordings = [path for path in self.paths if path.suffix.lower() in RECORDING_SUFFIXES]
         self._by_stem: dict[tuple[str, str], list[Path]] = defaultdict(list)  # folder and stem
         self._by_bare_stem: dict[str, list[Path]] = defaultdict(list)
-        self._recording_folders: set[str] = set()
+        self.recording_folders: set[str] = set()
         self._similar = near_names.SimilarNames(self._by_bare_stem)
         self._folder_names: set[str] = set()  # that recordings are in, in lower case
         for path in self.recordings:
             stem = nfc(path.stem).lower()
-            self._by_stem[self._folder(path), stem].append(path)
+            self._by_stem[self.folder_of(path), stem].append(path)
             self._by_bare_stem[stem].append(path)
-            self._recording_folders.add(self._folder(path))
-            self._folder_names.update(name.lower() for name in self._inner_folders(path))
+            self.recording_folders.add(self.folder_of(path))
+            self._folder_names.update(name.lower() for name in self.inner_folders(path))
 
     def with_suffix(self, *suffixes: str) -> list[Path]:
         """The files with one of these extensions, given in lower case with the dot; files may have them in capitals."""
@@ -77,7 +83,7 @@ class Files:
             paths += self._by_suffix.get(suffix, [])
         return sorted(paths, key=self.shown)
 
-    def _folder(self, path: Path) -> str:
+    def folder_of(self, path: Path) -> str:
         """The folder of a file, as it is compared."""
         return self.shown(path).rpartition("/")[0]
 
@@ -94,7 +100,7 @@ class Files:
 
     def recordings_beside(self, path: Path) -> list[Path]:
         """The recordings of the same stem in the same folder; of a.labels.txt a.wav, unless a.labels.wav is there."""
-        folder, stem = self._folder(path), nfc(path.stem).lower()
+        folder, stem = self.folder_of(path), nfc(path.stem).lower()
         same_stem = self._by_stem.get((folder, stem)) or self._by_stem.get((folder, stem.partition(".")[0]), [])
         same_case = [recording for recording in same_stem if nfc(recording.stem) == nfc(path.stem)]
         return same_case or same_stem
@@ -107,52 +113,19 @@ class Files:
         Refused
             There is none, or more than one.
         """
-        return _only(self.recordings_beside(path), f"no recording named {nfc(path.stem)} beside it")
+        recordings = self.recordings_beside(path)
+        if not recordings:
+            raise Refused("missing-audio", f"no recording named {nfc(path.stem)} beside it")
+        return only_one(recordings, self)
 
-    def recording_of(self, path: Path, media: Iterable[str], own_stem: bool = True) -> Path:
-        """The recording that the annotation file `path` is about, if it calls it one of `media`.
-
-        Looked for by these names (with or without an extension, of any machine's folders) beside the file, then by the
-        file's own stem unless `own_stem` is False, then by these names anywhere in the split.
-
-        Raises
-        ------
-        Refused
-            missing-audio or ambiguous-audio
-        """
-        names = [PurePosixPath(name.strip().replace("\\", "/")).name for name in media]
-        for name in names:
-            recordings = self._called(name, path.parent)
-            if recordings:
-                return _only(recordings, "")
-        recordings = self.recordings_beside(path) if own_stem else []
-        if recordings:
-            return _only(recordings, "")
-        for name in names:
-            recordings = self._called(name, None)
-            if recordings:
-                self._check_folder(path, recordings)
-                return _only(recordings, "")
-        if own_stem:
-            names.append(f"{nfc(path.stem)}.*")
-        raise Refused("missing-audio", f"no recording {' or '.join(dict.fromkeys(names))} in data/")
-
-    def _check_folder(self, path: Path, recordings: list[Path]) -> None:
-        """Refuse the recording of another folder where the annotation file is in a child's folder of recordings."""
-        folder = self._folder(path)
-        if folder not in self._recording_folders or not named_folders.without_kinds(self._inner_folders(path)):
-            return
-        if not self._of_named_folder(f"{folder}/{recordings[0].name}", recordings):
-            shown = self.shown(recordings[0])
-            raise Refused("missing-audio", f"{recordings[0].name} is not in data/{folder}; did you mean {shown}?")
-
-    def _called(self, name: str, folder: Path | None) -> list[Path]:
+    def called(self, name: str, folder: Path | None) -> list[Path]:
         """The recordings with this file name, or else with this stem, in a folder or (None) in the whole split."""
         recordings = [path for path in self._by_name.get(key(name), []) if path.suffix.lower() in RECORDING_SUFFIXES]
-        recordings = recordings or self._by_bare_stem.get(nfc(name).lower(), [])
-        if folder is None:
-            return recordings
-        return [path for path in recordings if path.parent == folder]
+        return _inside(recordings or self._by_bare_stem.get(nfc(name).lower(), []), folder)
+
+    def called_with_other_extension(self, name: str, folder: Path | None) -> list[Path]:
+        """The recordings of this file name, up to its extension, in a folder or (None) in the whole split."""
+        return _inside(near_names.same_stem(key(name), self._by_bare_stem, RECORDING_SUFFIXES), folder)
 
     def resolve(self, name: str, base: Path, *, foreign: bool) -> Path:
         """Find the recording that an annotation names.
@@ -172,9 +145,8 @@ class Files:
             missing-audio, ambiguous-audio, or outside-data where a path leaves data/ and `foreign` is False.
         """
         wanted = PurePosixPath(name.strip().replace("\\", "/"))
-        is_absolute = wanted.is_absolute() or str(wanted)[1:3] == ":/"
         for folder in dict.fromkeys((base, self.folder, self.data)):
-            relative = ".." if is_absolute else self._from_data(folder, wanted)
+            relative = ".." if is_absolute(name) else self._from_data(folder, wanted)
             if relative == ".." or relative.startswith("../"):
                 if folder == base and not foreign:
                     raise Refused("outside-data", f"{name} is not inside data/; write paths relative to this file")
@@ -208,8 +180,8 @@ class Files:
         paths = self._by_name.get(parts[-1], [])
         if len(paths) > 1:
             paths = self._ends.longest_common(parts, paths)
-        paths = self._of_named_folder(wanted, paths)
-        paths = paths or self._of_named_folder(
+        paths = self.of_named_folder(wanted, paths)
+        paths = paths or self.of_named_folder(
             wanted, near_names.same_stem(wanted, self._by_bare_stem, RECORDING_SUFFIXES)
         )
         if not paths:
@@ -223,28 +195,31 @@ class Files:
             )
         return paths[0]
 
-    def _of_named_folder(self, wanted: str, paths: list[Path]) -> list[Path]:
+    def of_named_folder(self, wanted: str, paths: list[Path]) -> list[Path]:
         """The files, or none of them where there is only one and it is in the folder of another child.
 
         Several files are left as they are: they are refused as ambiguous.
         """
         if len(paths) != 1:
             return paths
-        is_absolute = wanted.startswith("/") or wanted[1:3] == ":/"
-        named, own = wanted.split("/")[:-1], self._inner_folders(paths[0])
-        is_possible = named_folders.may_be(named, own, nfc(self.folder.name), self._folder_names, is_absolute)
+        named, own = wanted.split("/")[:-1], self.inner_folders(paths[0])
+        is_possible = named_folders.may_be(named, own, nfc(self.folder.name), self._folder_names, is_absolute(wanted))
         return paths if is_possible else []
 
-    def _inner_folders(self, path: Path) -> list[str]:
+    def inner_folders(self, path: Path) -> list[str]:
         """The folders of a file inside the split."""
         return [nfc(name) for name in path.parent.relative_to(self.folder).parts]
 
 
-def _only(recordings: list[Path], missing: str) -> Path:
-    """The only recording of a list. Raises Refused if it is empty (`missing` is the detail then) or has several."""
-    if not recordings:
-        raise Refused("missing-audio", missing)
+def _inside(recordings: Sequence[Path], folder: Path | None) -> list[Path]:
+    """Those of the recordings that are in a folder; all of them where it is None."""
+    return [path for path in recordings if folder is None or path.parent == folder]
+
+
+def only_one(recordings: Sequence[Path], files: Files) -> Path:
+    """The only recording of a list that may name it more than once. Raises Refused (ambiguous-audio) for several."""
+    recordings = list(dict.fromkeys(recordings))
     if len(recordings) > 1:
-        names = " and ".join(nfc(recording.name) for recording in recordings)
-        raise Refused("ambiguous-audio", f"it fits {names}")
+        names = " and ".join(files.shown(recording) for recording in recordings)
+        raise Refused("ambiguous-audio", f"it fits {names}; keep one of them")
     return recordings[0]

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 COMPARED = 2000  # in larger corpora, no similar names are looked for: it takes long
+# Extensions of recordings that are not read as they are, and so have most often been converted.
+OTHER_SUFFIXES = frozenset(".raw .pcm .wv1 .wv2 .shn .ape .wv .nist .al .ul .vox .mp2 .ac3 .mka .ogv .mts .flv".split())
 SEARCHES = 20  # of a split; each takes some 50 ms, and a table of a larger corpus may miss thousands of recordings
 
 
@@ -20,7 +22,7 @@ def same_stem(wanted: str, by_stem: Mapping[str, Sequence[Path]], suffixes: froz
     """
     path = PurePosixPath(wanted.lower())
     recordings = by_stem.get(path.name, [])
-    if not recordings and path.suffix in suffixes:
+    if not recordings and (path.suffix in suffixes or path.suffix in OTHER_SUFFIXES):
         recordings = by_stem.get(path.stem, [])
     if len(recordings) < 2:
         return list(recordings)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stages.corpus.rows import speaker_codes
+from stages.corpus.rows import media, speaker_codes
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.speaker_names import folders_of_speaker
@@ -106,7 +106,10 @@ def _take(session: Session, path: Path, files: Files, reading: SplitContents) ->
     Refused
         The recording is not there.
     """
-    audio = files.recording_of(path, session.media, session.own_stem)
+    audio = media.recording_of(path, session.media, files, session.own_stem)
+    name = media.other_name(audio, session.media)
+    if name:
+        reading.warn(media.OTHER_NAME, f"{files.shown(path)}: {name}, read from {files.shown(audio)}")
     reading.annotated.add(audio)
     reading.left_out.update(session.left_out)
     numbers: Counter[str] = Counter()
