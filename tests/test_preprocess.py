@@ -316,7 +316,7 @@ def test_ages_of_the_speaker_list_leave_adults_out(project, capsys):
         for split in ("train", "adult"):
             write_audio(project / f"data/{split}/{speaker}/{split}.wav", seed=ord(speaker[0]) + 50 * (split == "train"))
             write(project / f"data/{split}/{speaker}/{split}.txt", "said so")
-            write(project / f"data/{split}/speakers.csv", "speaker,age\ngail,41\nhal,6;06\n")
+            write(project / f"data/{split}/speakers.csv", "speaker,age\ngail,41 years\nhal,6;06\n")
     set_params(project, "allow_shared_speakers: false", "allow_shared_speakers: true")
     preprocess.main()
     output = capsys.readouterr().out

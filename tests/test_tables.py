@@ -731,7 +731,7 @@ def test_table_without_text_is_told(data):
 
 
 def test_adults_by_name_and_age(data):
-    rows = [("1", "anna", 6), ("2", "Mother", None), ("3", "carl", 30), ("4", "dora", 18), ("5", "eve", 17.9)]
+    rows = [("1", "anna", 6), ("2", "Mother", None), ("3", "carl", "30 years"), ("4", "dora", 18), ("5", "eve", 17.9)]
     for name, _, _ in rows:
         write_audio(data / f"train/{name}.wav")
     write_table(data / "train", [{"file_name": f"{n}.wav", "text": "x", "speaker": s, "age": a} for n, s, a in rows])

@@ -56,6 +56,7 @@ class Preprocess(_Section):
     child_names: Pattern
     adult_names: Pattern
     child_max_age: Positive | None
+    age_unit: Literal["auto", "years", "months"]
     everyone_in: list[str]
     tiers: Pattern | None
     columns: Columns

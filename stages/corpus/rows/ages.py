@@ -13,8 +13,8 @@ BANDS = {"teens": (13, 19), "twenties": (20, 29), "thirties": (30, 39), "fourtie
 BANDS |= {"fifties": (50, 59), "sixties": (60, 69), "seventies": (70, 79), "eighties": (80, 89), "nineties": (90, 99)}
 
 NUMBER = r"([0-9]{1,4}(?:\.[0-9]+)?)"
-YEAR_WORDS = r"(?:y\.? ?o\.?|y|yrs?\.?|years?)(?: old| of age)?"
-MONTH_WORDS = r"(?:m|mos?\.?|mths?|months?)(?: old)?"
+YEAR_WORDS = r"(?:y\.? ?o\.?|y/o|y|yrs?\.?|-?years?)(?:[ -]old| of age)?"
+MONTH_WORDS = r"(?:m|mos?\.?|mths?|-?months?)(?:[ -]old)?"
 YEARS = re.compile(rf"{NUMBER}\s*(?:{YEAR_WORDS})?")
 MONTHS = re.compile(rf"{NUMBER}\s*{MONTH_WORDS}")
 YEARS_AND_MONTHS = re.compile(rf"([0-9]{{1,2}})\s*{YEAR_WORDS}[\s,]*(?:and\s+)?([0-9]{{1,2}})\s*{MONTH_WORDS}")
@@ -24,32 +24,55 @@ ISO_DURATION = re.compile(
 FRACTIONS = {r" ?(\u00bc| 1/4)": ".25", r" ?(\u00bd| 1/2)": ".5", r" ?(\u00be| 3/4)": ".75"}
 CHAT_AGE = re.compile(r"([0-9]{1,2});([0-9]{1,2})?(?:\.([0-9]{1,2})?)?")  # years;months.days, as in CHAT's @ID
 CHAT_BAND = re.compile(r"([0-9;.]+)\s*(?:-|\u2013|to)\s*([0-9]+;[0-9.]*)")  # 2;6-3;0
-BAND = re.compile(NUMBER + r"\s*(?:-|\u2013|to)\s*" + NUMBER + r"\s*(?:y|yrs?|years?)?")
+TWO_NUMBERS = NUMBER + r"\s*(?:-|\u2013|to)\s*" + NUMBER
+BAND = re.compile(rf"{TWO_NUMBERS}\s*(?:{YEAR_WORDS})?")
+BAND_OF_MONTHS = re.compile(rf"{TWO_NUMBERS}\s*{MONTH_WORDS}")
+BARE = re.compile(rf"{TWO_NUMBERS}|{NUMBER}")
+MAY_BE_MONTHS = (25, 216)  # as years, no child's age
 GRADE = re.compile(r"grade\s*([0-9]{1,2})|([0-9]{1,2})(?:st|nd|rd|th)\s*grade|(?:grade\s*)?(pre-?k|k|kindergarten)")
 
 
 def age_in_months(text: str, place: str, reading: SplitContents) -> int | None:
     """Whole months; the middle of a band or a school year. None if unknown or, with a warning, unreadable.
 
-    6, 6.5, 6,5 and 6 1/2 are years; 75 months, 5y6m, P5Y6M (ISO 8601), 4;07.07 (years;months.days), 2;6-3;0, 5-7,
-    teens, grade 3, 3rd grade, K and pre-K are understood too. A child is taken to be n + 6 years old in the middle of
-    the American grade n.
+    6, 6.5, 6,5 and 6 1/2 are years, unless preprocess.age_unit says months; 75 months, 5y6m, P5Y6M (ISO 8601), 4;07.07
+    (years;months.days), 2;6-3;0, 5-7, teens, grade 3, 3rd grade, K and pre-K are understood too. A child is taken to be
+    n + 6 years old in the middle of the American grade n.
     """
-    text = " ".join(text.lower().split())
+    text = _normal_form(text)
     if text in UNKNOWN:
         return None
-    months = _months(text)
+    months = _months(f"{text} months" if reading.options.age_unit == "months" and BARE.fullmatch(text) else text)
     if months is None or not 0 <= months <= OLDEST * 12:
         reading.warn("an age that could not be read, left unknown", place)
         return None
     return round(months)
 
 
-def _months(text: str) -> float | None:
-    """The months of an age in lower case; None where it is written in no known way."""
+def may_be_months(text: str) -> bool:
+    """Whether an age has no unit, and is too high for a child's in years and none too high in months: 66, or 60-72.
+
+    30-39 is a usual band of adults' years.
+    """
+    bare = BARE.fullmatch(_normal_form(text))
+    if not bare:
+        return False
+    first, last, single = bare.groups()
+    lowest = float(first or single)
+    is_decade = last is not None and lowest % 10 == 0 and float(last) == lowest + 9
+    return MAY_BE_MONTHS[0] <= lowest <= MAY_BE_MONTHS[1] and not is_decade
+
+
+def _normal_form(text: str) -> str:
+    """An age in lower case, with single spaces, fractions as decimals, and points for decimal commas."""
+    text = " ".join(text.lower().split())
     for fraction, decimals in FRACTIONS.items():
         text = re.sub(fraction, decimals, text)
-    text = re.sub(r"(?<=[0-9]),(?=[0-9])", ".", text)
+    return re.sub(r"(?<=[0-9]),(?=[0-9])", ".", text)
+
+
+def _months(text: str) -> float | None:
+    """The months of an age in normal form; None where it is written in no known way."""
     years = YEARS.fullmatch(text)
     if years:
         return 12 * float(years[1])
@@ -74,6 +97,9 @@ def _months(text: str) -> float | None:
     band = BAND.fullmatch(text)
     if band:
         return _middle_of_band((float(band[1]), float(band[2])))
+    months_band = BAND_OF_MONTHS.fullmatch(text)
+    if months_band:
+        return _middle(float(months_band[1]), float(months_band[2]))
     grade = GRADE.fullmatch(text)
     if not grade:
         return None

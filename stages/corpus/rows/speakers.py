@@ -5,8 +5,8 @@ from dataclasses import replace
 from itertools import combinations
 
 from stages.common.errors import UserError
-from stages.corpus.rows.ages import UNKNOWN, age_in_months
-from stages.corpus.rows.columns import cell, columns_named
+from stages.corpus.rows.ages import UNKNOWN, age_in_months, may_be_months
+from stages.corpus.rows.columns import cell, columns_named, is_column
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.speaker_names import SPEAKER_COLUMNS, same_name
 from stages.corpus.rows.table_rows import Rows, read_tables
@@ -20,6 +20,7 @@ SHOWN = 10  # names in a message
 
 # As columns_named compares names: Age (years) is age_years
 AGES = ("age", "age_years", "age_in_years", "age_bucket", "age_group")
+YEARS = ("age_years", "age_in_years")
 MONTHS = ("age_months", "age_in_months", "months")
 GRADES = ("grade", "grade_level")
 AGE_COLUMNS = (*AGES, *MONTHS, *GRADES)
@@ -33,7 +34,9 @@ def age_of(row: dict, columns: Iterable[str] = AGES) -> str:
         return f"{months} months"
     age = _known(cell(row, columns_named(row, columns)))
     if age:
-        return age
+        in_years = [name for name in columns_named(row, columns) if is_column(name, YEARS)]
+        is_stated = bool(in_years) and age == _known(cell(row, in_years))
+        return f"{age} years" if is_stated and may_be_months(age) else age
     grade = _known(cell(row, columns_named(row, GRADES)))
     return grade if not grade or "grade" in grade.lower() else f"grade {grade}"
 
@@ -90,18 +93,44 @@ def _completed(utterance: Utterance, ages: dict, genders: dict) -> Utterance:
 
 def leave_out_adults(reading: SplitContents) -> None:
     """Leave out whom the params do not count as children: by age where it is known, and by name where the format has
-    not asked for that yet."""
+    not asked for that yet.
+
+    Raises
+    ------
+    UserError
+        Somebody's age may be in years or in months, so that nobody knows whether it is a child.
+    """
     max_age = reading.options.child_max_age
-    is_everyone_wanted = reading.split in reading.options.everyone_in
-    children = []
+    if reading.split in reading.options.everyone_in:
+        max_age = None
+    children, unclear = [], []
     for row in reading.utterances:
-        if not is_everyone_wanted and _is_older(row, max_age):
+        is_unclear = max_age is not None and reading.options.age_unit == "auto" and may_be_months(row.age or "")
+        if not is_unclear and _is_older(row, max_age):
             reading.left_out[f"speakers of {max_age:g} years or more"] += 1
         elif row.check_name and not reading.is_child(row.speaker, from_column=True):
             reading.left_out[f"other speakers: {row.speaker}"] += 1
+        elif is_unclear:
+            unclear.append(row)
         else:
             children.append(row)
+    if unclear:
+        raise _ages_without_unit(unclear)
     reading.utterances = children
+
+
+def _ages_without_unit(rows: list[Utterance]) -> UserError:
+    """The error that asks for the unit of ages."""
+    ages: dict[str, str] = {}  # by speaker
+    for row in rows:
+        ages.setdefault(row.speaker, f"{row.age} of {row.speaker}")
+    first = rows[0]
+    place = f"data/{first.file}" + (f", line {first.line}" if first.line else "")
+    listed = ", ".join(list(ages.values())[:SHOWN]) + (", ..." if len(ages) > SHOWN else "")
+    return UserError(
+        f"ages without a unit that may be years of adults or months of children: {listed} (first: {place})."
+        f" Set preprocess.age_unit to years or months, or write the unit: {first.age} months"
+    )
 
 
 def _is_older(row: Utterance, max_age: float | None) -> bool:
