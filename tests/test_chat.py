@@ -126,6 +126,40 @@ def test_broken_lines(data, line, reason):
     assert [row.reason for row in read(data, CHAT.replace("*CHI:\tno time here .", line)).refusals] == [reason]
 
 
+OLD = """@UTF8
+@Begin
+@Participants:\tCHI Target_Child
+*CHI:\twant that .{bullet}
+{tier}
+@End
+"""
+
+
+@pytest.mark.parametrize(
+    ("bullet", "tier"),
+    [
+        (' \x15%snd:"session1"_500_1500\x15', "%com:\tolder"),
+        (' \x15%mov:"session1"_500_1500\x15', "%com:\tolder"),
+        ("", '%snd:\t"session1.aiff"_500_1500'),
+        ("", '%snd:\t"session1.aiff" 500 1500'),
+        ("", '%snd:\t\x15%snd:"session1"_500_1500\x15'),
+        (' \x15%snd:"session1.aif"_500_1500\x15', '%mov:\t"session1.mov"_500_1500'),
+    ],
+)
+def test_times_of_older_files(data, bullet, tier):
+    (row,) = read(data, OLD.format(bullet=bullet, tier=tier)).utterances
+    assert (row.source, row.text_raw, row.start, row.end) == ("train/alex/session1.wav", "want that .", 0.5, 1.5)
+
+
+def test_times_of_several_recordings(data):
+    found = read(
+        data, OLD.format(bullet=' \x15%snd:"session1"_1_1500\x15', tier='*CHI:\ta . \x15%snd:"tape"_1_900\x15')
+    )
+    assert [(row.reason, row.detail) for row in found.refusals] == [
+        ("several-recordings", "its times are of 2 recordings, such as session1 and tape; make a file for each")
+    ]
+
+
 @pytest.mark.parametrize("content", ["", "no chat at all", "@UTF8\n@Begin\n@End\n", b"\0\xff\xfe"])
 def test_no_chat(data, content):
     assert [row.reason for row in read(data, content).refusals] == ["broken-chat"]

@@ -175,6 +175,25 @@ def test_speech_that_minchat_does_not_write(raw):
         ("he goed [: went] home [* m:=ed] .", "he goed home."),
         ("I [/] I want (.) this [=! shouts] ?", "I I want this?"),
         ("choo@o choo@o !", "choo choo!"),
+        ("<a b> [/] a b", "a b a b"),
+        ("I <want to> [//] need to go .", "I want to need to go."),
+        ("<a <b c> [/] b c> [//] d .", "a b c b c d."),
+        ("<I want> [<] that", "I want that"),
+        ("<this is> [e] me .", "this is me."),
+        ("<he goed> [: he went] [*] home", "he goed home"),
+        ("<BREATH> [/] a", "a"),
+        ("he goed [*] .", "he goed."),
+        ("I [/] I goed [*] home [?]", "I I goed home"),
+        ("(be)cause (th)em (a)bout s(up)pose", "cause em bout spose"),
+        ("(BR)OTHER", "OTHER"),
+        ("I wan(t) it .", "I wan it."),
+        ("I [/] I wan(t) it", "I I wan it"),
+        ("want that . \x151200_3400\x15", "want that."),
+        ('want that \x15%snd:"tape.aif"_1200_3400\x15', "want that"),
+        ('want that \u2022%snd:"tape.aif"_1200_3400\u2022', "want that"),
+        ("want that \u20221200_3400\u2022", "want that"),
+        ('%snd:"tape.aif"_1200_3400 want that', "want that"),
+        ("hello \x15 there", "hello there"),
     ],
 )
 def test_marks_of_minchat_in_other_files(raw, text):
@@ -198,6 +217,63 @@ def test_marks_of_minchat_in_other_files(raw, text):
 def test_plain_text_that_minchat_does_not_touch(text):
     assert clean(text).text == text or clean(text).unknown
     assert not clean(text).unclear
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("hello (points at the dog)", "(points at the dog)"),
+        ("hello (the dog barks) there", "(the dog barks)"),
+        ("he (was) there", "(was)"),
+        ("two book(s) here", "(s)"),
+        ("f(x) is", "(x)"),
+        ("<he said> he said", "<he said>"),
+        ("this [e] is", "[e]"),
+        ("the [x 3] dog", "[x 3]"),
+    ],
+)
+def test_marks_that_may_mean_something_else_are_reported(text, mark):
+    assert clean(text).unknown == (mark,)
+
+
+@pytest.mark.parametrize("text", ["he [*] there", "he said [?]", "[*] home ."])
+def test_marks_of_minchat_alone_stand_for_what_was_not_understood(text):
+    assert clean(text).unclear
+
+
+def test_tags_of_sclite():
+    assert clean("<contraction e_form=\"[do=>do][not=>n't]\">don't go") == Cleaned("don't go")
+    assert clean("{ yes / yeah / @ } (%hesitation) I wan-") == Cleaned("yes I wan-")
+    assert clean("the <ECHO> dog") == Cleaned("the dog")
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "cleaned"),
+    [
+        ("a <bang> b", {"<bang>": "noise"}, Cleaned("a b")),
+        ("a <BANG> b", {"<bang>": "unclear"}, Cleaned("a b", unclear=("<BANG>",))),
+        ("a <big bang> b", {"<big bang>": "noise"}, Cleaned("a b")),
+        ("a <big bang> b", {"<>": "noise"}, Cleaned("a b")),
+        ("<a b> [/] a b", {"<>": "noise"}, Cleaned("a b a b")),  # a group is no mark
+        ("a [big bang] b", {"[big bang]": "noise"}, Cleaned("a b")),
+        ("a (big bang) b", {"()": "noise"}, Cleaned("a b")),
+        ("(be)cause (.) b", {"()": "word"}, Cleaned("cause b")),
+        ("a (door) b", {"(door)": "word"}, Cleaned("a door b")),
+        ("a {bang it} b", {"{}": "word"}, Cleaned("a bang it b")),
+        ("a %bang b", {"%bang": "noise"}, Cleaned("a b")),
+        ("this [e] is", {"[e]": "noise"}, Cleaned("this is")),
+        ("this [e] is", {"[e]": "unclear"}, Cleaned("this is", unclear=("[e]",))),
+        ("yyy.", {"yyy": "noise"}, Cleaned("")),
+        ("a zz, b", {"zz": "noise"}, Cleaned("a b")),
+    ],
+)
+def test_own_marks_in_chat(text, own, cleaned):
+    assert clean(text, convention="chat", own=own) == cleaned
+
+
+def test_own_mark_before_punctuation():
+    assert clean("a zz, b zz.", own={"zz": "noise"}) == Cleaned("a b")
+    assert clean("the xxx.", own={"xxx": "noise"}) == Cleaned("the")
 
 
 def test_own_marks_come_before_those_of_minchat():
@@ -341,7 +417,7 @@ def test_any_marks(text, convention):
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(st.text(st.characters(exclude_characters="<>[](){}+*@%/&'\u2018\u2019\u201b\u2032")))
+@given(st.text(st.characters(exclude_characters="<>[](){}+*@%/&'\x15\u2018\u2019\u201b\u2032")))
 def test_only_marks_are_touched(text):
     normal = cleaning.normal_form(text)
     is_empty = plain_markup.SPEAKER.match(normal) or not any(map(str.isalnum, normal))

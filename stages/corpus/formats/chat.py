@@ -14,7 +14,7 @@ and retracings. stages/corpus/markup/chat_codes.py reads the codes.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pylangacq
 
@@ -28,7 +28,10 @@ ID = re.compile(r"^@ID:[ \t]*(.*)$", re.MULTILINE)  # language|corpus|code|age|s
 ID_FIELDS = 8  # of an @ID, up to the role
 MEDIA = re.compile(r"^@Media:[ \t]*(.*)$", re.MULTILINE)
 QUOTED_MEDIA = re.compile('["\u201c]([^"\u201d]*)["\u201d]')
-TIME = re.compile(r"\x15([0-9]{1,12})_([0-9]{1,12})-?\x15")  # with a minus: to be skipped in playback
+# With a minus: to be skipped in playback. Older files have the recording's name in it: \x15%snd:"tape"_1200_3400\x15
+TIME = re.compile(r'\x15(?:%(?:snd|mov):"[^"\x15]*"_)?([0-9]{1,12})_([0-9]{1,12})-?\x15')
+TIME_OF_TIER = re.compile(r'"[^"]*"[_ ]+([0-9]{1,12})[_ ]+([0-9]{1,12})')  # of the oldest: %snd: "tape.aiff"_1200_3400
+TIMED_MEDIA = re.compile(r'%(?:snd|mov):\s*(?:\x15%(?:snd|mov):)?"([^"\x15\n]*)"')
 TIMED_WORD = re.compile(r"(?<![^\s\x15])([^\s\x15]+)\s*" + TIME.pattern)
 MILLISECONDS = 1000  # in a second
 
@@ -58,7 +61,7 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     Raises
     ------
     Refused
-        broken-chat
+        broken-chat or several-recordings
     """
     text = read_text(path, place, reading)
     # pylangacq loses a continuation that begins with * or %.
@@ -76,7 +79,13 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
 
 
 def _media(text: str) -> tuple[str, ...]:
-    """What @Media calls the recording: a name, or in quotes a URL or a name with a comma."""
+    """What @Media calls the recording: a name, or in quotes a URL or a name with a comma; else what the times call it.
+
+    Raises
+    ------
+    Refused
+        several-recordings
+    """
     # Read here, as pylangacq cuts it at the first comma and keeps a quotation mark.
     names = []
     for value in MEDIA.findall(text):
@@ -85,7 +94,11 @@ def _media(text: str) -> tuple[str, ...]:
         while len(parts) > 1 and (not parts[-1].strip() or parts[-1].strip().isalpha()):  # video, unlinked
             del parts[-1]
         names.append(quoted[1] if quoted else ",".join(parts))
-    return tuple(name.strip() for name in names if name.strip())
+    timed = sorted({PurePath(name).stem.lower(): name for name in TIMED_MEDIA.findall(text)}.values())
+    if len(timed) > 1:
+        detail = f"its times are of {len(timed)} recordings, such as {timed[0]} and {timed[1]}; make a file for each"
+        raise Refused("several-recordings", detail)
+    return tuple(name.strip() for name in names or timed if name.strip())
 
 
 def _parsed(text: str) -> tuple[pylangacq.CHAT, list[pylangacq.Utterance]]:
@@ -142,6 +155,8 @@ def _turn(utterance: pylangacq.Utterance, people: dict[str, Person], line: int) 
         name = f"{person.corpus}-{name}"
     spoken = utterance.tiers[utterance.participant]
     times = TIME.findall(spoken)  # pairs of start and end; a line may be timed in several pieces
+    for tier in ("%snd", "%mov"):
+        times = times or TIME_OF_TIER.findall(utterance.tiers.get(tier, ""))
     return Turn(
         label=code,
         text=TIME.sub("", spoken).strip(),

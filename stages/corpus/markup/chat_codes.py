@@ -6,6 +6,7 @@ Retraced material is kept, since it was said; a replacement is what should have 
 punctuation, those that Whisper writes stay, with the word before them.
 """
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -34,7 +35,13 @@ RULES: tuple[tuple[str, Kind | str | None], ...] = (
     (r"\S", Kind.UNKNOWN),
 )
 ACTIONS = [action for _, action in RULES]
-SCANNER = re.compile("|".join(f"(?P<r{index}>{rule})" for index, (rule, _) in enumerate(RULES)))
+SCANNER = "|".join(f"(?P<r{index}>{rule})" for index, (rule, _) in enumerate(RULES))
+# What the user's table calls "<>", "()" or "{}": no group with a code, (be)cause, pause, or edge of a long event.
+OWN_PAIRS = {
+    "<>": r"<[^<>]{0,60}>(?!\s*\[)",
+    "()": r"(?<!\w)\((?=[^()]*[^\W\d_])[^()]{0,60}\)(?!\w)",
+    "{}": r"(?<!&)\{[^{}]{0,200}\}",
+}
 
 # How it was said: intonation, stress, lengthening, overlap (some numbered), voice, underlining. Most of the signs that
 # https://ca.talkbank.org/codes.html lists are from Unicode's blocks of arrows and symbols, and no word holds such.
@@ -56,17 +63,18 @@ def tokenize(text: str, own: Own) -> list[Token]:
 
     Parameters
     ----------
-    own : kinds of marks by the mark in lower case; that of "[]" is for marks in brackets that CHAT does not know
+    own : kinds of marks by the mark in lower case; that of "[]" is for marks in brackets that CHAT does not know.
+        Of CHAT's own marks, the table comes first, too
     """
     tokens: list[Token] = []
     starts: list[int] = []  # where each open group begins
     last = 0  # where the last word or group begins: what [x 3] repeats
-    for match in SCANNER.finditer(text):
-        action = ACTIONS[int(match.lastgroup[1:])]
+    for match in _scanner(tuple(own)).finditer(text):
+        action = None if match["own"] else ACTIONS[int(match.lastgroup[1:])]
         own_kind = _own_kind(match[0], action, own)
         if own_kind:
             last = len(tokens)
-            parts = match[0].strip("[]<>").split() if own_kind in SPOKEN else [match[0]]
+            parts = match[0].strip("[]<>(){}").split() if own_kind in SPOKEN else [match[0]]
             tokens += [Token(own_kind, part) for part in parts]
         elif action == "group":
             starts.append(len(tokens))
@@ -86,9 +94,20 @@ def tokenize(text: str, own: Own) -> list[Token]:
     return tokens
 
 
+@functools.cache
+def _scanner(marks: tuple[str, ...]) -> re.Pattern[str]:
+    """The rules with the user's marks of brackets before them, as <bang>, which the rules would take for a group."""
+    whole = [mark for mark in marks if mark[0] in "<({[" and len(mark) > 2]
+    own = [re.escape(mark) for mark in sorted(whole, key=len, reverse=True)]
+    own += [pattern for pair, pattern in OWN_PAIRS.items() if pair in marks]
+    return re.compile(f"(?P<own>{'|'.join(own) or '(?!)'})|{SCANNER}", re.IGNORECASE)
+
+
 def _own_kind(mark: str, action: Kind | str | None, own: Own) -> Kind | None:
-    """The kind that the user's table has for a mark; None where it has none."""
-    kind = own.get(mark.lower())
+    """The kind that the user's table has for a mark, a word without its punctuation; None where it has none."""
+    kind = own.get(mark.lower()) or own.get(mark.lower().rstrip(AFTER_WORDS))
+    if kind is None and mark[0] + mark[-1] in OWN_PAIRS and action is None:
+        kind = own.get(mark[0] + mark[-1])
     if kind is None and action is Kind.UNKNOWN and mark.startswith("["):
         kind = own.get("[]")
     return kind

@@ -5,6 +5,7 @@ anna@example.org, "&=laughs" and not "R&B", "0." only where it is the whole text
 """
 
 import re
+from collections.abc import Callable
 
 from stages.corpus.markup.tokens import Kind, Token
 
@@ -24,8 +25,53 @@ BRACKET = re.compile(
 MARKED = re.compile(
     rf"(?<!\S)&[-+~=*][^\W_]|[^\s@]{FORM}(?=[\s.,?!;:]|$)|{TERMINATOR}(?=\s|$)|(?<!\S)\+[<\"^,]|\[(?:::? |\* |=|/)"
 )
+# <want to> [//]: the group that a code is about, which was said. Groups may hold groups.
+GROUP = re.compile(
+    r"<(?P<words>[^<>]{0,300})>(?=\s?\[(?:/{1,3}|/[-?]|[<>][0-9]?|e|\?|!{1,2}|::? [^\]]*|\*[^\]]*|=[^\]]*|% ?[^\]]*)\])"
+)
+MAX_DEPTH = 5  # of groups
+# Letters that were not said. At the end of a word, others write them for other things: book(s), f(x).
+UNSPOKEN = re.compile(r"\([^\W\d_]{1,15}\)(?=[^\W\d_])")  # (be)cause
+UNSPOKEN_END = re.compile(r"(?<=[^\W\d_])\([^\W\d_]{1,15}\)(?![^\W\d_])")  # wan(t)
+UNSPOKEN_AND_END = re.compile(rf"{UNSPOKEN_END.pattern}.* [.?!]$")  # wan(t) it .
+# A time, also as CLAN shows it, and with the name of the recording as in old files: \x15%snd:"tape.aif"_1200_3400\x15
+TIME = re.compile(
+    r"\x15(?:[^\x15]*\x15|[0-9_]*)|\u2022(?:%\w{3}:[^\u2022]{0,200}|[0-9]{1,12}_[0-9]{1,12}-?)\u2022"
+    r"|(?<!\S)%(?:snd|mov):\"[^\"]{0,200}\"_[0-9]{1,12}_[0-9]{1,12}"
+)
+# Marks that mean something else in other transcripts: read so only beside other marks of minCHAT.
+ONLY_BESIDE_OTHERS = re.compile(r"\[(?:\*|\?|!{1,2}|e)\]")
+ERROR_AND_END = re.compile(r"\w \[\*\](?: .*)? [.?!]$")  # he goed [*] .
 ENDS = (".", "?", "!")
 SPOKEN = (Kind.WORD, Kind.FILLER, Kind.PARTIAL)
+
+
+def is_marked(text: str) -> bool:
+    """Whether a text holds marks that are of minCHAT and of no other convention."""
+    return any(pattern.search(text) for pattern in (MARKED, GROUP, TIME, ERROR_AND_END, UNSPOKEN_AND_END))
+
+
+def without_groups(text: str, is_mark: Callable[[str], bool]) -> str:
+    """The text without the brackets of groups that have a code; what `is_mark` knows, such as <BREATH>, stays."""
+    for _ in range(MAX_DEPTH):
+        if "<" not in text:
+            return text
+        before = text
+        text = GROUP.sub(lambda group: group[0] if is_mark(group[0]) else group["words"], text)
+        if text == before:
+            return text
+    return text
+
+
+def without_unspoken(text: str, is_mark: Callable[[str], bool], is_chat: bool) -> str:
+    """The text without the letters that were not said: (be)cause; the(laughs)dog stays.
+
+    At the end of a word, wan(t), only if the text `is_chat`.
+    """
+    patterns = [UNSPOKEN, UNSPOKEN_END] if is_chat else [UNSPOKEN]
+    for pattern in patterns:
+        text = pattern.sub(lambda letters: letters[0] if is_mark(letters[0]) else "", text)
+    return text
 
 
 def token_of(word: str) -> Token | None:

@@ -6,36 +6,14 @@ misspell them: names are compared without case, spaces and punctuation, and a lo
 Whatever looks like a mark and is none of these becomes an UNKNOWN token: it is never taken for a word or deleted.
 """
 
-import difflib
-import functools
 import re
 from collections.abc import Iterator
 
 from stages.corpus.markup import minchat
+from stages.corpus.markup.mark_names import KINDS, LONG_NAME, similar
 from stages.corpus.markup.tokens import Kind, Token
 
 FILLERS = frozenset("um umm uh uhh uhm er erm hm hmm mm mmm".split())  # also where they are written as words
-
-# Of background and cross talk, only that somebody speaks is marked: it is not the speech that is transcribed.
-# A filled pause without spelling (<FP>) says nothing about how to write it.
-NOISE = """
-    breath breathing breathe inhale exhale cough coughing laugh laughs laughing laughter giggle giggles giggling sniff
-    sniffs sniffing sniffle sneeze sneezing sigh sighs yawn yawning whisper whispering whispers sing singing cry crying
-    scream screaming shout shouting burp hiccup gasp click lipsmack smack throat clearsthroat throatclearing silence sil
-    pause pau nosignal noise noises nosie humannoise humannosie microphonenoise micnoise linenoise backgroundnoise
-    background bang beep tone music hum static typing rustling footsteps door clap clapping crosstalk crosstalknoise
-    backgroundspeech cut tap tapping fp filledpause hesitation eehesitation hes bn br bs ln ls ns ct asp blip nsn
-    vocnoise vocalizednoise
-"""
-UNCLEAR = """
-    indiscernible unintelligible inaudible unclear unk unknown oov spokennoise spn xxx xx yyy yy www sidespeech discard
-    unin uu foreign foreignlanguage mumble mumbling mumbles garbled gibberish
-"""
-KINDS = {name: Kind.NOISE for name in NOISE.split()} | {name: Kind.UNCLEAR for name in UNCLEAR.split()}
-LONG_NAME = 5  # letters; a shorter one is similar to too many words
-LONGEST_NAME = 30  # letters; a longer one is not compared
-LONG_NAMES = [name for name in KINDS if len(name) >= LONG_NAME]
-SIMILAR = 0.8  # difflib's ratio
 
 SHOWN = 20  # characters of an unknown mark
 
@@ -64,6 +42,7 @@ STARRED_EVENT = re.compile(
     r"|sneezes|hiccups|(?:cough|sigh|sniff|yawn)ing)(?:\s[^*]{1,30})?|clear(?:s|ing) (?:\w+ )?throat)\*[.,?!]*(?!\S)",
     re.IGNORECASE,
 )
+CONTRACTION = re.compile(r"<contraction e_form=\"[^\"]{0,200}\">", re.IGNORECASE)  # of NIST's STM: the word follows
 FILLER_SOUNDS = re.compile(r"[aeouhmw]{1,5}")
 CLITIC = re.compile(r"'(m|s|t|re|ve|ll|d)|n't", re.IGNORECASE)
 PUNCTUATION = ".,;:!?\"'"
@@ -88,16 +67,34 @@ def tokenize(text: str, own: Own) -> list[Token]:
     """
     if minchat.NO_SPEECH.fullmatch(text):
         return [Token(Kind.NOISE, text)]
+    is_chat = minchat.is_marked(text)
+    text = _without_codes(text, own, is_chat)
     has_speaker = SPEAKER.match(text)
     if has_speaker:
         text = SPEAKER.sub("", text, count=1)
     if has_speaker or MARKING.search(text) or any(mark in text.lower() for mark in own):
-        tokens = list(_marks(minchat.LINKER.sub("", _without_events(text, own)), own))
+        tokens = list(_marks(minchat.LINKER.sub("", _without_events(text, own)), own, is_chat))
     else:
         tokens = [_word(word) for word in text.split()]
-    if minchat.MARKED.search(text):
+    if is_chat:
         tokens = minchat.with_final_mark(tokens)
     return _with_clitics(tokens) if "'" in text else tokens
+
+
+def _without_codes(text: str, own: Own, is_chat: bool) -> str:
+    """The text without times, and without the brackets of minCHAT's groups and unspoken letters."""
+    if "\x15" in text or "\u2022" in text or "%" in text:
+        text = " ".join(minchat.TIME.sub(" ", text).split())
+    if "<" in text:
+        text = minchat.without_groups(CONTRACTION.sub("", text), lambda mark: _is_mark(mark, own))
+    if "(" in text and "()" not in own:
+        text = minchat.without_unspoken(text, lambda mark: len(mark) >= LONG_NAME + 2 and _is_mark(mark, own), is_chat)
+    return text
+
+
+def _is_mark(mark: str, own: Own) -> bool:
+    """Whether a mark in brackets has an entry in the user's table or is a name in ours."""
+    return mark.lower() in own or mark[0] + mark[-1] in own or bool(_named(mark, mark[1:-1].strip(), own))
 
 
 def _without_events(text: str, own: Own) -> str:
@@ -107,7 +104,7 @@ def _without_events(text: str, own: Own) -> str:
     return STARRED_EVENT.sub(lambda event: event[0] if event[0].lower() in own else " ", text)
 
 
-def _marks(text: str, own: Own) -> Iterator[Token]:
+def _marks(text: str, own: Own, is_chat: bool) -> Iterator[Token]:
     for found_mark in MARK.finditer(text):
         group = found_mark.lastgroup
         part = found_mark[group]
@@ -118,7 +115,7 @@ def _marks(text: str, own: Own) -> Iterator[Token]:
                 if not words:
                     yield Token(Kind.UNCLEAR, "(())")
             case "mark":
-                yield from _bracketed(part, own)
+                yield from _bracketed(part, own, is_chat)
             case "open" | "close":
                 # Half a mark if it has the name of one, else a word with a stray bracket.
                 yield _named(part, part, own) or _word(part.strip("<>"))
@@ -130,9 +127,10 @@ def _marks(text: str, own: Own) -> Iterator[Token]:
                 yield Token(Kind.UNKNOWN, part)
 
 
-def _bracketed(mark: str, own: Own) -> Iterator[Token]:
+def _bracketed(mark: str, own: Own, is_chat: bool) -> Iterator[Token]:
     inside, pair = mark[1:-1].strip(), mark[0] + mark[-1]
-    if minchat.BRACKET.fullmatch(mark) and pair not in own and mark.lower() not in own:
+    is_code = minchat.BRACKET.fullmatch(mark) or (is_chat and minchat.ONLY_BESIDE_OTHERS.fullmatch(mark))
+    if is_code and pair not in own and mark.lower() not in own:
         yield Token(Kind.NOISE, mark)
     elif token := _named(mark, inside, own):
         yield token
@@ -160,19 +158,10 @@ def _named(mark: str, inside: str, own: Own) -> Token | None:
     name = EDGE_OF_STRETCH.sub("", name)
     if name in KINDS:
         return Token(KINDS[name], mark)
-    similar_name = _similar(name)
+    similar_name = similar(name)
     if similar_name:
         return Token(KINDS[similar_name], mark, read_as=similar_name)
     return None
-
-
-@functools.lru_cache(maxsize=10_000)
-def _similar(name: str) -> str | None:
-    """The name of a mark that a misspelled name is closest to; None where none is similar."""
-    if not LONG_NAME <= len(name) <= LONGEST_NAME:
-        return None
-    closest = difflib.get_close_matches(name, LONG_NAMES, 1, SIMILAR)
-    return closest[0] if closest else None
 
 
 def _as(kind: Kind, inside: str) -> Iterator[Token]:
@@ -186,7 +175,7 @@ def _as(kind: Kind, inside: str) -> Iterator[Token]:
 
 def _symbols(word: str, own: Own) -> Iterator[Token]:
     """A run of characters without brackets: +UM+, *word*, word*, @um, %uh, or a word."""
-    kind = own.get(word.lower())
+    kind = own.get(word.lower()) or own.get(word.lower().rstrip(PUNCTUATION))
     if kind:
         yield next(_as(kind, word.strip("+*@%")), Token(kind, word))
         return
