@@ -181,6 +181,91 @@ def test_broken_textgrid(data, content, reason):
     assert reasons(read(data, content)) == [reason]
 
 
+CHRONOLOGICAL = """"Praat chronological TextGrid text file"
+0 3   ! Time domain.
+2   ! Number of tiers.
+"IntervalTier" "anna" 0 3
+"IntervalTier" "ben" 0 3
+
+1 0 1
+""
+
+2 0.5 2.5
+"me ""too"" now"
+
+1 1 2.5
+"a bear"
+"""
+
+
+def test_chronological(data):
+    rows = read(data, CHRONOLOGICAL).utterances
+    assert [(row.speaker, row.text_raw, row.start, row.end) for row in rows] == [
+        ("ben", 'me "too" now', 0.5, 2.5),
+        ("anna", "a bear", 1.0, 2.5),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("content", [textgrid(TWO_SPEAKERS), SHORT, CHRONOLOGICAL])
+def test_utf16_without_a_byte_order_mark(data, content, encoding):
+    texts = [row.text_raw for row in read(data, content).utterances]
+    assert [row.text_raw for row in read(data, content.encode(encoding)).utterances] == texts
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "item [1]:",
+        "item [2]: class",
+        "intervals [1]: xmin = 3",
+        "intervals: size = 3",
+        "xmin = 5",
+        'text = ""a""',
+        'class = ""IntervalTier""',
+        "IntervalTier",
+        'a ""TextTier"" b',
+        "! no comment 7 <exists>",
+    ],
+)
+@pytest.mark.parametrize("form", ["long", "short"])
+def test_labels_with_words_of_the_format(data, label, form):
+    long = textgrid({"anna": [(0, 1, label), (1, 2, "hi")], "ben": [(0, 1, "yo")]})
+    content = long if form == "long" else SHORT.replace('"a ""big"" bear"', f'"{label}"')
+    rows = read(data, content).utterances
+    expected = [label.replace('""', '"'), "yo", "hi"] if form == "long" else [label.replace('""', '"')]
+    assert [row.text_raw for row in rows] == expected
+
+
+def test_numbers_as_programs_write_them(data):
+    content = textgrid({"anna": [(0, "1e-05", ""), ("1e-05", "2.5E+0", "hi")]}).replace("xmin = 0", "xmin = 0 ! s", 1)
+    (row,) = read(data, content).utterances
+    assert (row.text_raw, row.start, row.end) == ("hi", 1e-05, 2.5)
+
+
+def test_tier_name_in_quotes(data):
+    (row,) = read(data, textgrid({'""ben""': [(0, 1, "hi")]})).utterances
+    assert row.speaker == "ben"
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b"ooBinaryFile\x08TextGrid" + bytes(16), "open it in Praat and save it as a text file"),
+        (b'File type = "ooTextFile"\n"TextGrid"\n0\n1\n<absent>\n', "it has no tiers"),
+        (CHRONOLOGICAL[:-10].encode(), "it ends before a label of tier anna"),
+        (CHRONOLOGICAL.replace("2 0.5", "3 0.5").encode(), "3 is given as the tier of an interval"),
+        (textgrid({"anna": [(0, 1, "item [1]:"), (1, 2, "hi")]})[:-20].encode(), "it ends before"),
+        (textgrid(TWO_SPEAKERS).replace("xmin = 1\n", "xmin = 1,0\n").encode(), "where a time of tier CHI should be"),
+    ],
+)
+def test_what_to_do_with_a_textgrid_that_cannot_be_read(data, content, detail):
+    (refusal,) = read(data, content).refusals
+    assert (refusal.reason, refusal.file) == ("broken-textgrid", "train/anna/a.TextGrid")
+    assert detail in refusal.detail
+    assert "Error" not in refusal.detail
+
+
 @pytest.mark.parametrize(
     ("path", "tier", "speaker", "known"),
     [

@@ -14,7 +14,7 @@ from pathlib import Path
 from praatio.utilities.constants import INTERVAL_TIER
 from praatio.utilities.textgrid_io import parseTextgridStr
 
-from stages.corpus.formats import tier_labels
+from stages.corpus.formats import praat_text, tier_labels
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.session import Session, Turn, read_sessions
@@ -51,7 +51,7 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     words: dict[str, list[Word]] = {}  # by speaker
     left_out: Counter[str] = Counter()
     for tier in _tiers(read_text(path, place, reading)):
-        name = nfc(tier["name"]).strip()
+        name = nfc(tier["name"]).strip().strip('"')
         is_wanted = re.fullmatch(reading.options.tiers or ".*", name)
         word_tier = WORDS.fullmatch(name) if tier["class"] == INTERVAL_TIER else None
         if word_tier:
@@ -90,31 +90,37 @@ def _words_only(tiers: list[tuple[str, list[tuple]]], words: dict[str, list[Word
 
 
 def _tiers(text: str) -> list[dict]:
-    """praatio's tiers, without intervals that have no label: dicts with name, class and entries (start, end, label)."""
+    """The tiers, without intervals that have no label: dicts with name, class and entries (start, end, label)."""
+    if text.startswith("ooBinaryFile"):
+        raise Refused("broken-textgrid", "it is a binary TextGrid; open it in Praat and save it as a text file")
     # Not praatio's openTextgrid: it refuses a whole file for one interval that ends before it starts,
     # and reads neither Windows-1252 nor UTF-8 with a byte-order mark.
     try:
         tiers = parseTextgridStr(text, includeEmptyIntervals=True)["tiers"]
-    except Exception as error:  # its string handling raises whatever it meets: ValueError, IndexError, AttributeError
-        raise Refused("broken-textgrid", f"praatio cannot read it ({type(error).__name__}: {error})") from None
-    _check_complete(text, [len(tier["entries"]) for tier in tiers])
+    except Exception:  # its string handling raises whatever it meets: ValueError, IndexError, AttributeError
+        tiers = None
+    if tiers is None or not _is_complete(text, [len(tier["entries"]) for tier in tiers]):
+        try:
+            tiers = praat_text.tiers(text)
+        except praat_text.NotTextGrid as error:
+            detail = f"it is no complete TextGrid: {error}; is it truncated? Save it again in Praat, as a text file"
+            raise Refused("broken-textgrid", detail) from None
+    if any(float(time) <= -START_SLACK for time in NEGATIVE.findall(text)):
+        raise Refused("broken-textgrid", "it has times before zero")
     for tier in tiers:
         tier["entries"] = [entry for entry in tier["entries"] if entry[-1].strip()]
     return tiers
 
 
-def _check_complete(text: str, sizes: list[int]) -> None:
-    """Refuse files that praatio changes without an error: it drops the end of a truncated file, and minus signs.
+def _is_complete(text: str, sizes: list[int]) -> bool:
+    """Whether praatio has read all: without an error, it drops the end of a truncated file.
 
     `sizes` are the numbers of intervals and points that it has read in each tier.
     """
     stated = []
     for long_form, short_form in SIZE.findall(text):
         stated.append(int(long_form or short_form))
-    if stated != sizes:
-        raise Refused("broken-textgrid", f"its tiers should have {stated} intervals and have {sizes}; is it truncated?")
-    if any(float(time) <= -START_SLACK for time in NEGATIVE.findall(text)):
-        raise Refused("broken-textgrid", "it has times before zero")
+    return bool(stated) and stated == sizes
 
 
 def _words(entries: list[tuple]) -> list[Word]:

@@ -6,6 +6,9 @@ from stages.common.errors import UserError
 from stages.corpus.rows.files import LFS_POINTER, nfc
 from stages.corpus.rows.utterance import SplitContents
 
+COMPARED = 2000  # bytes, even
+SHARE_OF_ZEROS = 0.5  # of the halves of characters
+
 
 def read_bytes(path: Path, place: str) -> bytes:
     """The content of a file; `place` is its path as messages show it.
@@ -47,9 +50,18 @@ def decoded(data: bytes, place: str, reading: SplitContents) -> str:
 
 
 def _decode(data: bytes) -> str | None:
-    """The text of UTF-16 or UTF-8, without byte-order mark; None where it is neither."""
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    """The text of UTF-16 or UTF-8, without a byte-order mark; None where it is neither."""
+    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else _utf16_without_mark(data) or "utf-8-sig"
     try:
-        return data.decode("utf-16" if utf16 else "utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError:
         return None
+
+
+def _utf16_without_mark(data: bytes) -> str | None:
+    """The byte order of UTF-16 without a byte-order mark: of most characters, one half is zero. None for other text."""
+    head = data[:COMPARED]
+    zeros = head[0::2].count(0), head[1::2].count(0)
+    if len(data) % 2 or max(zeros) < SHARE_OF_ZEROS * len(head) / 2 or min(zeros) > 0:
+        return None
+    return "utf-16-be" if zeros[0] else "utf-16-le"
