@@ -231,6 +231,80 @@ def test_recorder_that_was_killed(tmp_path, size, rate):
         np.testing.assert_array_equal(recording.samples, samples)
 
 
+@pytest.mark.parametrize("riff", [0, 36, 0xFFFFFFFF, None])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_uncounted_samples(tmp_path, riff, subtype, size):
+    soundfile.write(tmp_path / "a.wav", noise(2), 16_000, subtype=subtype)
+    whole = audio.decode(tmp_path / "a.wav").samples
+    content = bytearray((tmp_path / "a.wav").read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = size.to_bytes(4, "little")
+    if riff is not None:
+        content[4:8] = riff.to_bytes(4, "little")
+    write(tmp_path / "a.wav", bytes(content))
+    recording = audio.decode(tmp_path / "a.wav")
+    assert (recording.flags, recording.truncated) == (("unfinished-header",), "")
+    np.testing.assert_array_equal(recording.samples, whole)
+
+
+def test_tags_after_no_samples_are_no_samples(tmp_path):
+    tags = b"LIST" + (10).to_bytes(4, "little") + b"INFOISFT\0\0"
+    write(tmp_path / "a.wav", wav(0)[:4] + bytes(4) + wav(0)[8:] + tags)
+    with pytest.raises(audio.AudioError, match="no-samples"):
+        audio.decode(tmp_path / "a.wav")
+
+
+def pages(content: bytes) -> list[bytes]:
+    """The pages of an Ogg file."""
+    return [b"OggS" + page for page in content.split(b"OggS")[1:]]
+
+
+def test_ogg_without_the_mark_of_its_end(tmp_path):
+    soundfile.write(tmp_path / "a.ogg", noise(4), 16_000, format="OGG")
+    content = (tmp_path / "a.ogg").read_bytes()
+    whole = audio.decode(tmp_path / "a.ogg")
+    *others, last = pages(content)
+    unmarked = bytearray(last)
+    unmarked[5] &= ~4
+    unmarked[22:26] = bytes(4)
+    unmarked[22:26] = ogg_checksum(bytes(unmarked)).to_bytes(4, "little")
+    write(tmp_path / "a.ogg", b"".join(others) + bytes(unmarked))
+    recording = audio.decode(tmp_path / "a.ogg")
+    assert (recording.truncated, recording.flags) == ("", ("no-end-of-stream",))
+    assert recording.seconds == pytest.approx(whole.seconds, abs=0.05)
+    write(tmp_path / "a.ogg", (b"".join(others) + bytes(unmarked))[:-1])
+    assert audio.decode(tmp_path / "a.ogg").truncated
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_ogg_interrupted_at_the_end_of_a_page(tmp_path, subtype):
+    soundfile.write(tmp_path / "a.ogg", noise(4), 16_000, format="OGG", subtype=subtype)
+    write(tmp_path / "a.ogg", b"".join(pages((tmp_path / "a.ogg").read_bytes())[:-1]))
+    assert audio.decode(tmp_path / "a.ogg").flags == ("no-end-of-stream",)
+
+
+def ogg_checksum(page: bytes) -> int:
+    """The checksum of an Ogg page whose own four bytes are zero."""
+    value = 0
+    for byte in page:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1 ^ 0x04C11DB7 if value & 0x80000000 else value << 1) & 0xFFFFFFFF
+    return value
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_channels_that_cancel_each_other_out(tmp_path, rate):
+    left = noise(1, rate=rate)
+    soundfile.write(tmp_path / "a.wav", np.stack([left, -left], 1), rate)
+    with pytest.raises(audio.AudioError, match=r"silence: its channels cancel .* set preprocess.channel: left"):
+        audio.decode(tmp_path / "a.wav")
+    assert np.abs(audio.decode(tmp_path / "a.wav", "left").samples).max() > 1000
+    soundfile.write(tmp_path / "b.wav", np.stack([left, -0.5 * left], 1), rate)
+    assert np.abs(audio.decode(tmp_path / "b.wav").samples).max() > 1000
+
+
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [

@@ -23,6 +23,7 @@ FULL_SCALE = 1 << 15  # of 16-bit samples
 SLOWEST_RATE = 4_000  # Hz; below it a header is taken to be broken
 BLOCK = 1 << 18  # frames decoded at once
 END_SLACK: Seconds = 0.5  # how far an annotation may go beyond the end of the audio
+CANCELLED = 1e-4  # energy of the sum of channels, as a share of theirs: 1 where they are of different sounds
 CLIPPED_LEVEL = 0.999  # of full scale
 CLIPPED_SHARE = 0.001  # of the samples: what is recorded too loud reaches it many times over, a loud word does not
 
@@ -43,7 +44,7 @@ class Recording:
     samples: np.ndarray  # int16, shape (samples,), 16 kHz mono
     source_rate: int  # Hz, before resampling
     truncated: str = ""  # how it is known that the end of it is missing; "" where it is not
-    flags: tuple[str, ...] = ()  # unfinished-header
+    flags: tuple[str, ...] = ()  # see completeness.flags
 
     @property
     def seconds(self) -> Seconds:
@@ -63,7 +64,7 @@ def decode(path: Path, channel: str | int = "mix", content: bytes | None = None)
     Raises
     ------
     AudioError
-        missing-audio, git-lfs-pointer, unreadable-audio, truncated-audio, no-samples or no-such-channel.
+        missing-audio, git-lfs-pointer, unreadable-audio, truncated-audio, no-samples, no-such-channel, silence.
     """
     source = path if content is None else content
     _check_file(path, source)
@@ -81,8 +82,7 @@ def decode(path: Path, channel: str | int = "mix", content: bytes | None = None)
     if len(samples) == 0:  # header only, or a header that says so: its length is not believed elsewhere either
         raise AudioError("no-samples", "it decodes to nothing")
     truncated = completeness.why_truncated(source, len(samples) / SAMPLE_RATE)
-    flags = ("unfinished-header",) if completeness.is_unfinished(source) else ()
-    return Recording(samples, rate, truncated, flags)
+    return Recording(samples, rate, truncated, completeness.flags(source))
 
 
 @contextmanager
@@ -145,14 +145,19 @@ def _at_16k(blocks: Iterator[np.ndarray], rate: int, channels: int, channel: str
         return _loudest(blocks, rate, channels)
     channel = {"left": 1, "right": min(2, channels)}.get(channel, channel)
     peaks = np.zeros(channels, np.float32)
+    energies = np.zeros(2)  # of all channels, and of their sum
 
     def mono() -> Iterator[np.ndarray]:
         nonlocal peaks
         for block in blocks:
             peaks = np.maximum(peaks, _peaks(block))
-            yield block.sum(axis=1) if channel == "mix" else block[:, channel - 1]
+            samples = block.sum(axis=1) if channel == "mix" else block[:, channel - 1]
+            energies[:] += np.vdot(block, block), np.vdot(samples, samples)
+            yield samples
 
     gathered = _gathered(resampled(mono(), rate))
+    if channel == "mix" and peaks.max() >= SILENCE and energies[1] < CANCELLED * energies[0]:
+        raise AudioError("silence", "its channels cancel each other out, one is inverted; set preprocess.channel: left")
     mixed = np.count_nonzero(peaks >= SILENCE) if channel == "mix" else 1  # channels that are not silent
     return _pcm_in_place(gathered, 1 / max(1, mixed))
 

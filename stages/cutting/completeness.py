@@ -1,7 +1,8 @@
 """Whether a recording is all there, from its header and its last bytes.
 
 libsndfile decodes what an interrupted copy has left of a file, and reports nothing: the clip is shorter than its
-transcript. Most formats say in their header how long they are; Ogg marks its last page instead.
+transcript. Most formats say in their header how long they are; Ogg marks its last page instead, though
+not every encoder does.
 
 A recorder that was killed, or wrote to a pipe, leaves a WAV whose header does not know its size. That one is whole.
 """
@@ -21,7 +22,8 @@ from stages.records.units import Seconds
 
 LOST: Seconds = 0.1  # a header that counts its own bytes, or an MP3's padding, is off by less
 MAX_CHUNKS = 1000  # of a WAV or AIFF before its samples
-LARGEST_PAGE = 1 << 16  # bytes, of Ogg
+OGG_HEADER = 27  # bytes of a page, before the sizes of its segments
+LARGEST_PAGE = OGG_HEADER + 255 + 255 * 255  # bytes
 END_OF_STREAM = 4  # a flag of an Ogg page
 HEAD = 4096  # bytes that hold the header of FLAC, MP3 or NIST
 BLOCK = 4096  # frames
@@ -36,13 +38,13 @@ class SampleChunk:
     offset: int  # of its first byte in the file
     stated: int  # bytes that its header says
     present: int  # bytes that are in the file from there on
-    file_stated: bool  # the file's own header says that there is nothing after its end
+    before_chunks: bool  # what follows on the header of the samples are other chunks of the file, and so no samples
 
     @property
     def is_uncounted(self) -> bool:
         """Whether the size in the header is a placeholder."""
         if self.stated == 0:
-            return self.present > 0 and not self.file_stated
+            return self.present > 0 and not self.before_chunks
         return any(self.stated in sizes for sizes in UNCOUNTED) and self.stated > self.present
 
 
@@ -56,18 +58,25 @@ def why_truncated(source: Path | bytes, seconds: Seconds) -> str:
     with opened(source) as file:
         head = _head(file)
         if head[:4] == b"OggS":
-            return "" if _ends_ogg(file) else f"it ends after {seconds:.3f} s without the last page of its stream"
+            is_cut = _ogg_end(file) == "cut"
+            return f"it ends after {seconds:.3f} s within a page; copy it again" if is_cut else ""
         stated = _stated_seconds(head, seconds, file)
     if stated is None or stated - seconds <= LOST:
         return ""
     return f"its header promises {stated:.3f} s, and {seconds:.3f} s can be read; copy it again"
 
 
-def is_unfinished(source: Path | bytes) -> bool:
-    """Whether it is a WAV file that does not know its length and holds samples."""
+def flags(source: Path | bytes) -> tuple[str, ...]:
+    """What is worth knowing about the end of a recording that is not known to be cut short.
+
+    unfinished-header: a WAV file that does not know its length and holds samples; no-end-of-stream: an Ogg file whose
+    last page is whole and not marked as the last.
+    """
     with opened(source) as file:
+        if file.read(4) == b"OggS":
+            return ("no-end-of-stream",) if _ogg_end(file) == "unmarked" else ()
         chunk = _sample_chunk(file)
-    return chunk is not None and chunk.is_uncounted
+    return ("unfinished-header",) if chunk is not None and chunk.is_uncounted else ()
 
 
 @contextmanager
@@ -174,16 +183,22 @@ def _counts_mp3_frames(head: bytes) -> bool:
     return False
 
 
-def _ends_ogg(file: BinaryIO) -> bool:
-    """Whether the last page of an Ogg file is complete and marked as the last."""
+def _ogg_end(file: BinaryIO) -> str:
+    """How an Ogg file ends: "marked", "unmarked" (its last page is whole, as some encoders leave it) or "cut".
+
+    A copy that was interrupted ends within a page; where it happens to end with one, nothing tells it from "unmarked".
+    """
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - LARGEST_PAGE))
     tail = file.read()
     page = tail[tail.rfind(b"OggS") :]
-    if not page.startswith(b"OggS") or len(page) < 27:
-        return False
-    header = 27 + page[26]
-    return bool(page[5] & END_OF_STREAM) and len(page) >= header + sum(page[27:header])
+    if not page.startswith(b"OggS") or len(page) < OGG_HEADER:
+        return "cut"
+    header = OGG_HEADER + page[26]
+    length = header + sum(page[OGG_HEADER:header])
+    if page[5] & END_OF_STREAM and len(page) >= length:
+        return "marked"
+    return "unmarked" if len(page) == length else "cut"
 
 
 def _sample_chunk(file: BinaryIO) -> SampleChunk | None:
@@ -196,7 +211,6 @@ def _sample_chunk(file: BinaryIO) -> SampleChunk | None:
         return None
     length = file.seek(0, io.SEEK_END)
     file.seek(12)
-    file_stated = 8 + struct.unpack(order + "I", head[4:8])[0] >= length
     long_size = None  # of the samples, in files of more than 4 GiB
     for _ in range(MAX_CHUNKS):
         header = file.read(8)
@@ -206,9 +220,25 @@ def _sample_chunk(file: BinaryIO) -> SampleChunk | None:
         offset = file.tell()
         if name in (b"data", b"SSND"):
             stated = size if long_size is None or size != 0xFFFFFFFF else long_size
-            return SampleChunk(offset, stated, length - offset, file_stated)
+            return SampleChunk(offset, stated, length - offset, not size and _are_chunks(file, order, length))
         if name == b"ds64":
             sizes = file.read(16)
             long_size = int.from_bytes(sizes[8:], "little")
         file.seek(offset + size + size % 2)
     return None
+
+
+def _are_chunks(file: BinaryIO, order: str, length: int) -> bool:
+    """Whether a file goes on with whole chunks up to its end at `length`, such as a list of tags; samples do not."""
+    for _ in range(MAX_CHUNKS):
+        place = file.tell()
+        if place >= length:
+            return True
+        header = file.read(8)
+        if len(header) < 8 or not header[:4].isascii() or not header[:4].decode().isprintable():
+            return False
+        place += 8 + struct.unpack(order + "I", header[4:])[0]
+        if place > length:
+            return False
+        file.seek(place + place % 2)
+    return False
