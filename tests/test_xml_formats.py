@@ -120,6 +120,30 @@ def test_elan_dependent_tiers_by_name(data):
     assert (row.text_raw, row.start, row.end, row.speaker) == ("ein Laster", 0.5, 1.5, "Anna")
 
 
+@pytest.mark.parametrize(
+    ("name", "label"), [("ref@k1", "Tale 01.003"), ("ref", "Tale_A 3"), ("k1", ""), ("tale", "003")]
+)
+def test_elan_references_on_top(data, name, label):
+    top = f"""<TIER TIER_ID="{name}" PARTICIPANT="Ben"><ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a1"
+    TIME_SLOT_REF1="ts1" TIME_SLOT_REF2="ts2"><ANNOTATION_VALUE>{label}</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION>
+    </ANNOTATION></TIER>"""
+    below = f"""<TIER TIER_ID="tx@k1" PARENT_REF="{name}"><ANNOTATION><REF_ANNOTATION ANNOTATION_ID="r1"
+    ANNOTATION_REF="a1"><ANNOTATION_VALUE>one fish</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION></TIER>"""
+    head = ELAN[: ELAN.index("<TIER ")]
+    (row,) = read(data, "fam/s.eaf", head + top + below + "</ANNOTATION_DOCUMENT>").utterances
+    assert (row.text_raw, row.start, row.end, row.speaker) == ("one fish", 0.5, 1.5, "Ben")
+
+
+def test_elan_times_that_are_not_there_are_not_guessed(data):
+    content = ELAN.replace('TIME_SLOT_ID="ts2" TIME_VALUE="1500"', 'TIME_SLOT_ID="ts2"')
+    found = read(data, "fam/s.eaf", content)
+    assert [row.text_raw for row in found.utterances] == ["it is red"]
+    assert [(row.reason, row.detail) for row in found.refusals] == [
+        ("untimed", "a1 has no times"),
+        ("untimed", "a3 has no times"),
+    ]
+
+
 def eaf(*tiers: str) -> str:
     """A document with two stretches, a1 from 0.5 to 1.5 s and a2 from 2 to 3 s."""
     head = ELAN[: ELAN.index("<TIER ")]

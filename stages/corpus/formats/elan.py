@@ -32,6 +32,9 @@ from stages.corpus.rows.utterance import Refused, SplitContents, Word
 from stages.records.units import Seconds
 
 WORDS = re.compile(r"(.*[-_@/ ])?words?([-_@/ ].*)?", re.IGNORECASE)
+REFERENCE = re.compile(
+    r"(.*[-_@/ ])?ref([-_@/ ].*)?", re.IGNORECASE
+)  # ref@k1: names of utterances, such as Tale_01.003
 MILLISECONDS = 1000  # in a second
 
 Span = tuple[Seconds | None, Seconds | None]
@@ -110,7 +113,7 @@ def _tiers(root: Element) -> Iterator[Tier]:
 
 
 def _transcripts(tiers: dict[str, Tier], left_out: Counter[str], place: str, reading: SplitContents) -> list[Tier]:
-    """The tiers that hold the transcript; tiers of reference numbers are counted in `left_out`."""
+    """The tiers that hold the transcript; tiers of references above them are counted in `left_out`."""
     pattern = reading.options.tiers
     if pattern is not None:
         return [tier for tier in tiers.values() if re.fullmatch(pattern, tier.name)]
@@ -118,9 +121,13 @@ def _transcripts(tiers: dict[str, Tier], left_out: Counter[str], place: str, rea
     for tier in tiers.values():
         if tier.parent is not None:
             continue
-        below = _transcripts_below(tier, tiers) if tier_labels.are_numbers(tier.labels) else [tier]
+        are_numbers = tier_labels.are_numbers(tier.labels)
+        is_reference = are_numbers or REFERENCE.fullmatch(tier.name) or not any(map(str.strip, tier.labels))
+        below = _transcripts_below(tier, tiers) if is_reference else [tier]
         if len(below) == 1:
             transcripts += below
+        elif not are_numbers:  # such as a tier without text: somebody speaks there
+            transcripts.append(tier)
         else:
             reading.warn("a top tier that holds only numbers; is another the transcript?", f"{place} {tier.name}")
             transcripts.append(tier)
