@@ -2,7 +2,7 @@
 
     python -m sample.make_data
 
-Needs espeak-ng. Twice on one machine gives the same bytes.
+Needs espeak-ng. A second run on the same machine gives the same bytes.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from sample.voices import SAMPLE_RATE, Voice
 
 DATA = Path(__file__).parent.parent / "data"
 SEED = 20262
-LONGEST = 9.4  # seconds of one utterance: the model's window is 10 s
-LABEL_MARGIN = 0.05  # seconds by which an annotator marks an utterance too wide
+LONGEST = 9.4  # seconds, the longest utterance; the model's window is 10 s
+LABEL_MARGIN = 0.05  # seconds that a TextGrid label starts before the speech and ends after it
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Speaker:
     age: float  # years
     gender: str
     espeak: str  # accent+variant
-    clips: int  # recorded one by one
-    takes: int = 0  # utterances in one long session besides
+    clips: int  # number of utterances that are each in a file of their own
+    takes: int = 0  # number of further utterances, which are in one long recording
 
 
-# No child of one split shares accent and variant with a child of the other.
+# No two children of different splits have the same accent and variant.
 SPEAKERS = {
     "train": (
         Speaker("c01", 5.2, "f", "en-us+f2", 20, 18),
@@ -64,7 +64,7 @@ SPEAKERS = {
         Speaker("c26", 10.2, "f", "en-gb+Annie", 13, 10),
         Speaker("c27", 11.1, "m", "en-gb+f4", 23),
     ),
-    # a01 to a04 speak with voices heard in pretraining, a05 to a08 with voices.UNHEARD
+    # a01 to a04 have voices that the pretraining used, a05 to a08 have those of voices.OTHER_VARIANTS
     "adult": (
         Speaker("a01", 24.0, "m", "en-us+m3", 13),
         Speaker("a02", 31.0, "f", "en-gb+f2", 13),
@@ -79,6 +79,7 @@ SPEAKERS = {
 
 
 def voice_of(speaker: Speaker, rng: np.random.Generator) -> Voice:
+    """Draw the voice of a speaker."""
     if speaker.age < 18:
         return voices.child(speaker.espeak, speaker.age, rng)
     return Voice(
@@ -91,25 +92,26 @@ def voice_of(speaker: Speaker, rng: np.random.Generator) -> Voice:
     )
 
 
-def fresh_texts(split: str, rng: np.random.Generator) -> Iterator[str]:
-    """Sentences of one split, none twice."""
-    said = set()
+def distinct_texts(split: str, rng: np.random.Generator) -> Iterator[str]:
+    """Yield sentences of one split, each only once."""
+    used = set()
     for text in texts(split, rng):
-        if text not in said:
-            said.add(text)
+        if text not in used:
+            used.add(text)
             yield text
 
 
-def utter(talk: Iterator[str], voice: Voice, rng: np.random.Generator) -> tuple[str, np.ndarray]:
-    """The next text that this speaker gets out within LONGEST, and its speech [n]."""
-    for text in talk:
+def next_utterance(split_texts: Iterator[str], voice: Voice, rng: np.random.Generator) -> tuple[str, np.ndarray]:
+    """Return the next text that this voice speaks within LONGEST, and its speech [n]; longer ones are skipped."""
+    for text in split_texts:
         speech = voices.speak(text, voices.vary(voice, rng), rng)
         if len(speech) / SAMPLE_RATE < LONGEST - 2 * LABEL_MARGIN:
             return text, speech
-    raise ValueError("out of texts")
+    raise ValueError("there are no texts left")
 
 
 def ogg_checksum_table() -> list[int]:
+    """Return the checksum of each byte value (RFC 3533: CRC-32 with polynomial 0x04C11DB7)."""
     table = []
     for byte in range(256):
         value = byte << 24
@@ -123,17 +125,18 @@ CHECKSUM = ogg_checksum_table()
 
 
 def with_serial(ogg: bytes, serial: int) -> bytes:
-    """The same Ogg stream under another serial number (RFC 3533, section 6).
+    """Return the Ogg stream with another serial number (RFC 3533, section 6).
 
-    libsndfile draws the serial at random, which would make every run of this script different.
+    libsndfile draws the serial number at random, so two runs of this script would give different bytes.
     """
-    pages, start = [], 0
+    pages = []
+    start = 0
     while start < len(ogg):
         segments = ogg[start + 26]
         size = 27 + segments + sum(ogg[start + 27 : start + 27 + segments])
         page = bytearray(ogg[start : start + size])
         page[14:18] = serial.to_bytes(4, "little")
-        page[22:26] = bytes(4)  # the checksum is taken with its own field at zero
+        page[22:26] = bytes(4)  # the checksum is computed with zeros in its own field
         checksum = 0
         for byte in page:
             checksum = (checksum << 8 & 0xFFFFFFFF) ^ CHECKSUM[checksum >> 24 ^ byte]
@@ -144,7 +147,7 @@ def with_serial(ogg: bytes, serial: int) -> bytes:
 
 
 def write_audio(path: Path, audio: np.ndarray) -> None:
-    """Audio [n] at 16 kHz as Ogg Opus, or as FLAC if the path says so."""
+    """Write audio [n] at 16 kHz as Ogg Opus, or as FLAC if the path ends in .flac."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".flac":
         soundfile.write(path, audio, SAMPLE_RATE, subtype="PCM_16")
@@ -154,82 +157,96 @@ def write_audio(path: Path, audio: np.ndarray) -> None:
 
 
 @dataclass(frozen=True)
-class Studio:
-    """Where one speaker is recorded: what is said next, whose voice, whose chance, into which files."""
+class RecordingSetup:
+    """What all recordings of one speaker share."""
 
-    folder: Path
-    codec: str
-    talk: Iterator[str]
+    folder: Path  # of the split
+    codec: str  # ogg or flac
+    split_texts: Iterator[str]  # what is still to be spoken in this split
     voice: Voice
     rng: np.random.Generator
 
 
-def make_clips(speaker: Speaker, studio: Studio) -> list[dict]:
-    """One file an utterance; returns their metadata."""
-    rng, rows = studio.rng, []
+def make_clips(speaker: Speaker, setup: RecordingSetup) -> list[dict]:
+    """Record each utterance in a file of its own; returns their rows of metadata.jsonl."""
+    rng = setup.rng
+    rows = []
     for number in range(speaker.clips):
-        text, speech = utter(studio.talk, studio.voice, rng)
+        text, speech = next_utterance(setup.split_texts, setup.voice, rng)
         gaps = list(rng.uniform(0.05, 0.3, 2))
-        audio, _ = voices.record([speech], gaps, voices.vary(studio.voice, rng), rng)
-        name = f"clips/{speaker.name}-{number + 1:03d}.{studio.codec}"
-        write_audio(studio.folder / name, audio[: int(LONGEST * SAMPLE_RATE)])
-        rows.append({"age": speaker.age, "file_name": name, "gender": speaker.gender})
-        rows[-1] |= {"speaker": speaker.name, "text": text}
+        audio, _ = voices.record([speech], gaps, voices.vary(setup.voice, rng), rng)
+        name = f"clips/{speaker.name}-{number + 1:03d}.{setup.codec}"
+        write_audio(setup.folder / name, audio[: int(LONGEST * SAMPLE_RATE)])
+        row = {
+            "age": speaker.age,
+            "file_name": name,
+            "gender": speaker.gender,
+            "speaker": speaker.name,
+            "text": text,
+        }
+        rows.append(row)
     return rows
 
 
-def make_session(speaker: Speaker, studio: Studio) -> list[str]:
-    """One long recording with a TextGrid beside it; returns its texts."""
-    takes = [utter(studio.talk, studio.voice, studio.rng) for _ in range(speaker.takes)]
-    lines, speech = zip(*takes, strict=True)
-    gaps = list(studio.rng.uniform(0.4 + 2 * LABEL_MARGIN, 2.0, speaker.takes + 1))
-    audio, spans = voices.record(list(speech), gaps, studio.voice, studio.rng)
-    path = studio.folder / "sessions" / f"{speaker.name}-session1.{studio.codec}"
+def make_session(speaker: Speaker, setup: RecordingSetup) -> list[str]:
+    """Record several utterances in one file, with a TextGrid beside it; returns their texts."""
+    lines, utterances = [], []
+    for _ in range(speaker.takes):
+        text, speech = next_utterance(setup.split_texts, setup.voice, setup.rng)
+        lines.append(text)
+        utterances.append(speech)
+    gaps = list(setup.rng.uniform(0.4 + 2 * LABEL_MARGIN, 2.0, speaker.takes + 1))
+    audio, spans = voices.record(utterances, gaps, setup.voice, setup.rng)
+    path = setup.folder / "sessions" / f"{speaker.name}-session1.{setup.codec}"
     write_audio(path, audio)
-    labels = [
-        (round(start - LABEL_MARGIN, 3), round(end + LABEL_MARGIN, 3), text)
-        for (start, end), text in zip(spans, lines, strict=True)
-    ]
+    labels = []
+    for (start, end), text in zip(spans, lines, strict=True):
+        labels.append((round(start - LABEL_MARGIN, 3), round(end + LABEL_MARGIN, 3), text))
     grid = textgrid.Textgrid()
     grid.addTier(textgrid.IntervalTier(speaker.name, labels, 0, len(audio) / SAMPLE_RATE))
     grid.save(path.with_suffix(".TextGrid"), format="long_textgrid", includeBlankSpaces=True)
-    return list(lines)
+    return lines
 
 
 def write_speakers(split: str, folder: Path) -> None:
+    """Write speakers.csv: the ages and genders that a TextGrid does not hold."""
     with open(folder / "speakers.csv", "w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["speaker", "age", "gender"])
-        table.writerows([speaker.name, speaker.age, speaker.gender] for speaker in SPEAKERS[split])
+        for speaker in SPEAKERS[split]:
+            table.writerow([speaker.name, speaker.age, speaker.gender])
 
 
 def make_split(split: str, folder: Path, codec: str) -> set[str]:
-    """All recordings of one split; returns its texts."""
+    """Make all recordings of one split; returns their texts."""
     shutil.rmtree(folder, ignore_errors=True)
-    talk = fresh_texts(split, np.random.default_rng([SEED, zlib.crc32(split.encode())]))
-    rows, said = [], []
+    split_texts = distinct_texts(split, np.random.default_rng([SEED, zlib.crc32(split.encode())]))
+    rows, session_texts = [], []
     for speaker in tqdm(SPEAKERS[split], split):
         rng = np.random.default_rng([SEED, zlib.crc32(speaker.name.encode())])
-        studio = Studio(folder, codec, talk, voice_of(speaker, rng), rng)
-        rows += make_clips(speaker, studio)
+        setup = RecordingSetup(folder, codec, split_texts, voice_of(speaker, rng), rng)
+        rows += make_clips(speaker, setup)
         if speaker.takes:
-            said += make_session(speaker, studio)
+            session_texts += make_session(speaker, setup)
     lines = [json.dumps(row, sort_keys=True) + "\n" for row in rows]
     (folder / "metadata.jsonl").write_text("".join(lines))
-    if said:
+    if session_texts:
         write_speakers(split, folder)
-    return {*said, *(row["text"] for row in rows)}
+    return {row["text"] for row in rows}.union(session_texts)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=DATA, help="folder of the splits")
-    parser.add_argument("--codec", choices=("ogg", "flac"), default="ogg", help="flac shows what Opus costs")
+    parser.add_argument(
+        "--codec", choices=("ogg", "flac"), default="ogg", help="flac: to measure what the loss of Opus costs in WER"
+    )
     options = parser.parse_args()
-    said = {split: make_split(split, options.out / split, options.codec) for split in SPEAKERS}
-    for split, lines in said.items():
-        if any(part_of(line) != split for line in lines):
-            raise ValueError(f"a sentence of {split} belongs to another part")
+    for split in SPEAKERS:
+        lines = make_split(split, options.out / split, options.codec)
+        for line in lines:
+            if part_of(line) != split:
+                raise ValueError(f"{line!r}, a sentence of {split}, belongs to {part_of(line)}")
         print(f"{split}: {len(lines)} different sentences")
 
 

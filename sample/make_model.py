@@ -1,9 +1,9 @@
-"""Pretrain the miniature Whisper from nothing and write it as a hub checkpoint.
+"""Pretrain the miniature Whisper from random weights, and write it as a hub checkpoint.
 
     python -m sample.make_model --work /tmp/whisper-mini
 
-Needs espeak-ng. Clips and the training state live in the work folder; a killed run takes up where it stopped.
-The trained model goes to sample/whisper-mini. normalizer.json there is OpenAI's spelling table, kept, not made.
+Needs espeak-ng. The work folder holds the clips and the training state, from which a killed run resumes. The trained
+model is written to sample/whisper-mini. normalizer.json in that folder is OpenAI's spelling table, and is not changed.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from sample.pretraining import Clip
 
 MODEL = Path(__file__).parent / "whisper-mini"
 SEED = 20261
-THREADS = 2  # the order of floating-point sums, and so the weights, depends on it
+THREADS = 2  # another number gives other weights: it changes the order of floating-point sums
 
 # Vocabulary, in Whisper's order: text, special tokens, timestamps
 TEXT_TOKENS = 768
@@ -41,20 +41,24 @@ SPECIAL = (
 )
 TICK = 0.02  # seconds from one timestamp to the next
 TIMESTAMPS = tuple(f"<|{tick * TICK:.2f}|>" for tick in range(round(pretraining.WINDOW / TICK) + 1))
-TOKEN = {token: TEXT_TOKENS + number for number, token in enumerate(SPECIAL + TIMESTAMPS)}
+TOKEN = {token: TEXT_TOKENS + number for number, token in enumerate(SPECIAL + TIMESTAMPS)}  # id of each
 
 # Training
 CLIPS = 30_000
 STEPS = 3_000
-PEAK_RATE, WARM_UP = 1.5e-3, 200  # learning rate; steps
-CTC_WEIGHT = 0.4  # a character CTC on the encoder, dropped at the end: without it attention takes many hours to form
+PEAK_RATE = 1.5e-3  # highest learning rate
+WARM_UP = 200  # steps over which it rises
+# Weight of a CTC loss on the encoder's output, over characters. Its head is not part of the written model. Without it,
+# cross-attention takes many hours to form.
+CTC_WEIGHT = 0.4
 CTC_LETTERS = " abcdefghijklmnopqrstuvwxyz"
-STAMPED = {1: 0.15, 2: 0.5}  # share of clips told with timestamps: one utterance, several
-SAVE_STEPS = 200
+# Share of the clips whose target has timestamps: clips of one utterance, and of several. Cut clips always have them.
+TIMESTAMP_SHARES = (0.15, 0.5)
+SAVE_STEPS = 200  # steps from one saved training state to the next
 
 
 def make_tokenizer() -> WhisperTokenizer:
-    """Byte-level BPE trained on the grammar, with Whisper's special tokens and 0.02 s timestamps behind it."""
+    """Train a byte-level BPE on sentences of the grammar, and add Whisper's special tokens and timestamps."""
     rng = np.random.default_rng(SEED)
     lines = [" " + text for text in islice(sentences.texts("pretraining", rng, 0.3), 20_000)]
     bpe = Tokenizer(models.BPE())
@@ -63,22 +67,25 @@ def make_tokenizer() -> WhisperTokenizer:
     bpe.train_from_iterator(
         lines, trainers.BpeTrainer(vocab_size=TEXT_TOKENS, initial_alphabet=alphabet, show_progress=False)
     )
-    learnt = json.loads(bpe.to_str())["model"]
+    trained = json.loads(bpe.to_str())["model"]
     tokenizer = WhisperTokenizer(
-        vocab=learnt["vocab"],
-        merges=[tuple(merge) for merge in learnt["merges"]],
+        vocab=trained["vocab"],
+        merges=list(map(tuple, trained["merges"])),
         normalizer_file=str(MODEL / "normalizer.json"),
         pad_token=SPECIAL[0],
         extra_special_tokens=list(SPECIAL[1:]),
         model_max_length=448,
     )
-    tokenizer.add_tokens([AddedToken(stamp, normalized=False, special=False) for stamp in TIMESTAMPS])
-    if any(tokenizer.convert_tokens_to_ids(text) != number for text, number in TOKEN.items()):
-        raise ValueError("the special tokens did not get the ids that Whisper's order asks for")
+    tokenizer.add_tokens([AddedToken(text, normalized=False, special=False) for text in TIMESTAMPS])
+    for text, id in TOKEN.items():
+        given = tokenizer.convert_tokens_to_ids(text)
+        if given != id:
+            raise ValueError(f"the tokenizer gave {text} the id {given} instead of {id}")
     return tokenizer
 
 
 def make_model() -> WhisperForConditionalGeneration:
+    """Return the model with random weights."""
     torch.manual_seed(SEED)
     config = WhisperConfig(
         vocab_size=TEXT_TOKENS + len(TOKEN),
@@ -91,7 +98,7 @@ def make_model() -> WhisperForConditionalGeneration:
         decoder_ffn_dim=768,
         num_mel_bins=80,
         max_source_positions=pretraining.WINDOW_FRAMES // 2,
-        max_target_positions=448,  # as Whisper's: a limit on label length that fits whisper-base fits here
+        max_target_positions=448,  # as in Whisper, so that the pipeline's limits on label length are the same
         dropout=0.0,
         pad_token_id=TOKEN["<|endoftext|>"],
         bos_token_id=TOKEN["<|endoftext|>"],
@@ -104,7 +111,7 @@ def make_model() -> WhisperForConditionalGeneration:
 
 
 def generation_config(tokenizer: WhisperTokenizer) -> GenerationConfig:
-    """What whisper-base carries, with English and transcription set, so that a bare generate() does the right thing."""
+    """Return the settings of whisper-base, with English and transcription, so that generate() needs no arguments."""
     return GenerationConfig(
         language="en",
         task="transcribe",
@@ -119,17 +126,17 @@ def generation_config(tokenizer: WhisperTokenizer) -> GenerationConfig:
         bos_token_id=TOKEN["<|endoftext|>"],
         eos_token_id=TOKEN["<|endoftext|>"],
         pad_token_id=TOKEN["<|endoftext|>"],
-        # As in Whisper: no empty transcript, no lone space, and no control token inside a transcript.
+        # As in Whisper: a transcript is not empty or a single space, and contains no control token.
         begin_suppress_tokens=[tokenizer.convert_tokens_to_ids("Ġ"), TOKEN["<|endoftext|>"]],
-        suppress_tokens=[TOKEN[control] for control in SPECIAL[1:-1] if control != "<|en|>"],
-        max_length=128,  # ten seconds of speech take at most 60 tokens; a decoder that loops should stop soon
+        suppress_tokens=[TOKEN[text] for text in SPECIAL[1:-1] if text != "<|en|>"],
+        max_length=128,  # the window holds at most 60 tokens of speech; stops a decoder that repeats itself
     )
 
 
 def encode(encoder, features: torch.Tensor) -> torch.Tensor:
-    """Whisper's encoder on features [clips, 80, frames] of any even length up to the window -> [clips, frames/2, 192].
+    """Run Whisper's encoder on fewer frames than the window: [clips, 80, frames (even)] -> [clips, frames/2, 192].
 
-    The stock forward insists on the full window, most of which is padding for a clip of three seconds.
+    The stock forward() accepts only the full window, most of which is padding for a clip of three seconds.
     """
     hidden = functional.gelu(encoder.conv1(features))
     hidden = functional.gelu(encoder.conv2(hidden)).transpose(1, 2)
@@ -139,21 +146,28 @@ def encode(encoder, features: torch.Tensor) -> torch.Tensor:
     return encoder.layer_norm(hidden)
 
 
-def target(clip: Clip, stamped: bool, tokenizer: WhisperTokenizer) -> list[int]:
-    """What the decoder shall write, prompt and end included. Text follows Whisper in starting with a space."""
+def target(clip: Clip, with_timestamps: bool, tokenizer: WhisperTokenizer) -> list[int]:
+    """Return the tokens that the decoder learns to write: prompt, text (with a space in front, as in Whisper), end."""
     ids = [TOKEN["<|startoftranscript|>"], TOKEN["<|en|>"], TOKEN["<|transcribe|>"]]
-    if not stamped:
+    if not with_timestamps:
         ids.append(TOKEN["<|notimestamps|>"])
     for segment in clip.segments:
-        text = tokenizer.encode(" " + segment.text, add_special_tokens=False) if segment.end else []
-        times = [segment.start, segment.end] if segment.end else [segment.start]
-        stamps = [TOKEN["<|0.00|>"] + min(round(time / TICK), len(TIMESTAMPS) - 1) for time in times]
-        ids += stamps[:1] + text + stamps[1:] if stamped else text
+        if with_timestamps:
+            ids.append(timestamp(segment.start))
+        if segment.end:  # else the window cuts the segment: only its start is known
+            ids += tokenizer.encode(" " + segment.text, add_special_tokens=False)
+            if with_timestamps:
+                ids.append(timestamp(segment.end))
     return [*ids, TOKEN["<|endoftext|>"]]
 
 
+def timestamp(seconds: float) -> int:
+    """Return the token of the nearest timestamp."""
+    return TOKEN["<|0.00|>"] + min(round(seconds / TICK), len(TIMESTAMPS) - 1)
+
+
 def mask(features: np.ndarray, rng: np.random.Generator) -> None:
-    """SpecAugment in place on [clips, 80, frames]: two bands of up to 12 mels, two stretches of up to 0.2 s."""
+    """Apply SpecAugment in place to [clips, 80, frames]: two bands of up to 12 mels, two stretches of up to 0.2 s."""
     for mel in features:
         for _ in range(2):
             low, start = rng.integers(80 - 12), rng.integers(mel.shape[1] - 20)
@@ -162,23 +176,40 @@ def mask(features: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def ctc_loss(states: torch.Tensor, head: torch.nn.Linear, clips: list[Clip]) -> torch.Tensor:
-    """Letters against encoder states [clips, positions, 192]; clips that the window cuts do not count."""
-    whole = [number for number, clip in enumerate(clips) if clip.whole]
+    """Return the CTC loss of the texts' letters, over the clips that the window does not cut.
+
+    Parameters
+    ----------
+    states : encoder states [clips, positions, 192]
+    """
+    whole, letters = [], []  # indices of the clips, and the labels of each
+    for number, clip in enumerate(clips):
+        if clip.is_whole:
+            whole.append(number)
+            letters.append(letter_labels(clip))
     if not whole:
         return states.new_zeros(())
-    lines = [" ".join(segment.text for segment in clips[number].segments) for number in whole]
-    letters = [torch.tensor([CTC_LETTERS.index(letter) + 1 for letter in line]) for line in lines]
     scores = head(states[whole]).float().log_softmax(-1).transpose(0, 1)
-    lengths = torch.tensor([len(line) for line in letters])
+    lengths = torch.tensor(list(map(len, letters)))
     positions = torch.full_like(lengths, scores.shape[0])
     return functional.ctc_loss(scores, torch.cat(letters), positions, lengths, zero_infinity=True)
 
 
+def letter_labels(clip: Clip) -> torch.Tensor:
+    """Return the CTC labels of a clip's text, [letters]; 0 is the blank."""
+    line = " ".join(segment.text for segment in clip.segments)
+    return torch.tensor([CTC_LETTERS.index(letter) + 1 for letter in line])
+
+
 def batch_loss(model, head, tokenizer, clips: list[Clip], frames: int, rng: np.random.Generator) -> torch.Tensor:
+    """Return the loss of a batch, padded to `frames`: cross-entropy of the text, and the weighted CTC loss."""
     features = pretraining.pad([clip.features for clip in clips], frames)
     mask(features, rng)
-    stamped = [not clip.whole or rng.random() < STAMPED[min(len(clip.segments), 2)] for clip in clips]
-    rows = [torch.tensor(target(clip, stamps, tokenizer)) for clip, stamps in zip(clips, stamped, strict=True)]
+    rows = []
+    for clip in clips:
+        has_several = len(clip.segments) > 1
+        with_timestamps = not clip.is_whole or rng.random() < TIMESTAMP_SHARES[has_several]
+        rows.append(torch.tensor(target(clip, with_timestamps, tokenizer)))
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=TOKEN["<|endoftext|>"])
     labels = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-100)[:, 1:]
     with torch.autocast("cpu", torch.bfloat16):
@@ -191,19 +222,23 @@ def batch_loss(model, head, tokenizer, clips: list[Clip], frames: int, rng: np.r
 
 
 def rate_at(step: int) -> float:
-    """Linear warm-up, then a cosine down to 2 % of the peak."""
+    """Return the learning rate of a step: a linear rise to the peak, then a cosine down to 2 % of it."""
     if step < WARM_UP:
         return PEAK_RATE * (step + 1) / WARM_UP
     return PEAK_RATE * (0.51 + 0.49 * math.cos(math.pi * (step - WARM_UP) / (STEPS - WARM_UP)))
 
 
 def pretrain(model, tokenizer: WhisperTokenizer, clips: list[Clip], work: Path) -> None:
-    """All STEPS, or those a killed run left. Everything random hangs on SEED and the step, so both end alike."""
+    """Train for STEPS steps, or for those that a killed run did not reach.
+
+    Every random draw depends on SEED and the step only, so a resumed run gives the same weights.
+    """
     torch.manual_seed(SEED)
     head = torch.nn.Linear(model.config.d_model, len(CTC_LETTERS) + 1)
-    learning = [p for p in [*model.parameters(), *head.parameters()] if p.requires_grad]
-    optimizer = torch.optim.AdamW(learning, lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01)
-    state, first = work / "state.pt", 0
+    trained = [parameter for parameter in [*model.parameters(), *head.parameters()] if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=PEAK_RATE, betas=(0.9, 0.98), weight_decay=0.01)
+    state = work / "state.pt"
+    first = 0
     if state.exists():
         saved = torch.load(state, weights_only=True)
         model.load_state_dict(saved["model"])
@@ -217,7 +252,7 @@ def pretrain(model, tokenizer: WhisperTokenizer, clips: list[Clip], work: Path) 
         rng = np.random.default_rng([SEED, step])
         loss = batch_loss(model, head, tokenizer, [clips[number] for number in numbers], frames, rng)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(learning, 1.0)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.param_groups[0]["lr"] = rate_at(step)
         optimizer.step()
         optimizer.zero_grad()
@@ -225,12 +260,13 @@ def pretrain(model, tokenizer: WhisperTokenizer, clips: list[Clip], work: Path) 
             progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
         if (step + 1) % SAVE_STEPS == 0 or step + 1 == STEPS:
             parts = {"model": model.state_dict(), "head": head.state_dict(), "optimizer": optimizer.state_dict()}
-            torch.save({**parts, "step": step + 1}, state.with_suffix(".tmp"))
-            state.with_suffix(".tmp").replace(state)  # whole or not at all
+            unfinished = state.with_suffix(".tmp")
+            torch.save({**parts, "step": step + 1}, unfinished)
+            unfinished.replace(state)  # so that a killed run leaves no half-written state
 
 
 def export(model, tokenizer: WhisperTokenizer, folder: Path) -> None:
-    """A hub checkpoint. Weights are stored in half precision, but config.json says float32, so they load as that."""
+    """Write a hub checkpoint: weights in float16, but config.json says float32, so they are loaded as float32."""
     model.generation_config = generation_config(tokenizer)
     model.to(torch.float16).save_pretrained(folder)
     config = WhisperConfig.from_pretrained(folder)
@@ -243,11 +279,11 @@ def export(model, tokenizer: WhisperTokenizer, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     work = Path(tempfile.gettempdir(), "whisper-mini")
-    parser.add_argument("--work", type=Path, default=work, help="clips and training state")
-    parser.add_argument("--out", type=Path, default=MODEL, help="where the checkpoint goes")
+    parser.add_argument("--work", type=Path, default=work, help="folder of the clips and the training state")
+    parser.add_argument("--out", type=Path, default=MODEL, help="folder to which the checkpoint is written")
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
-    torch.use_deterministic_algorithms(True)  # the same weights from the same machine; no slower
+    torch.use_deterministic_algorithms(True)  # the same machine gives the same weights; this is not slower
     clips = pretraining.clips(CLIPS, options.work / "clips", SEED, workers=THREADS)
     tokenizer, model = make_tokenizer(), make_model()
     pretrain(model, tokenizer, clips, options.work)

@@ -1,8 +1,8 @@
-"""Child-like sentences from a small grammar, and random word lists.
+"""Draw child-like sentences from a small grammar, and random word lists.
 
-Every text falls by its hash into exactly one part (pretraining, train, test, adult), so the four sets cannot share a
-sentence however much is drawn from each. Words with a homophone in the list ("to" and "two", "for" and "four") stay
-out of the word lists: there nothing but the sound could tell them apart.
+The hash of a text decides to which part it belongs (pretraining, train, test or adult), so the parts share no text,
+however many are drawn. The random word lists do not contain words that sound like another one ("to" and "two", "for"
+and "four"), since without grammar even a listener could not tell which one is meant.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-# Buckets of a hash in 0..255. Pretraining needs tens of thousands of sentences, the others a few hundred.
+# The hash values (0..255) of each part. Pretraining needs tens of thousands of sentences, the others a few hundred.
 PARTS = {"pretraining": range(0, 184), "train": range(184, 216), "test": range(216, 240), "adult": range(240, 256)}
 
 WORDS = {
@@ -85,31 +85,31 @@ the {colour} {animal} lost its {clothes} {when}
 yes i {saw} the {toy} but no one {did}
 """.strip().splitlines()
 
-HOMOPHONES = {"two", "to", "for", "four", "eight", "one", "i", "eye"}  # kept in sentences, where the grammar tells
+HOMOPHONES = {"two", "to", "for", "four", "eight", "one", "i", "eye"}  # only in sentences, where the context decides
 VOCABULARY = sorted(set(re.sub(r"{\w+}", "", " ".join(TEMPLATES)).split()).union({"an"}, *WORDS.values()))
 LIST_WORDS = [word for word in VOCABULARY if word not in HOMOPHONES]
 
 
 def part_of(text: str) -> str:
-    """The one part a text belongs to: a function of the text alone."""
-    bucket = hashlib.sha256(text.encode()).digest()[0]
-    return next(part for part, buckets in PARTS.items() if bucket in buckets)
+    """Return the part that a text belongs to; it depends on nothing but the text."""
+    value = hashlib.sha256(text.encode()).digest()[0]
+    return next(part for part, values in PARTS.items() if value in values)
 
 
 def sentence(rng: np.random.Generator) -> str:
-    """One sentence: a template whose slots are filled independently."""
+    """Draw a sentence: a template, and a word for each of its slots."""
     template = TEMPLATES[rng.integers(len(TEMPLATES))]
     filled = re.sub(r"{(\w+)}", lambda slot: str(rng.choice(WORDS[slot[1]])), template)
     return re.sub(r"\ba (?=[aeiou])", "an ", filled)
 
 
 def word_list(rng: np.random.Generator) -> str:
-    """Three to eight words without grammar, so that a decoder trained on them has to listen."""
+    """Draw three to eight words in random order, which a decoder cannot guess from the words before."""
     return " ".join(rng.choice(LIST_WORDS, size=rng.integers(3, 9)))
 
 
 def texts(part: str, rng: np.random.Generator, list_share: float = 0.0) -> Iterator[str]:
-    """Endless texts of one part; `list_share` of them are word lists."""
+    """Yield texts of one part without end; a share of `list_share` of the texts drawn are word lists."""
     while True:
         text = word_list(rng) if rng.random() < list_share else sentence(rng)
         if part_of(text) == part:

@@ -1,8 +1,8 @@
-"""Voices: espeak-ng speaks, numpy and soxr make it a person in a room.
+"""Speak texts with espeak-ng, in the voices of adults and children in noisy rooms.
 
-espeak-ng is a formant synthesiser. Resampling its output by a factor raises pitch and all formants together, which is
-what a shorter vocal tract does; the tempo that this costs is taken back by asking espeak for slower speech. So a child
-is an adult voice with `shift` 1.3 to 1.45.
+espeak-ng is a formant synthesiser. Resampling its output by a factor raises the pitch and all formants together, as a
+shorter vocal tract does. It also makes the speech faster, so espeak-ng is asked for slower speech. A child is an
+adult's voice with a factor (`shift`) of 1.3 to 1.45.
 """
 
 import subprocess
@@ -16,35 +16,36 @@ Decibels = float
 
 SAMPLE_RATE = 16_000  # Hz, Whisper's
 ESPEAK_RATE = 22_050  # Hz, espeak-ng's own
-ESPEAK_SLOWEST = 80  # words a minute; below this espeak-ng clamps silently
+ESPEAK_SLOWEST = 80  # words a minute; espeak-ng speaks at this rate if a lower one is asked for
 WAV_HEADER = 44  # bytes before the samples that espeak-ng writes to a pipe
-SPEECH_LEVEL: Decibels = -24.0  # RMS re full scale of a speaker with level 0
+SPEECH_LEVEL: Decibels = -24.0  # RMS of a speaker with level 0, relative to full scale
 
 ACCENTS = ("en-us", "en-gb", "en-gb-x-rp", "en-gb-scotland", "en-gb-x-gbclan")
-HEARD = (
+# espeak-ng's voice variants that the model was pretrained on: male, then female
+PRETRAINING_VARIANTS = (
     *("m1", "m2", "m3", "m4", "m5", "m7", "max", "Alex", "Denis", "victor"),
     *("f1", "f2", "f3", "f4", "f5", "Annie", "linda", "steph"),
 )
-UNHEARD = ("m6", "Michael", "aunty", "belinda")  # never in pretraining, with any accent
+OTHER_VARIANTS = ("m6", "Michael", "aunty", "belinda")  # not used in pretraining, with any accent
 
 
 @dataclass(frozen=True)
 class Voice:
-    espeak: str  # accent+variant, as espeak-ng -v takes it
-    pitch: int  # 0..99, espeak-ng -p
-    words_per_minute: float  # before pauses
-    shift: float = 1.0  # factor on pitch and formants
-    hesitation: float = 0.0  # chance of a break after a word
-    unevenness: float = 0.0  # relative spread of the tempo between breaks
-    snr: Decibels = 40.0
-    level: Decibels = 0.0
-    spread: float = 0.01  # relative change of pitch and formants from one utterance to the next
+    espeak: str  # accent+variant: the option -v of espeak-ng
+    pitch: int  # 0..99: the option -p of espeak-ng
+    words_per_minute: float  # without the pauses
+    shift: float = 1.0  # factor by which pitch and formants are raised
+    hesitation: float = 0.0  # probability of a pause after a word
+    unevenness: float = 0.0  # relative standard deviation of the tempo between pauses
+    snr: Decibels = 40.0  # level of the speech above that of the noise
+    level: Decibels = 0.0  # relative to SPEECH_LEVEL
+    spread: float = 0.01  # largest relative change of `shift` from one utterance to the next
 
 
 def adult(rng: np.random.Generator, wide: bool = False) -> Voice:
-    """A random adult heard in pretraining; `wide` adds tempo, hesitation and tract lengths beyond the common ones."""
+    """Draw an adult voice for pretraining; with `wide`, tempo, hesitation and vocal tract vary more."""
     return Voice(
-        espeak=f"{rng.choice(ACCENTS)}+{rng.choice(HEARD)}",
+        espeak=f"{rng.choice(ACCENTS)}+{rng.choice(PRETRAINING_VARIANTS)}",
         pitch=int(rng.integers(20, 66)),
         words_per_minute=rng.uniform(105, 190) if wide else rng.uniform(140, 200),
         shift=rng.uniform(0.90, 1.15) if wide else rng.uniform(0.94, 1.06),
@@ -56,8 +57,11 @@ def adult(rng: np.random.Generator, wide: bool = False) -> Voice:
 
 
 def child(espeak: str, age: float, rng: np.random.Generator) -> Voice:
-    """A child of 5 to 11 years: the younger, the shorter the tract, the slower, the more hesitant."""
-    growth = (age - 5) / 6
+    """Draw the voice of a child of 5 to 11 years.
+
+    Younger children have a shorter vocal tract, speak more slowly and hesitate more often.
+    """
+    growth = (age - 5) / 6  # 0 at 5 years, 1 at 11
     return Voice(
         espeak=espeak,
         pitch=int(rng.integers(55, 76)) - round(8 * growth),
@@ -72,7 +76,7 @@ def child(espeak: str, age: float, rng: np.random.Generator) -> Voice:
 
 
 def vary(voice: Voice, rng: np.random.Generator) -> Voice:
-    """The same speaker in another utterance: a little higher or lower, faster or slower, nearer or farther."""
+    """Return the voice of the same speaker in another utterance: pitch, tempo, level and noise differ a little."""
     return replace(
         voice,
         pitch=int(np.clip(voice.pitch + rng.normal(0, 4), 0, 99)),
@@ -84,7 +88,7 @@ def vary(voice: Voice, rng: np.random.Generator) -> Voice:
 
 
 def markup(text: str, voice: Voice, rng: np.random.Generator) -> str:
-    """The text as SSML: a pause and a new tempo wherever the speaker hesitates."""
+    """Return the text as SSML, with a pause and a new tempo at each place where the speaker hesitates."""
     if not voice.hesitation:
         return text
     phrases, phrase = [], []
@@ -93,7 +97,8 @@ def markup(text: str, voice: Voice, rng: np.random.Generator) -> str:
         if rng.random() < voice.hesitation:
             phrases.append(phrase)
             phrase = []
-    phrases += [phrase] if phrase else []
+    if phrase:
+        phrases.append(phrase)
     parts = []
     for words in phrases:
         percent = round(100 * np.clip(1 + rng.normal(0, voice.unevenness), 0.7, 1.3))
@@ -103,14 +108,14 @@ def markup(text: str, voice: Voice, rng: np.random.Generator) -> str:
 
 
 def trim(speech: np.ndarray, margin: Seconds = 0.02) -> np.ndarray:
-    """Speech without the silence that espeak-ng puts around it; [n] -> [m]."""
+    """Remove the silence that espeak-ng puts around speech; [n] -> [m]."""
     loud = np.flatnonzero(np.abs(speech) > 0.01 * np.abs(speech).max())
     pad = int(margin * SAMPLE_RATE)
     return speech[max(loud[0] - pad, 0) : loud[-1] + pad]
 
 
 def speak(text: str, voice: Voice, rng: np.random.Generator) -> np.ndarray:
-    """One utterance without room or noise: float32 [n] at 16 kHz, RMS at the speaker's level."""
+    """Speak one utterance without noise: float32 [n] at 16 kHz, with an RMS of the speaker's level."""
     rate = max(voice.words_per_minute / voice.shift, ESPEAK_SLOWEST)
     options = ["-v", voice.espeak, "-p", str(voice.pitch), "-s", str(round(rate)), "-m", "--stdout"]
     wav = subprocess.run(["espeak-ng", *options, markup(text, voice, rng)], capture_output=True, check=True).stdout
@@ -120,7 +125,7 @@ def speak(text: str, voice: Voice, rng: np.random.Generator) -> np.ndarray:
 
 
 def noise(samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Steady room noise of unit RMS whose spectrum falls by 2 to 8 dB an octave; float32 [samples]."""
+    """Return steady room noise with an RMS of 1, whose spectrum falls by 2 to 8 dB an octave; float32 [samples]."""
     size = 1 << (samples - 1).bit_length()  # numpy's FFT of a prime length takes ten times as long
     hertz = np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 50.0)
     spectrum = np.fft.rfft(rng.standard_normal(size)) * hertz ** -rng.uniform(0.3, 1.3)
@@ -131,16 +136,19 @@ def noise(samples: int, rng: np.random.Generator) -> np.ndarray:
 def record(
     utterances: list[np.ndarray], gaps: list[Seconds], voice: Voice, rng: np.random.Generator
 ) -> tuple[np.ndarray, list[tuple[Seconds, Seconds]]]:
-    """Utterances in one take: gaps[0], utterance, gaps[1], utterance, ... gaps[-1], over unbroken noise.
+    """Join utterances into one recording: gaps[0], utterance, gaps[1], utterance, ... gaps[-1]; noise over all of it.
 
     Returns the audio, float32 [n] at 16 kHz, and where each utterance starts and ends.
     """
     silences = [np.zeros(round(gap * SAMPLE_RATE), np.float32) for gap in gaps]
-    pieces, spans, position = [silences[0]], [], len(silences[0])
+    pieces = [silences[0]]
+    spans = []
+    position = len(silences[0])  # samples
     for speech, silence in zip(utterances, silences[1:], strict=True):
         spans.append((position / SAMPLE_RATE, (position + len(speech)) / SAMPLE_RATE))
         pieces += [speech, silence]
         position += len(speech) + len(silence)
     audio = np.concatenate(pieces)
-    hiss = 10 ** ((SPEECH_LEVEL + voice.level - voice.snr) / 20)
-    return np.clip(audio + hiss * noise(len(audio), rng), -0.99, 0.99).astype(np.float32), spans
+    noise_level = 10 ** ((SPEECH_LEVEL + voice.level - voice.snr) / 20)
+    audio = audio + noise_level * noise(len(audio), rng)
+    return np.clip(audio, -0.99, 0.99).astype(np.float32), spans
