@@ -1,1 +1,1 @@
-"""Corpus recipes: one file a corpus, which turns it as distributed into the pipeline's data/. See corpora/README.md."""
+"""Corpus recipes: each file converts one corpus as distributed to the pipeline's data/. See corpora/README.md."""

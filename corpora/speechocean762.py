@@ -1,31 +1,32 @@
-"""speechocean762: children and adults with Mandarin as first language, who read English sentences.
+"""Convert speechocean762: English sentences, read by children and adults whose first language is Mandarin.
 
     python -m corpora.speechocean762 speechocean762.tar.gz      # or the unpacked folder, or a clone from GitHub
 
-writes data/: `train` is the children of the training half, `test` the children of the test half, `adult` the adults of
-the test half. The adults of the training half are left out.
+writes data/: `train` has the children of the training half, `test` the children of the test half, and `adult` the
+adults of the test half. The adults of the training half are left out.
 
-Who speaks      250 speakers, 125 in each half, none in both; 20 sentences each. Training half: 58 children (6-15 years)
-                and 67 adults (19-37). Test half: 64 children (6-15) and 61 adults (19-43). Nobody is 16 to 18.
-How much        5,000 utterances of 1.6 to 20.4 s, 5.6 h. Children: 68 min for training, 77 min for testing. Adults of
+Speakers        250, of whom 125 are in each half and none in both; 20 sentences each. Training half: 58 children (6-15
+                years) and 67 adults (19-37). Test half: 64 children (6-15) and 61 adults (19-43). None is 16 to 18.
+Amount          5,000 utterances of 1.6 to 20.4 s, 5.6 h. Children: 68 min for training, 77 min for testing. Adults of
                 the test half: 84 min.
 Audio           16 kHz, 16 bit, mono WAV
 License         "available for free download for both commercial and non-commercial purposes"
-Source          OpenSLR 101, https://www.openslr.org/101/: speechocean762.tar.gz, 520 MB; the same files lie in
+Source          OpenSLR 101, https://www.openslr.org/101/: speechocean762.tar.gz, 520 MB; the same files are in
                 https://github.com/jimbozhang/speechocean762
 Paper           Zhang et al., Interspeech 2021, https://arxiv.org/abs/2104.01378
 
-Known quirks
+Known irregularities
 - Paths in wav.scp are relative to the corpus, not to the folder of wav.scp.
-- WAVE/ holds 245 recordings that are in no table. They are not used.
-- The text is what was to be read, in capitals without punctuation. What was misread is only in the pronunciation
-  scores (resource/), which are not used.
+- WAVE/ has 245 recordings that are in no table. They are not used.
+- The text is the sentence that the speaker had to read, in capitals without punctuation. Reading errors are only in
+  the pronunciation scores (resource/), which are not used.
 - 52 of the 2,500 sentences of the test half are also read in the training half.
 """
 
 import argparse
 import posixpath
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +41,9 @@ TABLES = ("text", "utt2spk", "spk2age", "spk2gender", "wav.scp")
 ADULT_AGE = 18  # years; younger speakers are children
 DATA = Path("data")
 
-NO_SOURCE = """which speechocean762? Name the archive, or the folder it was unpacked in:
+NO_SOURCE = """no corpus is named. Name the archive, or the folder in which it was unpacked:
     python -m corpora.speechocean762 speechocean762.tar.gz
-It is to be had at https://www.openslr.org/101/ (speechocean762.tar.gz, 520 MB), and unpacked from GitHub:
+Download it from https://www.openslr.org/101/ (speechocean762.tar.gz, 520 MB), or get it unpacked from GitHub:
     git clone --depth 1 https://github.com/jimbozhang/speechocean762"""
 
 NEXT = """Next:
@@ -50,7 +51,7 @@ NEXT = """Next:
     dvc add data
     dvc repro"""
 
-CARD = """# speechocean762: children, and adults to compare
+CARD = """# speechocean762: children, and adults for comparison
 
 Non-native English, read by speakers whose first language is Mandarin. Made by `python -m corpora.speechocean762` from
 the corpus as distributed: recordings and texts are unchanged.
@@ -68,14 +69,14 @@ the corpus as distributed: recordings and texts are unchanged.
 Children are younger than 18. The {left_out} adults of the training half are left out.
 """
 
-# Each folder of data/: the half of the corpus that it is from, and who is in it.
+# Each folder of data/: the half of the corpus that it is taken from, and the group of its speakers.
 SETS = {"train": ("train", "children"), "test": ("test", "children"), "adult": ("test", "adults")}
 HALVES = {"train": "training half", "test": "test half"}
 
 
 @dataclass(frozen=True)
 class Half:
-    """How much one half of the corpus holds."""
+    """The numbers of one half of the corpus."""
 
     speakers: int
     children: int
@@ -104,26 +105,52 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Contents:
-    """What was read from the distributed corpus, as it stands there."""
+    """What was read from the distributed corpus, unchanged."""
 
     tables: dict[str, dict[str, str]]  # by name, such as train/text
     recordings: dict[str, Seconds]  # length by name, such as WAVE/SPEAKER0001/000010011.WAV
     sizes: dict[str, int]  # of the recordings, in bytes
 
+    def of_half(self, half: str) -> "HalfTables":
+        """Return the tables of one half."""
+        return HalfTables(
+            text=self.tables[f"{half}/text"],
+            speakers=self.tables[f"{half}/utt2spk"],
+            recordings=self.tables[f"{half}/wav.scp"],
+            ages=self.tables[f"{half}/spk2age"],
+            genders=self.tables[f"{half}/spk2gender"],
+        )
+
+
+@dataclass(frozen=True)
+class HalfTables:
+    """The tables of one half of the corpus, as {id: the rest of the line}."""
+
+    text: dict[str, str]  # by utterance, like the next two
+    speakers: dict[str, str]
+    recordings: dict[str, str]
+    ages: dict[str, str]  # by speaker, like genders
+    genders: dict[str, str]
+
 
 @exit_on_user_error
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path, nargs="?", help="speechocean762.tar.gz, or the folder it was unpacked in")
+    parser.add_argument(
+        "source", type=Path, nargs="?", help="speechocean762.tar.gz, or its unpacked folder"
+    )
     parser.add_argument("--output", type=Path, default=DATA, help=f"folder to write; default: {DATA}")
     options = parser.parse_args(arguments)
     if options.source is None:
         raise UserError(NO_SOURCE)
     sets = convert(options.source, options.output)
-    print(aligned([("set", "speakers", "ages", "utterances", "minutes"), *map(_figures, sets, sets.values())], names=1))
+    rows = [("set", "speakers", "ages", "utterances", "minutes")]
+    for name, utterances in sets.items():
+        rows.append(_figures(name, utterances))
+    print(aligned(rows, names=1))
     print(f"\n{options.output} is complete. {NEXT}")
     if options.output != DATA:
-        print(f"The pipeline reads {DATA}/ in its own folder, so first move {options.output} there.")
+        print(f"The pipeline reads {DATA}/ in its own folder: first move {options.output} there.")
 
 
 def convert(path: Path, folder: Path, distributed: dict[str, Half] = DISTRIBUTED) -> dict[str, list[Utterance]]:
@@ -136,24 +163,28 @@ def convert(path: Path, folder: Path, distributed: dict[str, Half] = DISTRIBUTED
     """
     output.check_vacant(folder)
     contents = read(path)
-    problems = [*missing_tables(contents)] or [*missing_entries(contents), *wrong_counts(contents, distributed)]
+    problems = list(missing_tables(contents))
+    if not problems:
+        problems += missing_entries(contents)
+        problems += wrong_counts(contents, distributed)
     if problems:
         raise UserError(f"{path} is not speechocean762 as distributed: {'; '.join(problems)}. Nothing was written")
-    utterances = {half: list(_utterances(half, contents)) for half in distributed}
-    sets = {name: [row for row in utterances[half] if row.group == group] for name, (half, group) in SETS.items()}
-    left_out = {row.speaker for row in utterances["train"] if row.group == "adults"}
-    folders = {row.recording: name for name, rows in sets.items() for row in rows}
-    with output.complete_folder(folder, sum(contents.sizes[name] for name in folders)) as incomplete:
-        write_recordings(path, folders, incomplete)
-        for name, rows in sets.items():
-            write_tables(rows, incomplete / name)
-        card = CARD.format(rows="\n".join(map(_card_row, sets, sets.values())), left_out=len(left_out))
-        output.write_file(incomplete / "README.md", card.encode())
+    sets, set_of_recording = {}, {}
+    for name, (half, group) in SETS.items():
+        sets[name] = utterances_of(half, group, contents)
+        for utterance in sets[name]:
+            set_of_recording[utterance.recording] = name
+    with output.complete_folder(folder, sum(map(contents.sizes.get, set_of_recording))) as incomplete:
+        write_recordings(path, set_of_recording, incomplete)
+        for name, utterances in sets.items():
+            write_tables(utterances, incomplete / name)
+        left_out = {utterance.speaker for utterance in utterances_of("train", "adults", contents)}
+        write_card(sets, len(left_out), incomplete / "README.md")
     return sets
 
 
 def read(path: Path) -> Contents:
-    """Read the tables, and the length of every recording."""
+    """Read the tables, and the length and size of every recording."""
     tables, recordings, sizes = {}, {}, {}
     for name, content in source.read_files(path, TOP_FOLDERS, _is_needed, "checking"):
         if name.startswith("WAVE/"):
@@ -176,6 +207,7 @@ def _is_needed(name: str) -> bool:
 
 
 def missing_tables(contents: Contents) -> Iterator[str]:
+    """Yield a message for each table that is missing or empty."""
     for half in HALVES:
         for table in TABLES:
             if not contents.tables.get(f"{half}/{table}"):
@@ -183,40 +215,53 @@ def missing_tables(contents: Contents) -> Iterator[str]:
 
 
 def missing_entries(contents: Contents) -> Iterator[str]:
-    """What an utterance or a speaker of the tables lacks, one message a table."""
+    """Yield a message for each kind of value that utterances or speakers of a table lack."""
     for half in HALVES:
-        text, speakers, ages, genders, recordings = (contents.tables[f"{half}/{table}"] for table in TABLES)
-        utterances = text.keys() | speakers.keys() | recordings.keys()
-        everybody = {speaker for speaker in speakers.values() if speaker}
-        played = {id: contents.recordings.get(posixpath.normpath(name)) for id, name in recordings.items() if name}
-        lacking = {
-            f"{half}/text: no text for": [id for id in utterances if not text.get(id)],
-            f"{half}/utt2spk: no speaker for": [id for id in utterances if not speakers.get(id)],
-            f"{half}/wav.scp: no recording for": [id for id in utterances if not recordings.get(id)],
-            f"{half}/spk2age: no age for": [id for id in everybody if not _is_age(ages.get(id, ""))],
-            f"{half}/spk2gender: no gender (f, m) for": [id for id in everybody if genders.get(id) not in ("f", "m")],
-            "missing recordings:": [recordings[id] for id, seconds in played.items() if seconds is None],
-            "empty or truncated recordings:": [recordings[id] for id, seconds in played.items() if seconds == 0],
-        }
-        for what, names in lacking.items():
-            if names:
-                yield f"{what} {checks.some(names)} ({len(names)} in all)"
+        lacking = _lacking(half, contents.of_half(half), contents.recordings)
+        for problem, names in lacking.items():
+            yield f"{problem} {checks.listed(names)} ({len(names)} in all)"
+
+
+def _lacking(half: str, tables: HalfTables, seconds_of: dict[str, Seconds]) -> dict[str, list[str]]:
+    """Return the utterances, speakers and recordings that have each problem."""
+    lacking: dict[str, list[str]] = defaultdict(list)
+    for id in tables.text.keys() | tables.speakers.keys() | tables.recordings.keys():
+        if not tables.text.get(id):
+            lacking[f"{half}/text: no text for"].append(id)
+        if not tables.speakers.get(id):
+            lacking[f"{half}/utt2spk: no speaker for"].append(id)
+        recording = tables.recordings.get(id)
+        if not recording:
+            lacking[f"{half}/wav.scp: no recording for"].append(id)
+        elif posixpath.normpath(recording) not in seconds_of:
+            lacking["missing recordings:"].append(recording)
+        elif seconds_of[posixpath.normpath(recording)] == 0:
+            lacking["empty or truncated recordings:"].append(recording)
+    for speaker in set(tables.speakers.values()) - {""}:
+        if not _is_age(tables.ages.get(speaker, "")):
+            lacking[f"{half}/spk2age: no age for"].append(speaker)
+        if tables.genders.get(speaker) not in ("f", "m"):
+            lacking[f"{half}/spk2gender: no gender (f, m) for"].append(speaker)
+    return dict(sorted(lacking.items()))
 
 
 def wrong_counts(contents: Contents, distributed: dict[str, Half]) -> Iterator[str]:
-    """How the halves differ from what is distributed, and speakers that are in both halves."""
+    """Yield a message for each half with other numbers than are distributed, and one for speakers in both halves."""
+    speakers_of = {}
     for half, expected in distributed.items():
-        everybody = set(contents.tables[f"{half}/utt2spk"].values())
-        ages = contents.tables[f"{half}/spk2age"]
-        children = [
-            speaker for speaker in everybody if _is_age(ages.get(speaker, "")) and int(ages[speaker]) < ADULT_AGE
-        ]
-        counts = Half(len(everybody), len(children), len(contents.tables[f"{half}/text"]))
+        tables = contents.of_half(half)
+        speakers_of[half] = set(tables.speakers.values())
+        children = [speaker for speaker in speakers_of[half] if _is_child(tables.ages.get(speaker, ""))]
+        counts = Half(len(speakers_of[half]), len(children), len(tables.text))
         if counts != expected:
             yield f"the {HALVES[half]} has {_described(counts)} instead of {_described(expected)}"
-    shared = set.intersection(*(set(contents.tables[f"{half}/utt2spk"].values()) for half in distributed))
+    shared = set.intersection(*speakers_of.values())
     if shared:
-        yield f"speakers in both halves: {checks.some(shared)} ({len(shared)} in all)"
+        yield f"speakers in both halves: {checks.listed(shared)} ({len(shared)} in all)"
+
+
+def _is_child(age: str) -> bool:
+    return _is_age(age) and int(age) < ADULT_AGE
 
 
 def _is_age(value: str) -> bool:
@@ -227,58 +272,80 @@ def _described(counts: Half) -> str:
     return f"{counts.speakers} speakers, {counts.children} children, {counts.utterances} utterances"
 
 
-def _utterances(half: str, contents: Contents) -> Iterator[Utterance]:
-    """The utterances of one half, sorted by id. Nothing may be missing."""
-    text, speakers, ages, genders, recordings = (contents.tables[f"{half}/{table}"] for table in TABLES)
-    for id in sorted(text):
-        speaker, recording = speakers[id], posixpath.normpath(recordings[id])
-        seconds = contents.recordings[recording]
-        yield Utterance(id, text[id], speaker, int(ages[speaker]), genders[speaker], recording, seconds)
+def utterances_of(half: str, group: str, contents: Contents) -> list[Utterance]:
+    """Return the utterances of the children or the adults of one half, sorted by id. Nothing may be missing."""
+    tables = contents.of_half(half)
+    utterances = []
+    for id in sorted(tables.text):
+        speaker = tables.speakers[id]
+        recording = posixpath.normpath(tables.recordings[id])
+        utterance = Utterance(
+            id=id,
+            text=tables.text[id],
+            speaker=speaker,
+            age=int(tables.ages[speaker]),
+            gender=tables.genders[speaker],
+            recording=recording,
+            seconds=contents.recordings[recording],
+        )
+        if utterance.group == group:
+            utterances.append(utterance)
+    return utterances
 
 
-def write_recordings(path: Path, folders: dict[str, str], output_folder: Path) -> None:
-    """Copy recordings from the corpus at `path` to their sets.
+def write_recordings(path: Path, set_of_recording: dict[str, str], output_folder: Path) -> None:
+    """Copy recordings from the corpus at `path` to the folders of their sets.
 
-    Copies, not links: `dvc add` makes files read-only, and the corpus may be deleted.
+    They are not linked: `dvc add` makes files read-only, and the corpus may be deleted.
 
     Parameters
     ----------
-    folders
-        The set of each recording, such as {"WAVE/SPEAKER0001/000010011.WAV": "train"}.
+    set_of_recording
+        By name, such as {"WAVE/SPEAKER0001/000010011.WAV": "train"}.
     """
     copied = set()
-    for name, content in source.read_files(path, TOP_FOLDERS, folders.__contains__, "copying"):
-        output.write_file(output_folder / folders[name] / name, content)
+    for name, content in source.read_files(path, TOP_FOLDERS, set_of_recording.__contains__, "copying"):
+        output.write_file(output_folder / set_of_recording[name] / name, content)
         copied.add(name)
-    if vanished := folders.keys() - copied:
-        raise UserError(f"{path} changed while it was read: {checks.some(vanished)} disappeared")
+    missing = set_of_recording.keys() - copied
+    if missing:
+        raise UserError(f"{path} changed while it was read: {checks.listed(missing)} disappeared; run this again")
 
 
-def write_tables(rows: list[Utterance], folder: Path) -> None:
+def write_tables(utterances: list[Utterance], folder: Path) -> None:
     """Write a Kaldi directory, with the paths in wav.scp relative to it."""
-    output.write_table(folder / "text", {row.id: row.text for row in rows})
-    output.write_table(folder / "utt2spk", {row.id: row.speaker for row in rows})
-    output.write_table(folder / "wav.scp", {row.id: row.recording for row in rows})
-    output.write_table(folder / "spk2age", {row.speaker: str(row.age) for row in rows})
-    output.write_table(folder / "spk2gender", {row.speaker: row.gender for row in rows})
+    text, speakers, recordings, ages, genders = {}, {}, {}, {}, {}
+    for utterance in utterances:
+        text[utterance.id] = utterance.text
+        speakers[utterance.id] = utterance.speaker
+        recordings[utterance.id] = utterance.recording
+        ages[utterance.speaker] = str(utterance.age)
+        genders[utterance.speaker] = utterance.gender
+    output.write_table(folder / "text", text)
+    output.write_table(folder / "utt2spk", speakers)
+    output.write_table(folder / "wav.scp", recordings)
+    output.write_table(folder / "spk2age", ages)
+    output.write_table(folder / "spk2gender", genders)
 
 
-def _figures(name: str, rows: list[Utterance]) -> tuple[str, ...]:
-    """One line of the table on the screen: set, speakers, ages, utterances, minutes."""
-    speakers = {row.speaker for row in rows}
-    ages = [row.age for row in rows]
-    minutes = sum(row.seconds for row in rows) / 60
-    return name, str(len(speakers)), f"{min(ages)}-{max(ages)}", str(len(rows)), f"{minutes:.1f}"
+def write_card(sets: dict[str, list[Utterance]], left_out: int, path: Path) -> None:
+    """Write the README.md of data/; `left_out` is the number of adults of the training half."""
+    rows = []
+    for name, utterances in sets.items():
+        half, group = SETS[name]
+        genders = Counter({row.speaker: row.gender for row in utterances}.values())
+        _, speakers, ages, number, minutes = _figures(name, utterances)
+        cells = (name, f"{group} of the {HALVES[half]}", speakers, genders["f"], genders["m"], ages, number, minutes)
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    output.write_file(path, CARD.format(rows="\n".join(rows), left_out=left_out).encode())
 
 
-def _card_row(name: str, rows: list[Utterance]) -> str:
-    """One line of the table in data/README.md."""
-    _, speakers, ages, utterances, minutes = _figures(name, rows)
-    half, group = SETS[name]
-    female = len({row.speaker for row in rows if row.gender == "f"})
-    male = len({row.speaker for row in rows if row.gender == "m"})
-    cells = (name, f"{group} of the {HALVES[half]}", speakers, female, male, ages, utterances, minutes)
-    return f"| {' | '.join(map(str, cells))} |"
+def _figures(name: str, utterances: list[Utterance]) -> tuple[str, ...]:
+    """Return one row of the table on the screen: set, speakers, ages, utterances, minutes."""
+    age_of = {row.speaker: row.age for row in utterances}
+    youngest, oldest = min(age_of.values()), max(age_of.values())
+    minutes = sum(row.seconds for row in utterances) / 60
+    return name, str(len(age_of)), f"{youngest}-{oldest}", str(len(utterances)), f"{minutes:.1f}"
 
 
 if __name__ == "__main__":

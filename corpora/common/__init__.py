@@ -1,1 +1,1 @@
-"""What every corpus recipe needs: reading what was distributed, checking it, writing data/."""
+"""What all corpus recipes need: reading a distributed corpus, checking it, and writing data/."""

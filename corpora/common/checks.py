@@ -1,4 +1,4 @@
-"""Check what a corpus holds, and say what is missing."""
+"""Read and check the files of a corpus, and list what is missing."""
 
 import io
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ import soundfile
 
 from stages.records.units import Seconds
 
-NAMED = 3  # how many missing things a message names
+NAMED = 3  # number of names that a message lists
 WAV_HEADER_BYTES = 44
 
 
 def read_table(content: bytes) -> dict[str, str]:
-    """A Kaldi table, as {id: the rest of the line}. An id without anything else has the value ""."""
+    """Return a Kaldi table as {id: the rest of the line}. If a line has only an id, the value is ""."""
     table = {}
     for line in content.decode("utf-8-sig").splitlines():
         id, _, rest = line.strip().replace("\t", " ").partition(" ")
@@ -22,7 +22,7 @@ def read_table(content: bytes) -> dict[str, str]:
 
 
 def wav_seconds(content: bytes) -> Seconds:
-    """How long a WAV file plays; 0 where it holds no sound, is shorter than its header says, or is no WAV file."""
+    """Return the length of a WAV file; 0 if it has no samples, is shorter than its header says, or is no WAV file."""
     stated_bytes = int.from_bytes(content[4:8], "little") + 8
     if len(content) <= WAV_HEADER_BYTES or content[:4] != b"RIFF" or len(content) < stated_bytes:
         return 0.0
@@ -32,8 +32,8 @@ def wav_seconds(content: bytes) -> Seconds:
         return 0.0
 
 
-def some(names: Iterable[str]) -> str:
-    """The first few names in order, and how many more there are."""
+def listed(names: Iterable[str]) -> str:
+    """List the first names in alphabetical order, and say how many more there are."""
     names = sorted(names)
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more

@@ -1,4 +1,4 @@
-"""Write data/: all of it or nothing, and never over anything."""
+"""Write a corpus folder: either all of it or nothing, and never over existing files."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,30 +9,27 @@ from stages.common.errors import UserError
 
 
 def check_vacant(output: Path) -> None:
-    """Raises UserError where the output exists, unless it is an empty folder."""
+    """Raise UserError if the output exists and is not an empty folder."""
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return
-    sample = (
-        "; if it is this project's sample: git rm -rq --cached data && rm -rf data" if output.name == "data" else ""
-    )
-    raise UserError(
-        f"{output} exists and is not empty, and is left as it is. Move it away, or name another folder: --output FOLDER"
-        f"{sample}"
-    )
+    message = f"{output} exists and is not empty; nothing was changed. Move it, or name another folder: --output FOLDER"
+    if output.name == "data":
+        message += "; if it is this project's sample: git rm -rq --cached data && rm -rf data"
+    raise UserError(message)
 
 
 @contextmanager
 def complete_folder(output: Path, needed_bytes: int) -> Iterator[Path]:
-    """A new folder to write to, which becomes `output` at the end, and is removed if an exception ends the block.
+    """Make a new folder to write to. It is renamed to `output` at the end of the block, or removed after an exception.
 
-    It lies beside the output, as .<name>.incomplete. What a killed run left there is removed first.
+    The folder is beside the output and is called .<name>.incomplete. If a killed run left one, it is removed first.
 
     Raises
     ------
     UserError
         The disk has less than `needed_bytes` free, or a file cannot be written.
     """
-    output = output.resolve()  # a link to another disk stays a link
+    output = output.resolve()  # so that a link to another disk stays a link
     incomplete = output.with_name(f".{output.name}.incomplete")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +44,7 @@ def complete_folder(output: Path, needed_bytes: int) -> Iterator[Path]:
         try:
             yield incomplete
             if output.exists():
-                output.rmdir()  # fails where it is not empty
+                output.rmdir()  # fails if it is not empty
             incomplete.rename(output)
         finally:
             shutil.rmtree(incomplete, ignore_errors=True)
@@ -58,9 +55,11 @@ def complete_folder(output: Path, needed_bytes: int) -> Iterator[Path]:
 def write_table(path: Path, rows: dict[str, str]) -> None:
     """Write a Kaldi table, sorted by id."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{id} {rows[id]}\n" for id in sorted(rows)), encoding="utf-8", newline="\n")
+    lines = [f"{id} {value}\n" for id, value in sorted(rows.items())]
+    path.write_text("".join(lines), encoding="utf-8", newline="\n")
 
 
 def write_file(path: Path, content: bytes) -> None:
+    """Write a file, and its folder if it does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

@@ -1,7 +1,7 @@
-"""Read a corpus as distributed: an unpacked folder, or a tar archive.
+"""Read a corpus as it is distributed: an unpacked folder, or a tar archive.
 
-An archive is read from front to back and never unpacked. Its member names are compared with the names that a recipe
-asks for, and are never used as paths, so no archive can write outside the recipe's output.
+An archive is read from start to end and never unpacked. The names of its members are compared with the names that a
+recipe asks for, and are never used as paths, so an archive cannot write outside the recipe's output.
 """
 
 import lzma
@@ -29,17 +29,18 @@ def read_files(
     source
         The corpus: a folder, or a tar archive, compressed or not.
     top_folders
-        The folders that the corpus consists of, such as WAVE. They are looked for in `source` and one folder deeper,
-        since most archives hold a single folder.
+        The folders that the corpus consists of, such as WAVE. They may be in `source` or one folder deeper, since
+        most archives hold a single folder.
     wanted
-        Called with the name of a file relative to the corpus, such as train/text.
+        Called with the name of a file relative to the corpus, such as train/text; returns whether to read the file.
     label
-        Stands before the progress bar.
+        The text before the progress bar.
 
     Raises
     ------
     UserError
-        There is no such corpus, or it cannot be read, or the archive is corrupt or unsafe.
+        There is no such file or folder, it does not hold the corpus or cannot be read, or the archive is corrupt or
+        unsafe.
     """
     if source.is_dir():
         yield from _read_folder(source, top_folders, wanted, label)
@@ -56,8 +57,10 @@ def _read_folder(
         root = _root_of(source, top_folders)
         names = []
         for top in top_folders:
-            relative = (path.relative_to(root).as_posix() for path in (root / top).rglob("*") if path.is_file())
-            names += [name for name in relative if wanted(name)]
+            for path in (root / top).rglob("*"):
+                name = path.relative_to(root).as_posix()
+                if path.is_file() and wanted(name):
+                    names.append(name)
         for name in tqdm(sorted(names), desc=label, unit="file", disable=None):
             yield name, (root / name).read_bytes()
     except OSError as error:
@@ -65,13 +68,18 @@ def _read_folder(
 
 
 def _root_of(source: Path, top_folders: Collection[str]) -> Path:
-    """The folder that holds the corpus: `source`, or the only fitting folder in it."""
-    for candidates in ([source], sorted(path for path in source.iterdir() if path.is_dir())):
-        roots = [path for path in candidates if any((path / top).is_dir() for top in top_folders)]
-        if roots:
-            _check_one_root(source, [path.name for path in roots])
-            return roots[0]
-    raise _no_corpus(source, top_folders)
+    """Return the folder that holds the corpus: `source`, or the only folder in it that has one of the top folders."""
+    if _holds_any(source, top_folders):
+        return source
+    roots = [path for path in sorted(source.iterdir()) if _holds_any(path, top_folders)]
+    if not roots:
+        raise _no_corpus(source, top_folders)
+    _check_one_root(source, [path.name for path in roots])
+    return roots[0]
+
+
+def _holds_any(folder: Path, top_folders: Collection[str]) -> bool:
+    return any((folder / top).is_dir() for top in top_folders)
 
 
 def _read_archive(
@@ -91,7 +99,7 @@ def _read_archive(
             _read_to_end(archive)
     except BROKEN_ARCHIVE as error:
         raise UserError(
-            f"{source} is no tar archive, or truncated or corrupt ({first_lines(error)}); get it again"
+            f"{source} is no tar archive, or truncated or corrupt ({first_lines(error)}); download it again"
         ) from None
     if not roots:
         raise _no_corpus(source, top_folders)
@@ -99,7 +107,7 @@ def _read_archive(
 
 @contextmanager
 def _open_archive(source: Path, label: str) -> Iterator[tarfile.TarFile]:
-    """An archive with a progress bar that counts the bytes read from the file, compressed as they are."""
+    """Open an archive. A progress bar counts the bytes read from the file, before decompression."""
     with source.open("rb") as file:
         bar = {"total": source.stat().st_size, "desc": label, "unit": "B", "unit_scale": True, "disable": None}
         with tqdm.wrapattr(file, "read", **bar) as counted, tarfile.open(fileobj=counted, mode="r:*") as archive:
@@ -107,12 +115,12 @@ def _open_archive(source: Path, label: str) -> Iterator[tarfile.TarFile]:
 
 
 def _place_in_corpus(member: tarfile.TarInfo, source: Path, top_folders: Collection[str]) -> tuple[str, str]:
-    """The folder of the archive that holds the corpus, and the member's name in it; ("", "") for all other members.
+    """Return the archive's folder that holds the corpus, and the member's name in it; ("", "") for other members.
 
     Raises
     ------
     UserError
-        The name is absolute or leads upwards: the archive was not made in good faith.
+        The name is absolute or contains "..": such an archive may be an attack.
     """
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
@@ -131,15 +139,17 @@ def _content(archive: tarfile.TarFile, member: tarfile.TarInfo, source: Path) ->
 
 
 def _read_to_end(archive: tarfile.TarFile) -> None:
-    """Read what follows the last member, so that the compression's checksum is compared."""
+    """Read the rest of the file after the last member, so that the checksum of the compression is checked."""
     while archive.fileobj.read(BLOCK_BYTES):
         pass
 
 
 def _check_one_root(source: Path, roots: list[str]) -> None:
     if len(roots) > 1:
-        raise UserError(f"{source} holds the corpus more than once: in {roots[0] or '.'} and in {roots[1] or '.'}")
+        raise UserError(
+            f"{source} holds the corpus more than once: in {roots[0] or '.'} and in {roots[1] or '.'}; name one of them"
+        )
 
 
 def _no_corpus(source: Path, top_folders: Collection[str]) -> UserError:
-    return UserError(f"{source} does not hold this corpus: there is none of the folders {', '.join(top_folders)}")
+    return UserError(f"{source} does not hold this corpus: it has none of the folders {', '.join(top_folders)}")
