@@ -136,9 +136,7 @@ class HalfTables:
 @exit_on_user_error
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "source", type=Path, nargs="?", help="speechocean762.tar.gz, or its unpacked folder"
-    )
+    parser.add_argument("source", type=Path, nargs="?", help="speechocean762.tar.gz, or its unpacked folder")
     parser.add_argument("--output", type=Path, default=DATA, help=f"folder to write; default: {DATA}")
     options = parser.parse_args(arguments)
     if options.source is None:

@@ -1,1 +1,1 @@
-"""Recipes (*.sh, run them as they are), and the modules that they call: queue and wait, read results, plot."""
+"""Recipes (*.sh, run without arguments), and the modules that they call to queue, wait for and plot experiments."""

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# How much data is needed: WER against the share of the training speakers. 4 trainings of each strategy.
+# How much data is needed: WER by the share of the training speakers. 4 trainings of each strategy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The fewer clips, the more epochs, so that every share gets as many steps: more speakers are compared, not longer
-# training. Dev is decoded every epoch all the same, and patience grows with it.
+# A smaller share is trained for more epochs, so that all shares get the same number of steps, and only the number of
+# speakers differs. The dev set is decoded in every epoch, so patience is multiplied too.
 value() { python -c "from stages.common import params; print(params.load().$1)"; }
 epochs=$(value train.epochs)
 patience=$(value train.patience)
@@ -15,5 +15,5 @@ for part in 8 4 2 1; do
 done | python -m experiments.run
 
 dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train.data_share|(lora|selective).wer$' |
-  awk '!/\[/ || /\[data-size-/' # not those of other recipes
+  awk '!/\[/ || /\[data-size-/' # without other recipes' rows
 python -m experiments.plot data-size --vary train.data_share --models lora selective --log

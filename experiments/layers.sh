@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Which layers to tune: the decoder alone (0), or with it the top 1, 2 or all layers of the encoder. 4 selective trainings.
+# Which layers to tune: only the decoder (0), or also the top 1, 2 or all layers of the encoder. 4 selective trainings.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,5 +8,5 @@ for layers in 0 1 2 all; do
 done | python -m experiments.run
 
 dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_selective.(encoder|decoder)_layers|selective.wer$' |
-  awk '!/\[/ || /\[layers-/' # not those of other recipes
+  awk '!/\[/ || /\[layers-/' # without other recipes' rows
 python -m experiments.plot layers --vary train_selective.encoder_layers --models selective

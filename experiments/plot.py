@@ -1,8 +1,8 @@
 """Plot a recipe's experiments: python -m experiments.plot NAME --vary KEY [KEY] [--models MODEL ...] [--log]
 
 Reads the experiments called NAME-... of the commit that is checked out, and writes experiments/plots/NAME.png: WER (in
-languages without spaces, CER) with its interval against the first key. There is a line for each value of the second
-key, or, without one, for each model. The same experiments give the same bytes.
+languages without spaces, CER) with its interval, by the first key. There is a line for each value of the second key, or
+for each model if there is no second key. The same experiments give the same bytes.
 """
 
 import argparse
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
@@ -21,22 +22,22 @@ from stages.results import figures
 
 FOLDER = Path("experiments/plots")
 SIZE = (5.4, 3.2)  # inches
-# Of lines that are not models: Okabe and Ito's palette.
+# The palette of Okabe and Ito, for lines that are not models.
 LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 MARKERS = "os^Dvp"
-LINE_OFFSET = 4 / 72  # inches between the intervals of two lines, so that neither hides the other
+LINE_OFFSET = 4 / 72  # inches between the intervals of two lines, so that both are visible
 Value = int | float | str | bool
 
 
 @dataclass(frozen=True)
 class Point:
-    """A model's score in an experiment."""
+    """The error rate of a model in an experiment."""
 
-    line: Value  # label of its line
+    line: Value  # label of the line that the point belongs to
     x: Value
-    rate: float  # per cent, like its interval
-    low: float
-    high: float
+    rate: float  # per cent
+    low: float  # the lower end of its interval, per cent
+    high: float  # the upper end
 
 
 @exit_on_user_error
@@ -49,10 +50,12 @@ def main() -> None:
     arguments = parser.parse_args()
     done = [row for row in experiments() if row.name.startswith(f"{arguments.name}-") and row.state == DONE]
     if not done:
-        raise UserError(f"no experiment of this commit that is done is called {arguments.name}-...; run its recipe")
-    unit, points = counted(done), []
+        raise UserError(f"no experiment {arguments.name}-... of this commit is done; run experiments/*.sh to make them")
+    unit = counted(done)
+    points = []
     for row in done:
-        points += [read(row, model, arguments.vary) for model in arguments.models]
+        for model in arguments.models:
+            points.append(read(row, model, arguments.vary))
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{arguments.name}.png"
     path.write_bytes(figures.png(draw(points, arguments.vary, base_rate(done), arguments.log, unit)))
@@ -65,7 +68,7 @@ def read(experiment: Experiment, model: str, keys: list[str]) -> Point:
     Parameters
     ----------
     model : base, lora or selective
-    keys : of params.yaml: the first is the x axis; the second, if there is one, names the line
+    keys : one or two keys of params.yaml, for the x axis and for the lines
 
     Raises
     ------
@@ -109,13 +112,13 @@ def base_rate(done: list[Experiment]) -> float:
 
 @mpl.rc_context(figures.STYLE)
 def draw(points: list[Point], keys: list[str], base: float, log: bool, unit: ErrorUnit = WORDS) -> Figure:
-    """Draw the error rate against the first key.
+    """Draw the error rate by the first key.
 
     Parameters
     ----------
     keys : one or two keys of params.yaml, as for `read`
     base : the base model's error rate, per cent
-    log : logarithmic x axis, if its values are numbers
+    log : draw a logarithmic x axis, if its values are numbers
     unit : what was counted
     """
     figure = Figure(figsize=SIZE, layout="constrained")
@@ -128,13 +131,16 @@ def draw(points: list[Point], keys: list[str], base: float, log: bool, unit: Err
         offset = (number - (len(lines) - 1) / 2) * LINE_OFFSET
         style = {"color": colour, "marker": MARKERS[number % len(MARKERS)], "ms": 5, "elinewidth": 1, "capsize": 2}
         style["transform"] = axes.transData + ScaledTranslation(offset, 0, figure.dpi_scale_trans)
-        row = sorted((point for point in points if point.line == line), key=lambda point: _order(point.x))
-        at = [places[point.x] for point in row]
-        below = [point.rate - point.low for point in row]
-        above = [point.high - point.rate for point in row]
-        axes.errorbar(at, [point.rate for point in row], yerr=[below, above], label=_text(line), **style)
-        # Invisible: matplotlib does not widen the axis for a line with a transform of its own.
-        axes.plot(at, [point.high for point in row], linestyle="none")
+        at, rate, low, high = [], [], [], []
+        for point in sorted(points, key=lambda point: _order(point.x)):
+            if point.line == line:
+                at.append(places[point.x])
+                rate.append(point.rate)
+                low.append(point.low)
+                high.append(point.high)
+        axes.errorbar(at, rate, yerr=[np.subtract(rate, low), np.subtract(high, rate)], label=_text(line), **style)
+        # Invisible points, because matplotlib does not widen the axis for lines that have their own transform.
+        axes.plot(at, high, linestyle="none")
     axes.set_ylim(bottom=0)
     title = f"base: {base:.1f} %"
     if len(keys) > 1:
@@ -144,12 +150,12 @@ def draw(points: list[Point], keys: list[str], base: float, log: bool, unit: Err
 
 
 def set_axis(axes: Axes, values: list[Value], log: bool) -> dict[Value, float]:
-    """Label the values on the x axis and return the place of each: numbers at their value, words at equal distances."""
+    """Label the values on the x axis and return the place of each: words have equal distances."""
     are_numbers = all(isinstance(value, int | float) for value in values)
     places = dict(zip(values, values if are_numbers else range(len(values)), strict=True))
     if are_numbers and log:
         axes.set_xscale("log")
-    axes.set_xticks(list(places.values()), [_text(value) for value in values])
+    axes.set_xticks(list(places.values()), list(map(_text, values)))
     axes.set_xticks([], minor=True)
     if not are_numbers:
         axes.margins(x=0.15)

@@ -6,7 +6,7 @@ Reads lines from the standard input, each with a name and overrides of params.ya
     rank-8 train_lora.rank=8 train_lora.alpha=16
 
 All lines are checked before the first experiment is queued. Experiments that are done, queued or running are not queued
-again, so a recipe that was killed resumes with those that are missing. Failed experiments are queued again.
+again, so a recipe that was killed resumes with the missing ones. Failed experiments are queued again.
 """
 
 import argparse
@@ -29,9 +29,9 @@ from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from tools.dvc_command import run_dvc
 
-POLL_SECONDS = 10.0  # a poll costs one or two seconds of processor time
-RESTART_POLLS = 3  # polls without a worker before the queue is started again
-LAST_POLLS = 12  # polls without a worker before waiting ends
+POLL_SECONDS = 10.0  # time between two polls; each costs one or two seconds of processor time
+RESTART_POLLS = 3  # number of polls without a worker before the queue is started again
+LAST_POLLS = 12  # number of polls without a worker before waiting ends
 
 
 @exit_on_user_error
@@ -90,7 +90,7 @@ def checked(name: str, overrides: list[str]) -> params.Params:
     with tempfile.TemporaryDirectory() as folder:
         path = shutil.copyfile(params.PARAMS_FILE, Path(folder) / params.PARAMS_FILE)
         try:
-            # Not a documented function, but no command of dvc checks an override without queueing or running it.
+            # This function is not documented, but no command of dvc checks an override without queueing or running it.
             # tests/test_dvc_interfaces.py compares it with `dvc exp run --queue -S`.
             apply_overrides(path, overrides)
             return params.load(path)
@@ -157,12 +157,12 @@ def queue(name: str, overrides: list[str]) -> None:
 def remove(experiment: Experiment) -> None:
     """Remove a failed or dead experiment from the queue."""
     if experiment.state == RUNNING:
-        run_dvc("queue", "kill", "--force", experiment.name)  # else dvc still lists a dead one as running
+        run_dvc("queue", "kill", "--force", experiment.name)  # without this, dvc lists a dead one as running
     run_dvc("queue", "remove", experiment.name)
 
 
 def is_dead(experiment: Experiment) -> bool:
-    """Whether its process ended but dvc lists it as running: the process was killed, or the machine went down."""
+    """Whether dvc lists it as running although its process ended, because it was killed or the machine went down."""
     if experiment.state != RUNNING or experiment.process is None:
         return False
     try:
@@ -172,7 +172,7 @@ def is_dead(experiment: Experiment) -> bool:
 
 
 def settled_experiments() -> list[Experiment]:
-    """Return all experiments, after dvc has had time to notice those that have just ended."""
+    """Return all experiments; first waits, if some have just ended, until dvc has had time to notice that."""
     known = experiments()
     if any(map(is_dead, known)):
         time.sleep(2 * POLL_SECONDS)
@@ -189,15 +189,15 @@ def wait(names: set[str], jobs: int) -> None:
         Names the experiments that are not done, and the commands that show their logs.
     """
     before: dict[str, str] | None = None
-    unattended = 0  # polls in a row without a worker
+    unattended = 0  # number of consecutive polls without a worker
     while unattended <= LAST_POLLS:
         states, workers = in_queue()
         waiting = {name: state for name, state in states.items() if name in names}
         if not waiting:
             break
         unattended = 0 if workers else unattended + 1
-        # Workers end when the queue is empty, and miss what is added at that moment (dvc#10562). A busy worker may
-        # answer late, so a second one is not started at once.
+        # Workers end when the queue is empty, and do not see experiments that are added at that moment (dvc#10562). A
+        # busy worker may answer late, so a second one is started only after several polls.
         if before is None or unattended % RESTART_POLLS == RESTART_POLLS - 1:
             run_dvc("queue", "start", "--jobs", str(jobs))
         if waiting != before:
@@ -212,9 +212,9 @@ def wait(names: set[str], jobs: int) -> None:
 
 def in_queue() -> tuple[dict[str, str], int]:
     """Return the state (queued or running) of each experiment in the queue by its name, and the number of workers."""
-    # `dvc queue status` has no --json. `dvc exp show --json` has, but shows no workers; it also reads the folder of a
-    # running experiment, and fails or hangs when that one ends. So the table is parsed, which
-    # tests/test_dvc_interfaces.py compares with the installed dvc.
+    # The printed table is parsed, since `dvc queue status` has no --json. `dvc exp show --json` shows no workers, and
+    # reads the folder of a running experiment, and fails or hangs if that one ends meanwhile.
+    # tests/test_dvc_interfaces.py checks the parsing with the installed dvc.
     table = run_dvc("queue", "status")
     states = {}
     for line in table.splitlines():
@@ -228,7 +228,7 @@ def in_queue() -> tuple[dict[str, str], int]:
 
 
 def print_progress(waiting: dict[str, str], count: int) -> None:
-    """Print the time, and how many of `count` experiments have ended, are queued and run."""
+    """Print the time, how many of `count` experiments have ended and are queued, and which ones run."""
     running = [name for name, state in waiting.items() if state == RUNNING]
     line = f"{count - len(waiting)} of {count} ended, {len(waiting) - len(running)} queued"
     if running:

@@ -1,4 +1,4 @@
-"""The experiments of the commit that is checked out, from `dvc exp show --json`."""
+"""Read the experiments of the commit that is checked out, from `dvc exp show --json`."""
 
 import json
 import time
@@ -11,8 +11,8 @@ from tools.dvc_command import run_dvc
 
 SCORES = "metrics/wer.json"
 ATTEMPTS = 4
-SHOW_SECONDS = 120.0  # time limit of `dvc exp show`, which usually takes two seconds
-QUEUED, RUNNING, DONE, FAILED = "queued", "running", "success", "failed"  # as dvc writes them
+SHOW_SECONDS = 120.0  # time limit of `dvc exp show`; it usually takes two seconds
+QUEUED, RUNNING, DONE, FAILED = "queued", "running", "success", "failed"  # dvc's names
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def experiments() -> list[Experiment]:
             commits = json.loads(run_dvc("exp", "show", "--json", "--num", "1", seconds=SHOW_SECONDS))
             break
         except UserError:
-            # It reads the folder of a running experiment, and fails or hangs if that one ends meanwhile.
+            # dvc reads the folder of a running experiment, and fails or hangs if that one ends meanwhile.
             if attempt == ATTEMPTS - 1:
                 raise
             time.sleep(attempt + 1)
@@ -46,7 +46,7 @@ def experiments() -> list[Experiment]:
 def _experiment(row: dict) -> Experiment:
     newest, executor = row["revs"][0], row["executor"] or {}
     data = newest["data"] or {}
-    # An experiment that was run in the workspace, or fetched, has no executor.
+    # Experiments that were run in the workspace, or fetched, have no executor.
     state = FAILED if newest["error"] else executor.get("state") or DONE
     process = (executor.get("local") or {}).get("pid")
     scores = _content(data, "metrics", SCORES) if state == DONE else {}

@@ -146,9 +146,8 @@ def _read_to_end(archive: tarfile.TarFile) -> None:
 
 def _check_one_root(source: Path, roots: list[str]) -> None:
     if len(roots) > 1:
-        raise UserError(
-            f"{source} holds the corpus more than once: in {roots[0] or '.'} and in {roots[1] or '.'}; name one of them"
-        )
+        first, second = roots[0] or ".", roots[1] or "."
+        raise UserError(f"{source} holds the corpus more than once: in {first} and in {second}; name one of them")
 
 
 def _no_corpus(source: Path, top_folders: Collection[str]) -> UserError:
