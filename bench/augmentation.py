@@ -1,9 +1,9 @@
-"""Measure the effect of each augmentation: train on the sample with and without it, several seeds.
+"""Measure the effect of each augmentation: train on the sample with and without it, with several seeds.
 
     python -m bench.augmentation --work /tmp/parity   # 30 trainings; a stopped bench resumes
 
-The folder may be that of bench.parity: runs that both need are made once. A negative difference means that augmentation
-helps.
+The folder may be the one of bench.parity: runs that both need are made once. If the difference is negative, the
+augmentation helps.
 """
 
 import argparse
@@ -11,9 +11,8 @@ import itertools
 import json
 from pathlib import Path
 
-import numpy as np
-
-from bench.sample_runs import Run, carry_out, difference, wer
+from bench import sample_runs
+from bench.sample_runs import Run
 from stages.common.text_table import aligned
 from stages.records.paths import TUNED
 
@@ -40,22 +39,19 @@ def main() -> None:
     arguments = parser.parse_args()
     runs: dict[tuple[str, str], list[Run]] = {}
     waiting = []
-    for seed in arguments.seeds:  # the seeds in the outer loop, so that a stopped bench has whole seeds
+    for seed in arguments.seeds:  # in the outer loop, so that a stopped bench has all runs of the first seeds
         for strategy, (name, changes) in itertools.product(TUNED, AUGMENTATIONS.items()):
             run = Run("ours", strategy, seed, changes)
             runs.setdefault((strategy, name), []).append(run)
             waiting.append(run)
-    done = carry_out(waiting, arguments.work, arguments.jobs)
-    rows, figures = [HEADER], {}
+    result_of = sample_runs.carry_out(waiting, arguments.work, arguments.jobs)
+    rows = [HEADER]
+    figures = {}
     for (strategy, name), group in runs.items():
-        results = [done[run] for run in group]
-        without = [done[run] for run in runs[strategy, "none"]]
-        rates = wer(results, "own")
-        mean, low, high = difference(without, results, ("own", "own"))
-        figures.setdefault(strategy, {})[name] = {"wer": rates, "difference": [mean, low, high]}
-        cells = [strategy, name, " ".join(f"{rate:.2f}" for rate in rates), f"{np.mean(rates):.2f}"]
-        cells += ["", ""] if name == "none" else [f"{mean:+.2f}", f"{low:+.2f} to {high:+.2f}"]
-        rows.append(cells)
+        without = list(map(result_of.get, runs[strategy, "none"]))
+        comparison = sample_runs.compare(without, list(map(result_of.get, group)), ("own", "own"))
+        figures.setdefault(strategy, {})[name] = comparison
+        rows.append([strategy, name, *sample_runs.cells(comparison, is_baseline=name == "none")])
     print(aligned(rows, names=3))
     if arguments.json:
         print(json.dumps(figures))

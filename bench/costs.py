@@ -1,4 +1,4 @@
-"""How the time of three steps grows with the size of the corpus: ten times as much should take ten times as long.
+"""Measure how the time of three steps grows with the corpus: ten times the size should take ten times as long.
 
     python -m bench.costs
 
@@ -6,8 +6,8 @@ textgrid: reading one TextGrid with a tier of utterances and a tier of words, fo
 scores: all figures of metrics/scores.json and metrics/slices.json, for three models, five utterances a speaker.
 doctor: comparing the objects of a folder that DVC tracks with the list of those that a remote holds.
 
-Seconds are those of the processor, so that other work on the machine counts little. Before, each step runs on a tiny
-input, so that loading libraries does not count.
+Processor time is measured, so that other work on the machine changes it little. Each step first runs on a tiny input,
+so that the time for loading libraries is not measured.
 """
 
 import argparse
@@ -30,15 +30,15 @@ from stages.records.paths import MODELS
 from stages.records.shards import Clip
 from stages.records.transcripts import Transcript
 from stages.records.units import Seconds
-from stages.scores import scoreboard
+from stages.scores import scoreboard, slicing
 from tools.doctor import remote
 
 ROOT = Path(__file__).parent.parent
 ROW = "{:<10}{:<12}{:>8}{:>9}{:>9}{:>7}"
 WORDS = ("we", "call", "it", "bear")
 TEXT = " ".join(WORDS)
-LARGER = 10  # times
-UTTERANCES = 5  # of a speaker
+LARGER = 10  # the second measurement has so many times the input of the first
+UTTERANCES = 5  # of each speaker
 WRONG_SHARE = 0.3  # of the hypotheses
 DVC_CONFIG = """
 [core]
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def measure(prepared: Callable, number: int) -> Seconds:
-    """Processor time of a step.
+    """Return the processor time of a step.
 
     Parameters
     ----------
@@ -90,10 +90,10 @@ def measure(prepared: Callable, number: int) -> Seconds:
 
 @contextlib.contextmanager
 def read_textgrid(scratch: Path, utterances: int) -> Iterator[Callable]:
-    """Reading a split with one TextGrid."""
+    """Prepare reading a split with one TextGrid."""
     folder = scratch / "data/train/anna"
     folder.mkdir(parents=True)
-    (folder / "a.wav").touch()  # found, and not opened
+    (folder / "a.wav").touch()  # it must exist, but is not opened
     intervals, words = [], []
     for number in range(utterances):
         start = 2.0 * number
@@ -115,7 +115,7 @@ def read_textgrid(scratch: Path, utterances: int) -> Iterator[Callable]:
 
 @contextlib.contextmanager
 def compute_scores(scratch: Path, speakers: int) -> Iterator[Callable]:
-    """Aligning, scoring and resampling the transcripts of three models."""
+    """Prepare aligning, scoring and resampling the transcripts of three models."""
     generator = np.random.default_rng(0)
     clips = []
     transcripts: dict[str, list[Transcript]] = {name: [] for name in MODELS}
@@ -128,17 +128,17 @@ def compute_scores(scratch: Path, speakers: int) -> Iterator[Callable]:
     rules = {"whisper": light_normaliser.light, "light": light_normaliser.light}
 
     def run() -> None:
-        board = {
-            name: scoreboard.answers(rows, {"test": clips}, rules["whisper"]) for name, rows in transcripts.items()
-        }
-        scoreboard.figures(board, rules)
-        scoreboard.slices(board)
+        results = {}
+        for name, rows in transcripts.items():
+            results[name] = scoreboard.results_by_set(rows, {"test": clips}, rules["whisper"])
+        scoreboard.figures(results, rules)
+        slicing.slices(results)
 
     yield run
 
 
 def clip(id: str, speaker: str) -> Clip:
-    """A clip of a child; scoring opens no audio."""
+    """Return a clip of a child; its audio does not exist, as scoring opens none."""
     return Clip(
         id=id,
         text=TEXT,
@@ -162,7 +162,7 @@ def clip(id: str, speaker: str) -> Clip:
 
 @contextlib.contextmanager
 def look_for_objects(scratch: Path, objects: int) -> Iterator[Callable]:
-    """The doctor's comparison of a folder that DVC tracks with what a remote holds."""
+    """Prepare the doctor's comparison of a folder that DVC tracks with what a remote holds."""
     entries = []
     for number in range(objects):
         entries.append({"md5": f"{number:032x}", "relpath": f"{number}.wav"})
@@ -182,14 +182,14 @@ def look_for_objects(scratch: Path, objects: int) -> Iterator[Callable]:
             for finding in remote.findings(read=False):
                 check(finding.level == "ok", finding.text)
 
-        with mock.patch.object(remote, "_list", listed):  # asking a server is not what is measured
+        with mock.patch.object(remote, "_list", listed):  # no server is asked, as its time is not measured
             yield run
 
 
 def check(is_right: bool, result: str) -> None:
-    """Stop where a step did not do what is measured."""
+    """Stop if a step did not do what is to be measured."""
     if not is_right:
-        raise SystemExit(f"bench.costs measures something else than it should: {result}")
+        raise SystemExit(f"bench.costs: a step did not do its work, so its time means nothing: {result}")
 
 
 if __name__ == "__main__":

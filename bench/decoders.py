@@ -1,15 +1,15 @@
-"""Measure the accuracy of models with other decoders, on the clips of processed_data.
+"""Measure the accuracy of models with decoders of other projects, on the clips of processed_data.
 
     python -m bench.decoders models/base exports/lora exports/selective
-    python -m bench.decoders exports/lora --clips 200            # evenly spaced; all of test take hours on a CPU
+    python -m bench.decoders exports/lora --clips 200   # evenly spaced; the whole test set takes hours on a CPU
 
-A folder is a stock checkpoint, or an export (python -m tools.export NAME --ctranslate2), which holds one. Decoders:
+A folder is a stock checkpoint, or an export (python -m tools.export NAME --ctranslate2), which contains one. Decoders:
 
-    pipeline         the pipeline of transformers, greedy, one clip after the other in a window of 30 s
+    pipeline         the pipeline of transformers, greedy, one clip at a time, padded to 30 s
     faster-whisper   with its defaults: 5 beams, timestamps, and higher temperatures if a text looks wrong
-    faster-greedy    faster-whisper with one beam, no timestamps, and no other temperature
+    faster-greedy    faster-whisper with one beam, without timestamps and other temperatures
 
-Needs pip install -r requirements-extra.txt. A checkpoint without an export is converted for faster-whisper first.
+Needs pip install -r requirements-extra.txt. A stock checkpoint is first converted for faster-whisper.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> None:
         for decoder in arguments.decoders:
             texts = list(tqdm(decoded(decoder, folder, audio, settings.language), decoder, total=len(audio)))
             rows.append((str(folder), decoder, *cells(arguments.set, clips, texts, rules)))
-            tqdm.write(" ".join(rows[-1]))  # a run that is stopped keeps what it has measured
+            tqdm.write(" ".join(rows[-1]))  # so that a run that is stopped has shown what it measured
     print(aligned([HEADER, *rows], names=2))
 
 

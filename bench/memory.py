@@ -1,4 +1,4 @@
-"""Count the memory that training needs, by model and strategy, for the published shapes; runs on any machine.
+"""Count the GPU memory that training needs, by model and strategy, for the published sizes; runs on any machine.
 
     python -m bench.memory    # needs no weights, no GPU and 4 GB of memory
 
@@ -10,9 +10,9 @@ Columns:
     fp32 GB/min  tensors of the forward pass that PyTorch saves for the backward pass, per minute of padded audio on the
                  device: train.batch_seconds, or runtime.device_seconds if that is less
     bf16 GB/min  the same under bfloat16 autocast, where sums and normalisations stay float32
-    ckpt GB/min  the same with runtime.gradient_checkpointing, plus the one layer that is computed again at a time
+    ckpt GB/min  the same with runtime.gradient_checkpointing, including the one layer that is being recomputed
     GPU GB       an estimate of the memory of one GPU in bfloat16 with the profile's batches: fixed, copies and
-                 bf16 GB/min, SPARE for kernels' workspace and fragmentation, and CUDA_OWN for CUDA itself
+                 bf16 GB/min, a share SPARE for workspaces of kernels and fragmentation, and CUDA_OWN for CUDA itself
     least GB     the same with gradient checkpointing and adamw_8bit
 
 Three small models of the real width are measured: with two layers of each kind, with one more encoder layer, and with
@@ -42,7 +42,7 @@ from stages.whisper import model
 from tests.support.checkpoints import ENGLISH, LARGE_V3, MULTILINGUAL, whisper_config
 
 PROFILE = Path(__file__).parent.parent / "profiles" / "whisper-base.yaml"
-PROMPT = 4  # tokens
+PROMPT = 4  # tokens before the text
 MODELS = {
     "tiny.en": whisper_config((4, 4), 6, ENGLISH),
     "base": whisper_config((6, 6), 8, MULTILINGUAL),
@@ -51,9 +51,9 @@ MODELS = {
     "large-v3": whisper_config((32, 32), 20, LARGE_V3, mel_bins=128),
     "large-v3-turbo": whisper_config((32, 4), 20, LARGE_V3, mel_bins=128),
 }
-CLIP: Seconds = 4.48  # padded: a child's utterance and its spare second
+CLIP: Seconds = 4.48  # length of a child's utterance, with train.spare_seconds
 WEIGHT, GRADIENT, ADAMW, ADAMW_8BIT = 4, 4, 8, 2  # bytes a parameter
-SPARE = 0.15
+SPARE = 0.15  # share of the counted memory
 CUDA_OWN = 0.5  # GB
 COLUMNS = (
     "million",
@@ -70,13 +70,13 @@ COLUMNS = (
 
 
 class Kept(NamedTuple):
-    """Bytes that the forward pass saves for the backward pass."""
+    """Bytes that the forward pass keeps for the backward pass."""
 
     always: float  # for a batch of any size
     a_minute: float  # for each minute of padded audio
 
     def plus(self, times: int, other: "Kept") -> "Kept":
-        """Add another one, several times."""
+        """Add `times` times another one."""
         return Kept(self.always + times * other.always, self.a_minute + times * other.a_minute)
 
 
@@ -85,7 +85,8 @@ def main() -> None:
     rows = [("model", "strategy", *COLUMNS)]
     for name, config in tqdm(MODELS.items(), unit="model"):
         layer = kept_by_layer(config)
-        rows += [(name, strategy, *row(config, strategy, layer)) for strategy in TUNED]
+        for strategy in TUNED:
+            rows.append((name, strategy, *row(config, strategy, layer)))
     print(aligned(rows, names=2))
 
 
@@ -94,7 +95,7 @@ def row(config: WhisperConfig, strategy: str, layer: Kept) -> Iterator[str]:
 
     Parameters
     ----------
-    layer : of the layer that gradient checkpointing computes again
+    layer : what the layer keeps that gradient checkpointing recomputes
     """
     learning, total = strategies.parameter_counts(tuned_model(config, strategy, "meta"))
     yield f"{total / 1e6:.0f}"
@@ -113,7 +114,7 @@ def row(config: WhisperConfig, strategy: str, layer: Kept) -> Iterator[str]:
 
 
 def kept_by_all(config: WhisperConfig, strategy: str, dtype: torch.dtype, checkpointing: bool = False) -> Kept:
-    """Return what a whole model saves, computed from models with two or three layers of each kind."""
+    """Return what a whole model keeps, computed from models with two or three layers of each kind."""
     small = kept_by(config, (2, 2), strategy, dtype, checkpointing)
     encoder_layer = kept_by(config, (3, 2), strategy, dtype, checkpointing).plus(-1, small)
     decoder_layer = kept_by(config, (2, 3), strategy, dtype, checkpointing).plus(-1, small)
@@ -121,7 +122,7 @@ def kept_by_all(config: WhisperConfig, strategy: str, dtype: torch.dtype, checkp
 
 
 def kept_by_layer(config: WhisperConfig) -> Kept:
-    """Return what one encoder layer (the larger kind) saves in bfloat16 with LoRA, which needs all layers."""
+    """Return what one encoder layer (larger than a decoder layer) keeps in bfloat16, with LoRA in all layers."""
     small = kept_by(config, (2, 2), "lora", torch.bfloat16, False)
     return kept_by(config, (3, 2), "lora", torch.bfloat16, False).plus(-1, small)
 
@@ -129,7 +130,7 @@ def kept_by_layer(config: WhisperConfig) -> Kept:
 def kept_by(
     config: WhisperConfig, layers: tuple[int, int], strategy: str, dtype: torch.dtype, checkpointing: bool
 ) -> Kept:
-    """Return what a model of this width saves with other numbers of (encoder, decoder) layers."""
+    """Return what a model of this width keeps with other numbers of (encoder, decoder) layers."""
     small = copy.deepcopy(config)
     small.encoder_layers, small.decoder_layers = layers
     tuned = tuned_model(small, strategy, "cpu")
@@ -139,13 +140,13 @@ def kept_by(
         of_one_clip = kept_bytes(tuned, clips=1)
         of_two_clips = kept_bytes(tuned, clips=2)
     del tuned
-    gc.collect()  # the model refers to itself, so it would stay in memory
+    gc.collect()  # frees the model, which refers to itself
     a_clip = of_two_clips - of_one_clip
     return Kept(of_one_clip - a_clip, a_clip * 60.0 / CLIP)
 
 
 def tuned_model(config: WhisperConfig, strategy: str, device: str) -> torch.nn.Module:
-    """Return a model prepared for training with the real profile; its weights are zeros, to save time."""
+    """Return a model prepared for training with the profile of whisper-base; its weights are zeros, to save time."""
     settings = params.load(PROFILE)
     with torch.device("meta"):
         whisper = WhisperForConditionalGeneration(config)
@@ -159,14 +160,15 @@ def tuned_model(config: WhisperConfig, strategy: str, device: str) -> torch.nn.M
 
 
 def kept_bytes(tuned: torch.nn.Module, clips: int) -> int:
-    """Return the bytes that the forward pass of so many clips saves for the backward pass, without the weights."""
+    """Return the bytes that the forward pass of `clips` clips keeps for the backward pass, without the weights."""
     whisper = model.whisper_of(tuned)
     features = torch.zeros(clips, whisper.config.num_mel_bins, round(CLIP * FRAMES_PER_SECOND))
     tokens = torch.zeros(clips, PROMPT + round(CLIP * TOKENS_PER_SECOND), dtype=torch.long)
     weights = {parameter.untyped_storage()._cdata for parameter in tuned.parameters()}
-    kept: dict[int, torch.UntypedStorage] = {}  # by address; held, so that no address is used twice
+    kept: dict[int, torch.UntypedStorage] = {}  # by address; references, so that no address is reused
 
-    def pack(tensor: torch.Tensor) -> None:  # returns no tensor: one that its own graph refers to is never freed
+    # It returns no tensor, because a graph that refers to itself is never freed.
+    def pack(tensor: torch.Tensor) -> None:
         storage = tensor.untyped_storage()
         if storage._cdata not in weights:
             kept[storage._cdata] = storage

@@ -1,10 +1,10 @@
-"""Measure whether training at the utterance's length costs accuracy: the stock recipe and ours on the sample.
+"""Measure whether training at the utterance's length costs accuracy: train the sample with the stock recipe and ours.
 
     python -m bench.parity --work /tmp/parity            # over an hour on two CPU cores; a stopped bench resumes
 
-Both recipes train the sample's base with the same rates, epochs and choice of the best checkpoint. The stock model is
-decoded at the full window, as it was trained. Ours is decoded as it was trained, and at the full window like in a stock
-pipeline. A negative difference means that ours is better.
+Both recipes train the sample's base with the same learning rates and epochs, and choose the best checkpoint in the same
+way. The stock model is decoded at the full window, as it was trained. Ours is decoded as it was trained, and also at
+the full window, as in a stock pipeline. If the difference is negative, ours is better.
 """
 
 import argparse
@@ -12,9 +12,8 @@ import itertools
 import json
 from pathlib import Path
 
-import numpy as np
-
-from bench.sample_runs import Run, carry_out, difference, wer
+from bench import sample_runs
+from bench.sample_runs import Run
 from stages.common.text_table import aligned
 from stages.records.paths import TUNED
 
@@ -37,18 +36,16 @@ def main() -> None:
     for strategy, (name, (recipe, changes)) in itertools.product(TUNED, recipes.items()):
         runs[strategy, name] = [Run(recipe, strategy, seed, changes) for seed in arguments.seeds]
         waiting += runs[strategy, name]
-    done = carry_out(waiting, arguments.work, arguments.jobs)
-    rows, figures = [HEADER], {}
+    result_of = sample_runs.carry_out(waiting, arguments.work, arguments.jobs)
+    rows = [HEADER]
+    figures = {}
     for (strategy, name), group in runs.items():
-        results = [done[run] for run in group]
-        stock = [done[run] for run in runs[strategy, "stock"]]
+        results = list(map(result_of.get, group))
+        stock = list(map(result_of.get, runs[strategy, "stock"]))
         for decoded in ("window",) if name == "stock" else ("own", "window"):
-            rates = wer(results, decoded)
-            mean, low, high = difference(stock, results, ("window", decoded))
-            figures.setdefault(strategy, {})[f"{name}, {decoded}"] = {"wer": rates, "difference": [mean, low, high]}
-            cells = [strategy, name, decoded, " ".join(f"{rate:.2f}" for rate in rates), f"{np.mean(rates):.2f}"]
-            cells += ["", ""] if name == "stock" else [f"{mean:+.2f}", f"{low:+.2f} to {high:+.2f}"]
-            rows.append(cells)
+            comparison = sample_runs.compare(stock, results, ("window", decoded))
+            figures.setdefault(strategy, {})[f"{name}, {decoded}"] = comparison
+            rows.append([strategy, name, decoded, *sample_runs.cells(comparison, is_baseline=name == "stock")])
     print(aligned(rows, names=3))
     if arguments.json:
         print(json.dumps(figures))

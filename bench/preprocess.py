@@ -4,10 +4,10 @@
     python -m bench.preprocess                    # 1, 10 and 100 thousand clips: half an hour, 15 GB of disk
     python -m bench.preprocess --clips 1000 --json
 
-The input is a Kaldi directory: sessions of a hundred utterances of 2 s (16 kHz mono WAV), speech-shaped noise. Both
-cut every utterance out and write it as 16-bit FLAC. Each runs in its own process, timed from start to end. Ours is the
-stage as `dvc repro` runs it: it also reads and cleans transcripts, checks audio, compares contents, packs shards
-and draws the corpus card. lhotse's is load_kaldi_data_dir, trim_to_supervisions and save_audios.
+The input is a Kaldi directory: recordings (16 kHz mono WAV) of a hundred utterances of 2 s, of noise with the spectrum
+of speech. Both cut out every utterance and write it as 16-bit FLAC. Each runs in its own process, timed from start to
+end. Ours is the stage as `dvc repro` runs it: it also reads and cleans transcripts, checks audio, compares contents,
+packs shards and draws the corpus card. lhotse runs load_kaldi_data_dir, trim_to_supervisions and save_audios.
 """
 
 import argparse
@@ -24,17 +24,16 @@ import numpy as np
 import soundfile
 import yaml
 
-from bench import child
+from bench import row_process
 from stages.common.text_table import aligned
 from stages.records.units import SAMPLE_RATE, Seconds
 
 ROOT = Path(__file__).parent.parent
-UTTERANCES = 100  # in a session
+UTTERANCES = 100  # in a recording
 UTTERANCE: Seconds = 2.0  # length
 INTERVAL: Seconds = 2.5  # from the start of one utterance to the start of the next
-DISTINCT = (
-    8  # sessions with different audio; the others are hard links to them, so that the disk does not limit the speed
-)
+# Number of recordings with different audio. The others are hard links, so that the disk does not limit the speed.
+DISTINCT = 8
 HEADER = ("clips", "hours", "ours s", "lhotse s", "ours h/min", "lhotse h/min", "ours MB", "lhotse MB", "ratio")
 
 
@@ -46,14 +45,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.lhotse:
         return run_lhotse(arguments.lhotse)
-    rows = [measure(clips) for clips in arguments.clips]
+    rows = list(map(measure, arguments.clips))
     print(aligned([HEADER, *map(table_row, rows)], names=0))
     if arguments.json:
         print(json.dumps({"vs_lhotse": min(row["ratio"] for row in rows), "sizes": rows}))
 
 
 def measure(clips: int) -> dict:
-    """Time both on a corpus of so many clips, on one core; returns seconds (_s) and peak memory in MB (_mb)."""
+    """Time both on a corpus of `clips` clips, on one core; returns seconds (_s) and peak memory in MB (_mb)."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         project = Path(scratch)
@@ -61,8 +60,9 @@ def measure(clips: int) -> dict:
         write_corpus(project / "data" / "test", UTTERANCES, session="t", seed=DISTINCT)
         write_params(project)
         ours, our_memory = timed([sys.executable, "-m", "stages.preprocess"], project)
-        manifests = [project / "processed_data" / split / "manifest.jsonl" for split in ("train", "dev")]
-        written = sum(path.read_text().count("\n") for path in manifests)
+        written = 0
+        for split in ("train", "dev"):
+            written += (project / "processed_data" / split / "manifest.jsonl").read_text().count("\n")
         if written != clips:
             raise SystemExit(f"ours wrote {written} clips of {clips}")
         shutil.rmtree(project / "processed_data")
@@ -94,7 +94,7 @@ def table_row(row: dict) -> tuple[str, ...]:
 
 def timed(command: list[str], folder: Path) -> tuple[Seconds, float]:
     """Run a command in a folder; returns its time in seconds and its peak memory in MB."""
-    environment = child.environment(OMP_NUM_THREADS="1")
+    environment = row_process.environment(OMP_NUM_THREADS="1")
     before = time.perf_counter()
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
@@ -105,7 +105,7 @@ def timed(command: list[str], folder: Path) -> tuple[Seconds, float]:
 
 
 def write_corpus(folder: Path, clips: int, session: str = "s", seed: int = 0) -> None:
-    """Write a Kaldi directory; names of sessions begin with `session`."""
+    """Write a Kaldi directory; the names of its recordings begin with `session`."""
     folder.mkdir(parents=True)
     sounds = []
     tables: dict[str, list[str]] = {"wav.scp": [], "text": [], "utt2spk": [], "segments": []}

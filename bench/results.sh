@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# All tables of docs/results.md, on the data/ and params.yaml that it names: two more seeds (each with other dev speakers),
-# shares of the training speakers, and other people's decoders. 12 trainings, 6 of each strategy; a killed one goes on.
+# All tables of docs/results.md, with the data/ and params.yaml that it names: two more seeds (each with other dev speakers),
+# shares of the training speakers, and decoders of other projects. 12 trainings, 6 of each strategy. If it is killed, run it
+# again: it resumes.
 # Needs pip install -r requirements-extra.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,7 +12,7 @@ for seed in 2 3; do
   echo "benchmark-seed-$seed seed=$seed"
 done | python -m experiments.run
 dvc exp show --md --drop '.*' --keep 'Experiment|^seed|(base|lora|selective)(.adult)?.wer$' |
-  awk '!/\[/ || /\[benchmark-/' # not those of other recipes
+  awk '!/\[/ || /\[benchmark-/' # without other recipes' rows
 
 experiments/data_size.sh
 

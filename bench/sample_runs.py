@@ -1,7 +1,7 @@
-"""Train on the sample many times: the runs of bench/parity.py and bench/augmentation.py.
+"""Train on the sample many times, for bench/parity.py and bench/augmentation.py.
 
-Each run is a process with one thread and its own folder, and writes result.json there. A bench that was stopped resumes
-with the runs that are missing.
+Each run is a process with one thread and its own folder, where it writes result.json. A bench that was stopped resumes
+with the missing runs.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from bench import child
+from bench import row_process
 
 ROOT = Path(__file__).parent.parent
 RESULT = "result.json"
@@ -30,28 +30,35 @@ class Run:
     """One training and its transcripts of the test set."""
 
     recipe: str  # "ours" or "stock"
-    strategy: str  # its name in stages/records/strategies.py
+    strategy: str  # a name in stages/records/strategies.py
     seed: int
-    changes: tuple[tuple[str, object], ...] = ()  # parameters that differ from params.yaml, by key path
+    changes: tuple[tuple[str, object], ...] = ()  # (key, value) of the parameters that differ from params.yaml
 
     @property
     def name(self) -> str:
-        changed = [f"{key.rsplit('.', 1)[1]}={value}" for key, value in self.changes]
-        return "-".join([self.recipe, self.strategy, *changed, str(self.seed)]).replace(" ", "").replace("/", "")
+        """The name of the run's folder."""
+        words = [self.recipe, self.strategy]
+        for key, value in self.changes:
+            words.append(f"{key.rpartition('.')[2]}={value}")
+        words.append(str(self.seed))
+        return "-".join(words).replace(" ", "").replace("/", "")
 
 
 def carry_out(runs: list[Run], work: Path, jobs: int) -> dict[Run, dict]:
     """Carry out the runs that have no result yet, `jobs` at a time; returns the results of all.
 
-    A result has the speaker of every test clip and, for each way of decoding ("own", "window"), its word errors and
-    reference words.
+    A result has the speaker of every test clip and, for each way of decoding, its numbers of word errors and reference
+    words. The ways are "own" (as the model was trained) and "window" (at the full window).
     """
     prepare(work)
     waiting = [run for run in runs if not (work / run.name / RESULT).is_file()]
     with ThreadPoolExecutor(jobs) as pool, tqdm(total=len(waiting), unit="run") as progress:
         for _ in pool.map(lambda run: start(run, work), waiting):
             progress.update()
-    return {run: json.loads((work / run.name / RESULT).read_text()) for run in runs}
+    results = {}
+    for run in runs:
+        results[run] = json.loads((work / run.name / RESULT).read_text())
+    return results
 
 
 def prepare(work: Path) -> None:
@@ -87,8 +94,8 @@ def start(run: Run, work: Path) -> None:
 
 
 def call(arguments: list[str], folder: Path) -> None:
-    """Run Python in a folder, on one thread of the CPU; its output goes to log.txt."""
-    environment = child.environment(OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="")
+    """Run Python in a folder, on one thread of the CPU; its output is written to log.txt."""
+    environment = row_process.environment(OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="")
     process = subprocess.run(
         [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
@@ -117,7 +124,7 @@ def train_and_transcribe(run: Run) -> dict:
 
 
 def train_stock(settings, strategy: str) -> None:
-    """Train with the stock recipe, and our epochs, learning rates, choice on dev and mean clips per batch."""
+    """Train with the stock recipe; epochs, learning rates, choice on dev and mean clips per batch are those of ours."""
     import math
 
     from transformers import EarlyStoppingCallback, set_seed
@@ -131,7 +138,9 @@ def train_stock(settings, strategy: str) -> None:
 
     set_seed(settings.seed)
     base, processor, tables = stock.load(settings.language, ["train", "dev"])
-    seconds = sum(row.duration + settings.train.spare_seconds for row in read_manifest(paths.split_folder("train")))
+    seconds = len(tables["train"]) * settings.train.spare_seconds
+    for clip in read_manifest(paths.split_folder("train")):
+        seconds += clip.duration
     batch_size = round(settings.train.batch_seconds * len(tables["train"]) / seconds)
     steps = math.ceil(len(tables["train"]) / batch_size)
     tuned = strategies.make_trainable(base, strategy, settings)
@@ -168,7 +177,7 @@ def train_stock(settings, strategy: str) -> None:
 
 
 def transcribed(settings, folder: Path) -> dict:
-    """Return speakers, errors and words of the test clips, decoded as the model was trained, and at the full window."""
+    """Decode the test clips in both ways; returns their speakers, errors and words, see `carry_out`."""
     from dataclasses import replace
 
     from stages.decoding import transcription
@@ -178,22 +187,45 @@ def transcribed(settings, folder: Path) -> dict:
     from stages.whisper import model
 
     trained_as = model.load_checkpoint(folder)
-    results = {"speakers": [clip.speaker for clip in read_manifest(paths.split_folder("test"))]}
+    test = paths.split_folder("test")
+    clips = read_manifest(test)
+    results = {"speakers": [clip.speaker for clip in clips]}
     normalise = normalisers.load(paths.BASE_FOLDER, settings.language)["whisper"]
     # At the full window, encode_at_own_length changes nothing: these are the texts of a stock pipeline.
     for name, checkpoint in {"own": trained_as, "window": replace(trained_as, audio_context="window")}.items():
-        decoder, folder = transcription.prepare(checkpoint, settings), paths.split_folder("test")
-        batches = transcription.transcribe_split(decoder, folder, read_manifest(folder))
-        by_id = {}
-        for rows in batches:
-            by_id |= {row.id: row for row in rows}
-        rows = [by_id[clip.id] for clip in read_manifest(folder)]
-        counts = [error_counts.count_errors([row.reference], [row.hypothesis], normalise) for row in rows]
-        results[name] = {
-            "errors": [count.substitutions + count.deletions + count.insertions for count in counts],
-            "words": [count.words for count in counts],
-        }
+        decoder = transcription.prepare(checkpoint, settings)
+        hypotheses = {}
+        for transcripts in transcription.transcribe_split(decoder, test, clips):
+            for transcript in transcripts:
+                hypotheses[transcript.id] = transcript.hypothesis
+        errors, words = [], []
+        for clip in clips:
+            counts = error_counts.count_errors([clip.text], [hypotheses[clip.id]], normalise)
+            errors.append(counts.substitutions + counts.deletions + counts.insertions)
+            words.append(counts.words)
+        results[name] = {"errors": errors, "words": words}
     return results
+
+
+def compare(baseline: list[dict], results: list[dict], decoded: tuple[str, str]) -> dict:
+    """Return the WER of each result, and the difference of their mean from the baseline's, with its interval.
+
+    Parameters
+    ----------
+    baseline, results : paired by seed
+    decoded : "own" or "window", for baseline and results
+    """
+    return {"wer": wer(results, decoded[1]), "difference": difference(baseline, results, decoded)}
+
+
+def cells(comparison: dict, is_baseline: bool) -> list[str]:
+    """Return the cells WER by seed, mean, difference and interval; the last two are empty for the baseline."""
+    rates = comparison["wer"]
+    row = [" ".join(map("{:.2f}".format, rates)), f"{np.mean(rates):.2f}"]
+    if is_baseline:
+        return [*row, "", ""]
+    mean, low, high = comparison["difference"]
+    return [*row, f"{mean:+.2f}", f"{low:+.2f} to {high:+.2f}"]
 
 
 def wer(results: list[dict], decoded: str) -> list[float]:
@@ -201,10 +233,10 @@ def wer(results: list[dict], decoded: str) -> list[float]:
     return [100 * sum(result[decoded]["errors"]) / sum(result[decoded]["words"]) for result in results]
 
 
-def difference(first: list[dict], second: list[dict], decoded: tuple[str, str]) -> tuple[float, float, float]:
+def difference(first: list[dict], second: list[dict], decoded: tuple[str, str]) -> list[float]:
     """Return the mean difference in WER (points), second minus first, and the ends of its 95 % interval.
 
-    The bootstrap resamples test speakers and seeds: the interval covers the choice of speakers and chance in training.
+    The bootstrap resamples test speakers and seeds: the interval is for other speakers and for other trainings.
 
     Parameters
     ----------
@@ -227,7 +259,7 @@ def difference(first: list[dict], second: list[dict], decoded: tuple[str, str]) 
         chosen = generator.integers(len(names), size=len(names))
         means.append(100 * per_speaker[seeds][:, chosen].sum(axis=1).mean() / per_speaker_words[chosen].sum())
     mean = 100 * per_speaker.sum() / len(changes) / per_speaker_words.sum()
-    return (mean, *np.percentile(means, [2.5, 97.5]))
+    return [mean, *np.percentile(means, [2.5, 97.5])]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 It follows https://huggingface.co/blog/fine-tune-whisper and transformers' run_speech_recognition_seq2seq.py: every clip
 is padded to the model's window, features are computed before training with `datasets.map`, batches have a fixed number
-of clips in random order, and Seq2SeqTrainer does the rest. Its known mistake, a second start token, is not copied.
+of clips in random order, and Seq2SeqTrainer trains. The blog's known mistake, a second start token, is not copied.
 """
 
 from collections.abc import Iterable
@@ -24,13 +24,15 @@ def load(
 ) -> tuple[torch.nn.Module, WhisperProcessor, dict[str, Dataset]]:
     """Return the base model, its processor, and the first `limit` clips of each split with features."""
     base = model.load_whisper(paths.BASE_FOLDER)
-    base.accepts_loss_kwargs = False  # without gradient accumulation, as the blog has it
+    base.accepts_loss_kwargs = False  # as in the blog, which does not accumulate gradients
     model.set_language(base, language)
     processor, prompt = model.load_processor(paths.BASE_FOLDER), model.prompt_tokens(base, language)
     tables = {}
     for split in splits:
         folder = paths.split_folder(split)
-        clips = [{"audio": read_audio(folder, row), "text": row.text} for row in read_manifest(folder)[:limit]]
+        clips = []
+        for row in read_manifest(folder)[:limit]:
+            clips.append({"audio": read_audio(folder, row), "text": row.text})
         tables[split] = prepared(clips, processor, prompt, Path(f"{split}.arrow"))
     return base, processor, tables
 
@@ -55,9 +57,12 @@ class DataCollatorSpeechSeq2SeqWithPadding:
     decoder_start_token_id: int
 
     def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
-        inputs = [{"input_features": row["input_features"]} for row in rows]
+        inputs, targets = [], []
+        for row in rows:
+            inputs.append({"input_features": row["input_features"]})
+            targets.append({"input_ids": row["labels"]})
         batch = self.processor.feature_extractor.pad(inputs, return_tensors="pt")
-        labels = self.processor.tokenizer.pad([{"input_ids": row["labels"]} for row in rows], return_tensors="pt")
+        labels = self.processor.tokenizer.pad(targets, return_tensors="pt")
         ids = labels["input_ids"].masked_fill(labels.attention_mask.ne(1), -100)
         if (ids[:, 0] == self.decoder_start_token_id).all():
             ids = ids[:, 1:]
@@ -65,12 +70,11 @@ class DataCollatorSpeechSeq2SeqWithPadding:
         return batch
 
 
-def trainer(model, processor: WhisperProcessor, table: Dataset, folder: Path, **options) -> Seq2SeqTrainer:
-    """Return the blog's trainer; `options` are of Seq2SeqTrainingArguments, or three of Seq2SeqTrainer itself."""
+def trainer(tuned, processor: WhisperProcessor, table: Dataset, folder: Path, **options) -> Seq2SeqTrainer:
+    """Return the blog's trainer; `options` are those of Seq2SeqTrainingArguments, and three of Seq2SeqTrainer."""
     extras = {name: options.pop(name) for name in ("eval_dataset", "compute_metrics", "callbacks") if name in options}
     arguments = Seq2SeqTrainingArguments(
         output_dir=str(folder), remove_unused_columns=False, label_names=["labels"], report_to="none", **options
     )
-    start = (model.get_base_model() if hasattr(model, "get_base_model") else model).config.decoder_start_token_id
-    collator = DataCollatorSpeechSeq2SeqWithPadding(processor, start)
-    return Seq2SeqTrainer(model=model, args=arguments, data_collator=collator, train_dataset=table, **extras)
+    collator = DataCollatorSpeechSeq2SeqWithPadding(processor, model.whisper_of(tuned).config.decoder_start_token_id)
+    return Seq2SeqTrainer(model=tuned, args=arguments, data_collator=collator, train_dataset=table, **extras)

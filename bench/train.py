@@ -1,19 +1,19 @@
-"""Measure how fast a model trains: the stock recipe and this project's, on whisper-base's real shape, in one run.
+"""Measure how fast a model of whisper-base's size trains, with the stock recipe and with this project's.
 
     python -m bench.train
     python -m bench.train --json          # the last line is JSON
     python -m bench.train --compile       # with one more recipe: ours under torch.compile
-    python -m bench.train --seconds 180   # no row starts after that; each row is printed when it is measured
+    python -m bench.train --seconds 180   # start no row after 180 s; each row is printed as soon as it is measured
 
-Weights are random: speed does not depend on them. Clips are noise with the lengths of children's utterances: drawn from
-the histogram of so762-kids (mean 3.5 s), and from the same one stretched to a mean of 8 s. Every row is measured in its
-own process, on the same clips. Ours trains a first epoch to warm up and is timed over the second. Stock is timed over
-steps with as many clips as ours has on average. Neither evaluates nor saves. Columns:
+Weights are random, since speed does not depend on them. Clips are noise with the lengths of children's utterances,
+drawn from the histogram of so762-kids (mean 3.5 s), and from the same histogram stretched to 8 s. Every row is
+measured in its own process, on the same clips. Ours trains one epoch to warm up, and is timed over the second epoch.
+Stock is timed over some steps of as many clips as ours has on average. Neither evaluates or saves. Columns:
 
-    first s    from the start of the process to the end of the first step; features are computed in between
-    waiting %  share of the time in which the host waited for batches; the accelerator waited at most as long
-    floor %    floating-point operations of the steps (counted by PyTorch), as a share of those that the machine's
-               fastest matrix product, of those tried before and after all rows, would have done in that time
+    first s    from the start of the process to the end of the first step, with the time for computing features
+    waiting %  share of the time in which the host waited for batches; the accelerator waited no longer than that
+    floor %    floating-point operations of the steps (counted by PyTorch), as a share of the number that the machine's
+               fastest matrix product would have computed in that time; products are timed before and after all rows
 """
 
 import argparse
@@ -36,7 +36,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 from transformers import TrainerCallback
 
-from bench import child
+from bench import row_process
 from stages.common.text_table import aligned
 from stages.records.paths import TUNED
 from stages.records.strategies import STRATEGIES
@@ -50,18 +50,15 @@ BIN: Seconds = 0.5
 TOKENS_PER_SECOND = 2.0  # its children read 1.5 words a second
 MEANS: dict[str, Seconds] = {"so762-kids": 3.5, "longer": 8.0}
 DEV_CLIPS = 8  # not evaluated, but the trainer needs a dev set
-STOCK_STEPS = {"cpu": (1, 2), "cuda": (3, 10), "mps": (3, 10)}  # to warm up, timed
-SIZES = {
-    "cpu": (96, 40.0),
-    "cuda": (2048, None),
-    "mps": (256, 40.0),
-}  # clips, train.batch_seconds (None: the profile's)
-# Sides of the square matrices whose product is the floor, and how long each product is repeated: speed varies with the
-# clock and with other processes.
+STOCK_STEPS = {"cpu": (1, 2), "cuda": (3, 10), "mps": (3, 10)}  # number of steps to warm up, and of timed steps
+# Number of clips, and train.batch_seconds (None: the profile's)
+SIZES = {"cpu": (96, 40.0), "cuda": (2048, None), "mps": (256, 40.0)}
+# Sides of the square matrices whose products are timed. Each product is repeated for MATRIX_TIME, because its speed
+# varies with the processor's clock and with other processes.
 MATRIX = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192, 16384), "mps": (1024, 2048, 4096)}
 MATRIX_TIME: Seconds = 2.0
 RECIPES = ("stock fp32", "stock bf16", "ours", "ours compiled")
-FLOP_CLIPS = 4  # of a stock batch, all as long as the window, whose operations are counted
+FLOP_CLIPS = 4  # number of clips of a stock batch whose operations are counted; all are as long as the window
 HEADER = ("clips", "strategy", "recipe", "utt/s", "ratio", "clips/step", "first s", "peak MB", "waiting %", "floor %")
 
 
@@ -87,8 +84,11 @@ def main() -> None:
     clips = arguments.clips or default_clips
     batch_seconds = arguments.batch_seconds or default_seconds
     rates = matrix_rates(device)
-    recipes = arguments.recipes or [name for name in RECIPES if name != "ours compiled" or arguments.compile]
-    recipes = [name for name in recipes if name != "stock bf16" or "bf16" in rates]
+    recipes = list(arguments.recipes or RECIPES)
+    if "ours compiled" in recipes and not (arguments.recipes or arguments.compile):
+        recipes.remove("ours compiled")
+    if "stock bf16" in recipes and "bf16" not in rates:
+        recipes.remove("stock bf16")
     rows = []
     with tqdm(total=len(arguments.durations) * len(TUNED) * len(recipes), unit="row") as progress:
         for durations in arguments.durations:
@@ -102,11 +102,15 @@ def main() -> None:
                     rows.append(row | in_process(strategy, recipe, Path(scratch)))
                     tqdm.write(json.dumps(rows[-1]))
                     progress.update()
-    rates = {kind: max(rate, rates[kind]) for kind, rate in matrix_rates(device).items()}
+    for kind, rate in matrix_rates(device).items():
+        rates[kind] = max(rate, rates[kind])
     print(machine(device, rates))
     for row in rows:
         row["floor_share"] = row.pop("flop_per_second") / max(rates.values())
-    print(aligned([HEADER, *(table_row(row, rows) for row in rows)], names=3))
+    table = [HEADER]
+    for row in rows:
+        table.append(table_row(row, rows))
+    print(aligned(table, names=3))
     if "bf16" not in rates:
         print("stock bf16: not measured, this processor does not compute bfloat16")
     if arguments.json:
@@ -124,15 +128,18 @@ def machine(device: str, rates: dict[str, float]) -> str:
     if device == "cuda":
         name = torch.cuda.get_device_name()
     else:
-        models = [line for line in cpu_info() if line.startswith("model name")]
-        name = f"{models[0].split(':')[1].strip() if models else platform.machine()}, {os.cpu_count()} cores"
+        name = f"{processor_name()}, {os.cpu_count()} cores"
     products = ", ".join(f"{kind} {rate / 1e12:.3g}" for kind, rate in rates.items())
     return f"{name}; PyTorch {torch.__version__}; matrix products: {products} TFLOP/s"
 
 
-def cpu_info() -> list[str]:
+def processor_name() -> str:
+    """Return the name of the processor from Linux's /proc/cpuinfo, or its architecture if there is no such file."""
     path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.is_file() else []
+    for line in path.read_text().splitlines() if path.is_file() else ():
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return platform.machine()
 
 
 def matrix_rates(device: str) -> dict[str, float]:
@@ -143,7 +150,10 @@ def matrix_rates(device: str) -> dict[str, float]:
     kinds = {"fp32": torch.float32}
     if dtypes.choose_precision("auto", torch.device(device), learning=True) == "bf16":
         kinds["bf16"] = torch.bfloat16
-    return {kind: max(matrix_rate(device, dtype, side) for side in MATRIX[device]) for kind, dtype in kinds.items()}
+    rates = {}
+    for kind, dtype in kinds.items():
+        rates[kind] = max(matrix_rate(device, dtype, side) for side in MATRIX[device])
+    return rates
 
 
 def matrix_rate(device: str, dtype: torch.dtype, side: int) -> float:
@@ -155,7 +165,7 @@ def matrix_rate(device: str, dtype: torch.dtype, side: int) -> float:
     while time.perf_counter() < until:
         synchronize(device)
         before = time.perf_counter()
-        torch.nn.functional.linear(left, right)  # the second transposed, as a layer's weights are
+        torch.nn.functional.linear(left, right)  # the second one is transposed, like a layer's weights
         synchronize(device)
         fastest = min(fastest, time.perf_counter() - before)
     return 2 * side**3 / fastest
@@ -188,7 +198,7 @@ def write_workspace(folder: Path, mean: Seconds, clips: int, batch_seconds: floa
 
 
 def durations(mean: Seconds, count: int, seed: int) -> np.ndarray:
-    """Draw durations (seconds) from the histogram, stretched to another mean and limited to the window."""
+    """Draw durations (seconds) from HISTOGRAM, stretched to another mean and limited to the window of 30 s."""
     generator = np.random.default_rng(seed)
     weights = np.array(HISTOGRAM) / sum(HISTOGRAM)
     starts = FIRST_BIN + BIN * np.arange(len(HISTOGRAM))
@@ -197,6 +207,7 @@ def durations(mean: Seconds, count: int, seed: int) -> np.ndarray:
 
 
 def write_split(folder: Path, lengths: np.ndarray) -> None:
+    """Write clips of these lengths (seconds) to shards, with a manifest."""
     from bench.preprocess import speech_shaped
     from stages.records.shards import ShardWriter, write_manifest
     from tests.support.corpora import write_clip
@@ -205,7 +216,7 @@ def write_split(folder: Path, lengths: np.ndarray) -> None:
     written = []
     with ShardWriter(folder, megabytes=256) as writer:
         for number, seconds in enumerate(lengths):
-            # The checkpoint's tokenizer has no words: each letter is a token.
+            # In the checkpoint's tokenizer, each letter is a token.
             text = "a" * max(1, round(seconds * TOKENS_PER_SECOND))
             row = {"id": f"clip{number}", "text": text, "text_raw": text, "speaker": f"s{number % 8}"}
             written.append(write_clip(writer, sound[: round(seconds * SAMPLE_RATE)], **row))
@@ -214,7 +225,7 @@ def write_split(folder: Path, lengths: np.ndarray) -> None:
 
 def in_process(strategy: str, recipe: str, workspace: Path) -> dict:
     """Measure one row in its own process; returns its figures."""
-    environment = child.environment(BENCH_STARTED=repr(time.time()))
+    environment = row_process.environment(BENCH_STARTED=repr(time.time()))
     command = [sys.executable, "-m", "bench.train", "--row", strategy, recipe]
     process = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, check=False)
     if process.returncode:
@@ -223,7 +234,7 @@ def in_process(strategy: str, recipe: str, workspace: Path) -> dict:
 
 
 class Clock(TrainerCallback):
-    """Time some steps of a training, and how long the host waits for batches in them; then end the training."""
+    """Time some steps of a training and the waits for batches in them; then end the training."""
 
     def __init__(self, device: str, warm_up: int, timed: int):
         self.device, self.warm_up, self.timed = device, warm_up, timed
@@ -286,7 +297,7 @@ def measure(strategy: str, recipe: str) -> dict:
 
 
 def ours(tuned, settings, learning_rate: float, device: str):
-    """Return this project's trainer as in the stages, the number of clips of its timed epoch, and its clock."""
+    """Return the trainer of this project's stages, the number of clips of its timed epoch, and its clock."""
     from stages.common.files import folder_sha256
     from stages.records import paths
     from stages.training import loop
@@ -294,14 +305,16 @@ def ours(tuned, settings, learning_rate: float, device: str):
     from stages.whisper import dtypes
 
     dtypes.allow_tf32(settings.train.precision)
-    digests = {name: folder_sha256(paths.split_folder(name)) for name in paths.TRAINING_SPLITS}
+    digests = {}
+    for name in paths.TRAINING_SPLITS:
+        digests[name] = folder_sha256(paths.split_folder(name))
     folder = Path("checkpoints") / paths.BASE_FOLDER.name
     trainer = loop.make_trainer(tuned, settings, learning_rate, CheckpointCallback(folder, 1e9, evaluations=0), digests)
     trainer.args.eval_strategy = trainer.args.save_strategy = "no"
     trainer.args.load_best_model_at_end = False
-    trainer.callback_handler.callbacks = [
-        callback for callback in trainer.callback_handler.callbacks if "EarlyStopping" not in type(callback).__name__
-    ]
+    for callback in list(trainer.callback_handler.callbacks):
+        if "EarlyStopping" in type(callback).__name__:
+            trainer.remove_callback(callback)
     steps = trainer.batches.steps
     return trainer, len(trainer.train_dataset), Clock(device, steps, steps)
 
@@ -320,7 +333,7 @@ def stock_trainer(strategy: str, settings, precision: str, device: str):
     batches = trainer_options.make_batches(lengths, settings, window)
     size = round(len(rows) / batches.steps)
     warm_up, timed = STOCK_STEPS[device]
-    # The clips of two steps are used again: all are as long as the window, and preparing one takes up to 20 ms.
+    # Only the clips of two steps are prepared, and reused: all are padded to the window, and each takes up to 20 ms.
     base, processor, tables = stock.load(settings.language, ["train"], limit=2 * size)
     trainer = stock.trainer(
         strategies.make_trainable(base, strategy, settings),
@@ -344,10 +357,10 @@ def count_flop(trainer, steps: int, clips: int | None = None) -> float:
     Parameters
     ----------
     steps : number of steps
-    clips : at most so many clips of a batch are computed: counting needs memory for whole attention matrices
+    clips : number of clips of each batch that are computed at most, since counting stores whole attention matrices
     """
     trainer.model.train()
-    # Attention as plain matrix products, which the counter knows on every device.
+    # With SDPBackend.MATH, attention is plain matrix products, which the counter supports on every device.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         for _, inputs in zip(range(steps), trainer.get_train_dataloader(), strict=False):
             part = {name: value[:clips] for name, value in inputs.items()} if clips else inputs
@@ -364,7 +377,7 @@ def peak_memory(device: str) -> float:
 
 
 def summary(rows: list[dict]) -> dict:
-    """Return the speed of ours over that of stock, by strategy; durations after the first have a level of their own."""
+    """Return how many times as fast as stock ours is, by strategy; durations after the first have their own dict."""
     result: dict = {}
     for row in rows:
         if row["recipe"] != "ours":

@@ -1,19 +1,20 @@
-"""Measure how fast clips are transcribed: stock pipeline, faster-whisper and this project, same clips and weights.
+"""Measure how fast the stock pipeline, faster-whisper and this project transcribe the same clips with the same weights.
 
     python -m bench.transcribe
     python -m bench.transcribe --json        # the last line is JSON
     python -m bench.transcribe --checkpoint openai/whisper-base      # real weights; needs the hub
 
-Without --checkpoint, speed is measured on whisper-base's shape. Its weights are random, but its decoder ends every text
-after TOKENS tokens, as many as a child's utterance has. Clips are as long as those of so762-kids (bench/train.py).
-Every row is measured in its own process: it decodes a few clips to warm up, and is timed over all of them.
+Without --checkpoint, speed is measured with a model of whisper-base's size. Its weights are random, but its decoder
+ends every text after TOKENS tokens, the length of a child's utterance. Clips are as long as those of so762-kids
+(bench/train.py). Every row is measured in its own process, which decodes a few clips to warm up and is then timed over
+all of them.
 
-Whether the texts of the engines are the same is measured with trained weights (--checkpoint, or the sample's model) on
-the sample's clips, greedily and at the full window, as the pipeline decodes. faster-whisper supports only models with a
-window of 30 s, so the sample's model is decoded by CTranslate2, its engine. Columns:
+The texts of the engines are compared with trained weights (--checkpoint, or the sample's model) on the sample's clips,
+greedily and at the full window, as the pipeline decodes. faster-whisper supports only models with a window of 30 s, so
+the sample's model is decoded by CTranslate2, its engine. Columns:
 
-    window    what the encoder sees: each clip padded to the window, or at its own length (as a tuned model was trained)
-    peak MB   of the process (on a GPU: allocated on it by PyTorch, and "-" for CTranslate2)
+    window    what the encoder sees: each clip padded to the window, or each clip at its own length ("utterance")
+    peak MB   memory of the process (on a GPU: allocated on it by PyTorch, and "-" for CTranslate2)
 """
 
 import argparse
@@ -32,7 +33,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from bench import child
+from bench import row_process
 from bench.train import MEANS, device_type, durations, machine, matrix_rates
 from stages.common import params
 from stages.common.text_table import aligned
@@ -42,10 +43,10 @@ from stages.whisper import features, model
 from tools import sources
 
 ROOT = Path(__file__).parent.parent
-TOKENS = 12  # a text, its end included
+TOKENS = 12  # of a text, with its end token
 CLIPS = {"cpu": 64, "cuda": 4096, "mps": 256}
-BATCH = {"cpu": 8, "cuda": 64, "mps": 16}  # clips at once in the pipeline and in faster-whisper
-WARM_UP = 4  # clips
+BATCH = {"cpu": 8, "cuda": 64, "mps": 16}  # number of clips in a batch of the pipeline and of faster-whisper
+WARM_UP = 4  # number of clips decoded before the timing
 ROWS = {  # recipe: engine, window, precision
     "transformers pipeline": ("pipeline", "window", "fp32"),
     "transformers pipeline, bf16": ("pipeline", "window", "bf16"),
@@ -79,7 +80,9 @@ def main() -> None:
     started = time.monotonic()
     device = device_type()
     rates = matrix_rates(device)
-    names = [name for name, (*_, precision) in ROWS.items() if precision == "fp32" or "bf16" in rates]
+    names = list(ROWS)
+    if "bf16" not in rates:
+        names = [name for name in ROWS if ROWS[name][2] == "fp32"]
     rows = []
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         work = Path(scratch)
@@ -121,17 +124,21 @@ def installed(package: str) -> bool:
 
 
 def summary(rows: list[dict], agreement: dict[str, float]) -> dict:
-    """Return how many times faster ours is with a tuned model, and the share of equal texts."""
+    """Return how many times as fast as the others ours is with a tuned model, and the share of equal texts."""
     speeds = {row["recipe"]: row["clips_per_second"] for row in rows}
-    tuned = [speed for name, speed in speeds.items() if name.startswith("ours, as tuned")]
+    ours_fp32 = speeds.get("ours, as tuned", 0.0)
+    ours_fastest = max(ours_fp32, speeds.get("ours, as tuned, auto", 0.0))
     pairs = {
-        "vs_pipeline": (max(tuned, default=None), "transformers pipeline"),
-        "vs_pipeline_bf16": (max(tuned, default=None), "transformers pipeline, bf16"),
-        "vs_faster_whisper": (max(tuned, default=None), "faster-whisper"),
-        "vs_pipeline_fp32": (speeds.get("ours, as tuned"), "transformers pipeline"),
-        "vs_faster_whisper_fp32": (speeds.get("ours, as tuned"), "faster-whisper"),
+        "vs_pipeline": (ours_fastest, "transformers pipeline"),
+        "vs_pipeline_bf16": (ours_fastest, "transformers pipeline, bf16"),
+        "vs_faster_whisper": (ours_fastest, "faster-whisper"),
+        "vs_pipeline_fp32": (ours_fp32, "transformers pipeline"),
+        "vs_faster_whisper_fp32": (ours_fp32, "faster-whisper"),
     }
-    ratios = {name: speed / speeds[other] for name, (speed, other) in pairs.items() if speed and other in speeds}
+    ratios = {}
+    for name, (speed, other) in pairs.items():
+        if speed and other in speeds:
+            ratios[name] = speed / speeds[other]
     return ratios | {"agreement": next(iter(agreement.values()), None), "agreements": agreement}
 
 
@@ -174,7 +181,8 @@ def ending_checkpoint(folder: Path) -> None:
 
     base_checkpoint(folder)
     weights = load_file(folder / "model.safetensors")
-    tokens, positions = (weights[f"model.decoder.{name}.weight"] for name in ("embed_tokens", "embed_positions"))
+    tokens = weights["model.decoder.embed_tokens.weight"]
+    positions = weights["model.decoder.embed_positions.weight"]
     torch.manual_seed(0)
     direction = torch.nn.functional.normalize(torch.randn(tokens.shape[1]), dim=0)
     tokens[MULTILINGUAL.end] = 5 * direction
@@ -183,8 +191,11 @@ def ending_checkpoint(folder: Path) -> None:
 
 
 def in_process(name: str, work: Path) -> dict:
+    """Measure one row in its own process; returns its figures."""
     command = [sys.executable, "-m", "bench.transcribe", "--row", name, "--work", str(work)]
-    process = subprocess.run(command, cwd=ROOT, env=child.environment(), capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        command, cwd=ROOT, env=row_process.environment(), capture_output=True, text=True, check=False
+    )
     if process.returncode:
         raise SystemExit(f"{name} failed:\n{process.stderr[-4000:]}")
     _, window, precision = ROWS[name]
@@ -195,7 +206,7 @@ def measure(row: tuple[str, str, str], work: Path) -> dict:
     """Transcribe all clips with one recipe; returns its figures."""
     engine, window, precision = row
     with np.load(work / "clips.npz") as stored:
-        clips = [stored[name] for name in stored.files]
+        clips = list(stored.values())
     device = device_type()
     transcribe = make(engine, work, device, window, precision)
     transcribe(clips[:WARM_UP])
@@ -208,6 +219,7 @@ def measure(row: tuple[str, str, str], work: Path) -> dict:
 
 
 def peak_mb(device: str, engine: str) -> int | None:
+    """Return the peak memory of this process, or of PyTorch on the GPU; None for engines that do not use PyTorch."""
     if device != "cuda":
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return None if engine in ("faster_whisper", "ctranslate2") else torch.cuda.max_memory_allocated() // 2**20
@@ -225,8 +237,9 @@ def make(engine: str, work: Path, device: str, window: str, precision: str) -> T
 
 
 def decoder(folder: Path, device: str, window: str, precision: str) -> transcription.Decoder:
+    """Return this project's decoder, with the settings of the profile."""
     checkpoint = model.load_checkpoint(folder)
-    if window == "utterance":  # as if it had been tuned
+    if window == "utterance":  # decode it like a tuned model
         model.encode_at_own_length(checkpoint.model)
         checkpoint = model.Checkpoint(checkpoint.model, checkpoint.processor, window, 0.5)
     settings = params.load(ROOT / "profiles" / "whisper-base.yaml").model_dump()
@@ -236,14 +249,20 @@ def decoder(folder: Path, device: str, window: str, precision: str) -> transcrip
     return transcription.prepare(checkpoint, params.Params.model_validate(settings))
 
 
+def seconds_of(clips: list[np.ndarray]) -> list[float]:
+    """Return the length of each clip, in seconds."""
+    return [len(clip) / SAMPLE_RATE for clip in clips]
+
+
 def ours(folder: Path, device: str, window: str, precision: str) -> Transcriber:
     ready = decoder(folder, device, window, precision)
 
     def transcribe(clips: list[np.ndarray]) -> list[str]:
         texts = [""] * len(clips)
-        for batch in transcription.clip_batches(ready, [len(clip) / SAMPLE_RATE for clip in clips]):
-            for index, answer in zip(batch, transcription.transcribe(ready, [clips[i] for i in batch]), strict=True):
-                texts[index] = answer.text
+        for batch in transcription.clip_batches(ready, seconds_of(clips)):
+            hypotheses = transcription.transcribe(ready, [clips[index] for index in batch])
+            for index, hypothesis in zip(batch, hypotheses, strict=True):
+                texts[index] = hypothesis.text
         return texts
 
     return transcribe
@@ -270,12 +289,15 @@ def faster_whisper(folder: Path, device: str) -> Transcriber:
     recogniser = BatchedInferencePipeline(WhisperModel(str(folder), device=device, compute_type=kind))
 
     def transcribe(clips: list[np.ndarray]) -> list[str]:
-        ends = np.cumsum([len(clip) for clip in clips]) / SAMPLE_RATE
-        spans = [{"start": end - len(clip) / SAMPLE_RATE, "end": end} for clip, end in zip(clips, ends, strict=True)]
+        spans = []
+        start = 0  # samples
+        for clip in clips:
+            spans.append({"start": start / SAMPLE_RATE, "end": (start + len(clip)) / SAMPLE_RATE})
+            start += len(clip)
+        # With a second of silence at the end, because it drops a clip that ends where the audio ends.
+        audio = np.concatenate([*clips, np.zeros(SAMPLE_RATE, np.float32)])
         segments, _ = recogniser.transcribe(
-            np.concatenate(
-                [*clips, np.zeros(SAMPLE_RATE, np.float32)]
-            ),  # it drops a clip that ends where the audio ends
+            audio,
             language="en",
             beam_size=1,
             temperature=0.0,
@@ -290,7 +312,7 @@ def faster_whisper(folder: Path, device: str) -> Transcriber:
 
 
 def ctranslate2_greedy(folder: Path, converted: Path, device: str, window: str) -> Transcriber:
-    """CTranslate2 with this project's features and batches, as if it were this project's engine."""
+    """Return CTranslate2 with the features and batches of this project."""
     import ctranslate2
 
     ready = decoder(folder, "cpu", "window", "fp32")
@@ -303,16 +325,16 @@ def ctranslate2_greedy(folder: Path, converted: Path, device: str, window: str) 
 
     def transcribe(clips: list[np.ndarray]) -> list[str]:
         texts = [""] * len(clips)
-        lengths = [len(clip) / SAMPLE_RATE for clip in clips]
+        lengths = seconds_of(clips)
         for batch in batching.batches(lengths, ready.settings.batch_seconds, shortest):
             spectrograms = [features.log_mel(extractor, clips[index], 0.5) for index in batch]
             inputs = features.batch(spectrograms, extractor, window).numpy()
-            limit = max(transcription.token_limit(lengths[index], ready) for index in batch)
+            limit = transcription.token_limit(max(lengths[index] for index in batch), ready)
             results = engine.generate(
                 ctranslate2.StorageView.from_array(np.ascontiguousarray(inputs)),
                 [prompt] * len(batch),
                 beam_size=1,
-                max_length=2 * (len(prompt) + limit),  # CTranslate2 stops at half of it
+                max_length=2 * (len(prompt) + limit),  # CTranslate2 stops at half of this number
                 suppress_tokens=network.generation_config.suppress_tokens or [],
             )
             tokens = [row.sequences_ids[0] for row in results]
@@ -328,24 +350,26 @@ def texts_agree(checkpoint: str | None) -> dict[str, float]:
     from stages.cutting.audio import FULL_SCALE, decode
 
     paths = sorted((ROOT / "data").glob("*/clips/*"))
-    clips = [decode(path).samples.astype(np.float32) / FULL_SCALE for path in tqdm(paths, unit="clip")]
+    clips = []
+    for path in tqdm(paths, unit="clip"):
+        clips.append(decode(path).samples.astype(np.float32) / FULL_SCALE)
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder, converted = Path(scratch, "model"), Path(scratch, "ct2")
         shutil.copytree(sources.find(checkpoint or str(ROOT / "sample" / "whisper-mini")), folder)
         (folder / model.DECODING_FILE).unlink(missing_ok=True)  # compared at the full window
         stock = stock_pipeline(folder, "cpu")(clips)
-        mine = ours(folder, "cpu", "window", "fp32")(clips)
-        agreement = {"ours and the pipeline's": same(mine, stock)}
+        own = ours(folder, "cpu", "window", "fp32")(clips)
+        agreement = {"ours and the pipeline's": same(own, stock)}
         if installed("ctranslate2"):
             convert(folder, converted)
-            theirs = ctranslate2_greedy(folder, converted, "cpu", "window")(clips)
-            agreement["ours and CTranslate2's"] = same(mine, theirs)
+            other = ctranslate2_greedy(folder, converted, "cpu", "window")(clips)
+            agreement["ours and CTranslate2's"] = same(own, other)
     return agreement
 
 
 def same(first: list[str], second: list[str]) -> float:
     """Return the share of equal texts."""
-    return sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+    return np.mean(np.array(first) == np.array(second)).item()
 
 
 if __name__ == "__main__":
