@@ -1,5 +1,7 @@
 """Batches by seconds: every clip once an epoch, few shapes, the same batches on any number of devices."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,20 @@ def batches(lengths=LENGTHS, seconds: float = 60.0, share: float = 0.0, speeds=(
 def drawn(sampler: Batches, epoch: int) -> list:
     sampler.epoch = epoch
     return list(sampler)
+
+
+def draws_of(parts: list) -> list:
+    """All draws, in order."""
+    return list(itertools.chain.from_iterable(parts))
+
+
+def clips_of(parts: list) -> list[int]:
+    """The clips of all draws, in order."""
+    return [draw.clip for draw in draws_of(parts)]
+
+
+def sorted_draws(draws: list) -> list[tuple]:
+    return sorted((draw.clip, draw.speed, draw.frames) for draw in draws)
 
 
 def test_bucket_lengths_are_few_and_end_with_the_window():
@@ -35,7 +51,7 @@ def test_every_clip_is_learnt_from_once_an_epoch(share, parts, devices):
         sampler = batches(share=share, parts=parts, devices=devices, device=device)
         parts_drawn = drawn(sampler, 0)
         assert len(parts_drawn) == len(sampler)
-        learnt += [draw.clip for part in parts_drawn for draw in part if draw.is_real]
+        learnt += [draw.clip for draw in draws_of(parts_drawn) if draw.is_real]
     assert sorted(learnt) == list(range(len(LENGTHS)))
 
 
@@ -61,34 +77,35 @@ def test_epochs_have_the_same_number_of_batches_in_another_order():
         sampler = batches(share=share)
         epochs = [drawn(sampler, epoch) for epoch in range(4)]
         assert {len(epoch) for epoch in epochs} == {sampler.steps}
-        clips = [[draw.clip for part in epoch for draw in part] for epoch in epochs]
-        assert clips[0] != clips[1]
-        assert clips[0] == [draw.clip for part in drawn(sampler, 0) for draw in part]
+        assert clips_of(epochs[0]) != clips_of(epochs[1])
+        assert clips_of(epochs[0]) == clips_of(drawn(sampler, 0))
 
 
 @pytest.mark.parametrize(("parts", "devices"), [(4, 1), (2, 2), (1, 4), (1, 7)])
 @pytest.mark.parametrize("speeds", [[1.0], [0.8, 1.25]])
 def test_devices_and_parts_do_not_change_the_batches(parts, devices, speeds):
-    whole = [sorted((draw.clip, draw.speed, draw.frames) for draw in part) for part in drawn(batches(speeds=speeds), 2)]
     samplers = [batches(speeds=speeds, parts=parts, devices=devices, device=device) for device in range(devices)]
     shared = [drawn(sampler, 2) for sampler in samplers]
-    for step, expected in enumerate(whole):
-        pieces = [part for drawn_there in shared for part in drawn_there[step * parts : (step + 1) * parts]]
-        together = sorted((draw.clip, draw.speed, draw.frames) for part in pieces for draw in part if draw.is_real)
-        assert together == expected
+    for step, whole in enumerate(drawn(batches(speeds=speeds), 2)):
+        pieces, sizes = [], []
+        for of_device in shared:
+            pieces += of_device[step * parts : (step + 1) * parts]
+        for part in pieces:
+            sizes.append(sum(draw.is_real for draw in part))
+        real_draws = [draw for draw in draws_of(pieces) if draw.is_real]
+        assert sorted_draws(real_draws) == sorted_draws(whole)
         assert len({part[0].frames for part in pieces}) == 1
-        sizes = [sum(draw.is_real for draw in part) for part in pieces]
         assert max(sizes) - min(sizes) <= 1
         assert all(pieces)  # no device is left without work: the others would wait for it for ever
 
 
 def test_share_of_clips_at_the_window():
+    at_window = []  # the clips of each epoch
     for epoch in range(3):
-        at_window = [d for part in drawn(batches(share=0.1), epoch) for d in part if d.frames == WINDOW]
-        assert len(at_window) == pytest.approx(50, abs=3)  # leftovers of an epoch may join them
-    sampler = batches(share=0.1)
-    sets = [{d.clip for part in drawn(sampler, epoch) for d in part if d.frames == WINDOW} for epoch in (0, 1)]
-    assert sets[0] != sets[1]
+        draws = draws_of(drawn(batches(share=0.1), epoch))
+        at_window.append([draw.clip for draw in draws if draw.frames == WINDOW])
+        assert len(at_window[-1]) == pytest.approx(50, abs=3)  # leftovers of an epoch may join them
+    assert set(at_window[0]) != set(at_window[1])
 
 
 def test_nothing_is_drawn_after_the_end():
@@ -108,4 +125,4 @@ def test_batches_hold_their_clips_at_the_speed_drawn():
 
 
 def test_a_clip_that_would_outgrow_the_window_keeps_its_speed():
-    assert {draw.speed for part in drawn(batches([2900], speeds=[0.9]), 0) for draw in part} == {1.0}
+    assert {draw.speed for draw in draws_of(drawn(batches([2900], speeds=[0.9]), 0))} == {1.0}

@@ -337,7 +337,7 @@ def test_readme_of_corpora_lists_every_recipe():
 def test_real_corpus(tmp_path):
     convert(Path(REAL), tmp_path / "data")
     readings = registry.read(tmp_path / "data", options())
-    speakers = {name: len({row.speaker for row in reading.utterances}) for name, reading in readings.items()}
-    assert speakers == {"train": 58, "test": 64, "adult": 61}
+    for name, number in {"train": 58, "test": 64, "adult": 61}.items():
+        assert len({row.speaker for row in readings[name].utterances}) == number
     assert [len(reading.utterances) for reading in readings.values()] == [1160, 1280, 1220]
     assert not any(reading.refusals or reading.warnings or reading.untranscribed for reading in readings.values())

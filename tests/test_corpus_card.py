@@ -56,7 +56,9 @@ def test_seen_texts_of_evaluation_sets(tmp_path, monkeypatch):
         "test": ["the DOG ran", "A cat!", "a cat", "only in dev", "...", "new"],
         "adult": ["new"],
     }
-    clips = {split: [clip(id=str(n), text=text) for n, text in enumerate(rows)] for split, rows in texts.items()}
+    clips = {}
+    for split, lines in texts.items():
+        clips[split] = [clip(id=str(number), text=text) for number, text in enumerate(lines)]
     corpus_card.write(clips, {split: reading(split) for split in clips}, "en")
     card = json.loads(Path("metrics/corpus.json").read_text())
     assert {split: row["seen_texts"] for split, row in card.items() if "seen_texts" in row} == {"test": 3, "adult": 0}

@@ -45,8 +45,9 @@ def test_a_recording_is_in_one_split(seed):
     train = reading("train")
     train.utterances = rows(*pairs)
     splits = with_dev({"train": train}, 0.2, seed)
-    recordings = {split: {row.audio for row in splits[split].utterances} for split in splits}
-    assert not recordings["train"] & recordings["dev"]
+    train_recordings = {row.audio for row in splits["train"].utterances}
+    dev_recordings = {row.audio for row in splits["dev"].utterances}
+    assert not train_recordings & dev_recordings
     assert 1 <= len({row.speaker for row in splits["dev"].utterances}) <= 3
     assert len(splits["train"].utterances) + len(splits["dev"].utterances) == len(pairs)
 

@@ -44,7 +44,7 @@ def anchors(text: str) -> set[str]:
 
 def console_modules(text: str) -> set[str]:
     blocks = re.findall(r"^```console\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    return {name for block in blocks for name in re.findall(r"python3? -m ([\w.]+)", block)} - set(OTHERS)
+    return set(re.findall(r"python3? -m ([\w.]+)", "\n".join(blocks))) - set(OTHERS)
 
 
 def named_paths(text: str) -> set[str]:

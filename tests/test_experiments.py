@@ -1,5 +1,6 @@
 """Recipes: overrides are checked before anything is queued, nothing done is done again, plots are reproducible."""
 
+import itertools
 import shutil
 from pathlib import Path
 from unittest.mock import Mock
@@ -134,7 +135,8 @@ def test_plot_has_the_same_bytes_in_any_order(workspace, keys, models, log):
     ]
     contents = []
     for rows in (found, found[::-1]):
-        figure = plot.draw([plot.read(row, model, keys) for row in rows for model in models], keys, 50.0, log)
+        points = [plot.read(row, model, keys) for row, model in itertools.product(rows, models)]
+        figure = plot.draw(points, keys, 50.0, log)
         contents.append(figures.png(figure))
         assert figure.axes[0].get_ylim()[1] > 33  # the upper end of the interval
     assert contents[0] == contents[1]

@@ -486,7 +486,10 @@ def table(data: Path, *utterances: dict) -> None:
 
 
 def spoken(reading: SplitContents) -> list[str]:
-    return [" ".join(word.text for word in row.words) for row in reading.utterances]
+    lines = []
+    for row in reading.utterances:
+        lines.append(" ".join(word.text for word in row.words))
+    return lines
 
 
 def test_ctm_of_recordings(data):

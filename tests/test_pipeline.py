@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_every_clip_is_scored_with_every_model(repository):
 
 def test_five_formats_became_one_corpus(repository):
     card = json.loads((repository / "metrics" / "corpus.json").read_text())
-    clips = {format: 0 for split in ("train", "dev") for format in card[split]["source"]}
+    clips = Counter()
     for split in ("train", "dev"):
         for format, amount in card[split]["source"].items():
             clips[format] += amount["clips"]

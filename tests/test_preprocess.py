@@ -1,5 +1,6 @@
 """The stage as a whole: what it writes, what it refuses, and that it writes the same again."""
 
+import itertools
 import json
 import os
 import shutil
@@ -44,6 +45,10 @@ def clips(split: str) -> dict[str, Clip]:
     return {clip.id: clip for clip in read_manifest(paths.split_folder(split))}
 
 
+def speakers(split: str) -> set[str]:
+    return {clip.speaker for clip in clips(split).values()}
+
+
 def audio_of(split: str, clip: Clip) -> np.ndarray:
     return read_audio(paths.split_folder(split), clip)
 
@@ -79,10 +84,10 @@ def test_small_corpus(project, capsys):
     preprocess.main()
     files = ("manifest.jsonl", "shard-00000.tar")
     folders = ("dev", "evaluation/adults", "evaluation/test", "train")
-    assert tree().keys() == {"rejected.jsonl", *(f"{folder}/{file}" for folder in folders for file in files)}
-    people = {split: {clip.speaker for clip in clips(split).values()} for split in ("train", "dev", "test", "adults")}
-    assert people["train"] | people["dev"] == {"anna", "ben", "carl"}
-    assert (len(people["train"]), len(people["dev"])) == (2, 1)
+    expected = {f"{folder}/{file}" for folder, file in itertools.product(folders, files)}
+    assert tree().keys() == expected | {"rejected.jsonl"}
+    assert speakers("train") | speakers("dev") == {"anna", "ben", "carl"}
+    assert (len(speakers("train")), len(speakers("dev"))) == (2, 1)
     clip = clips("test")["dora-0"]
     assert (clip.text, clip.age_months, clip.source, clip.duration) == ("words 0 of dora", 84, "test/dora/0.wav", 1.0)
     np.testing.assert_allclose(audio_of("test", clip), noise(1, seed=7), atol=1e-4)
@@ -130,7 +135,8 @@ def test_session_is_cut(project):
     )
     set_params(project, "max_refused: 0.2", "max_refused: 0.5")
     preprocess.main()
-    found = {clip.text: clip for split in ("train", "dev") for clip in clips(split).values() if clip.speaker == "eve"}
+    learned = [*clips("train").values(), *clips("dev").values()]
+    found = {clip.text: clip for clip in learned if clip.speaker == "eve"}
     assert {text: clip.duration for text, clip in found.items()} == {
         "one": 1.14,  # "two" begins 0.04 s after it
         "two": 1.02,  # and somebody else 0.02 s after that
@@ -322,7 +328,8 @@ def test_ages_of_the_speaker_list_leave_adults_out(project, capsys):
     output = capsys.readouterr().out
     assert "train: left out: " in output
     assert "adult: left out: " not in output
-    children = [clip for split in ("train", "dev") for clip in clips(split).values() if clip.speaker in ("gail", "hal")]
+    learned = [*clips("train").values(), *clips("dev").values()]
+    children = [clip for clip in learned if clip.speaker in ("gail", "hal")]
     assert [(clip.speaker, clip.age, clip.age_months) for clip in children] == [("hal", "6;06", 78)]
     assert {clip.speaker for clip in clips("adult").values()} == {"gail", "hal"}
 
@@ -405,14 +412,12 @@ def test_real_children(project):
     """A Kaldi corpus as it was handed over: 760 utterances of 38 children, in capitals, one longer than the window."""
     (project / "data").symlink_to(REAL_CHILDREN)
     preprocess.main()
-    kept = {split: clips(split).values() for split in ("train", "dev", "test")}
-    assert sum(map(len, kept.values())) == 759
+    every = [*clips("train").values(), *clips("dev").values(), *clips("test").values()]
+    assert len(every) == 759
     assert [row["reason"] for row in rejected()] == ["too-long"]
-    speakers = {split: {clip.speaker for clip in rows} for split, rows in kept.items()}
-    assert len(speakers["train"] | speakers["dev"]) == 28
-    assert len(speakers["test"]) == 10
-    assert not speakers["train"] & speakers["dev"]
-    every = [clip for rows in kept.values() for clip in rows]
+    assert len(speakers("train") | speakers("dev")) == 28
+    assert len(speakers("test")) == 10
+    assert not speakers("train") & speakers("dev")
     assert all(6 * 12 <= clip.age_months <= 12 * 12 for clip in every)
     assert all(clip.text == clip.text_raw.lower() != clip.text_raw for clip in every)
 

@@ -41,7 +41,9 @@ LONG = ("experiments/",)
 
 def to_type() -> list[str]:
     """The commands of the pages in TYPED, without those that set up the environment and those that take long."""
-    lines = [line for page in TYPED for line in commands((ROOT / page).read_text())]
+    lines = []
+    for page in TYPED:
+        lines += commands((ROOT / page).read_text())
     return [line for line in lines if not line.startswith((*SET_UP, *LONG))]
 
 

@@ -1,6 +1,7 @@
 """Shards: readable by plain tar, as WebDataset and by offset; and the message when they are damaged."""
 
 import io
+import itertools
 import json
 import tarfile
 from dataclasses import replace
@@ -61,7 +62,7 @@ def test_plain_tar(folder):
             row = json.load(tar.extractfile(tar.getnames()[1]))
             assert (rate, audio.ndim, row["duration"]) == (16_000, 1, len(audio) / rate)
             assert row.keys() == {*CLIP, "id", "text", "duration"}
-    assert names == [f"{id}.{kind}" for id in SAMPLES for kind in ("flac", "json")]
+    assert names == [f"{id}.{kind}" for id, kind in itertools.product(SAMPLES, ("flac", "json"))]
 
 
 def test_webdataset(folder, tmp_path):

@@ -65,9 +65,12 @@ def test_errors_by_utterance():
 def test_corpus_counts_are_those_of_jiwer(rule):
     generator = np.random.default_rng(3)
     words = ["a", "b", "c", "D,", "e-f", "...", "\u00e9t\u00e9", "(um)", "\u5c0f\u732b", "g\u00a0h"]
-    texts = [[" ".join(generator.choice(words, generator.integers(0, 9))) for _ in range(200)] for _ in "rh"]
+    texts = ([], [])  # references, hypotheses
+    for side in texts:
+        for _ in range(200):
+            side.append(" ".join(generator.choice(words, generator.integers(0, 9))))
     counts = error_counts.count_errors(*texts, rule)
-    jiwers = jiwer.process_words(*([rule(text) for text in side] for side in texts))
+    jiwers = jiwer.process_words(list(map(rule, texts[0])), list(map(rule, texts[1])))
     assert counts.words == jiwers.hits + jiwers.substitutions + jiwers.deletions
     assert counts.wer == jiwers.wer
     kinds = ("substitutions", "deletions", "insertions")
@@ -138,8 +141,11 @@ def test_order_of_speakers_and_seed_change_nothing():
 def test_blocks_of_draws_change_nothing(monkeypatch):
     names, errors, words = speech(np.random.default_rng(8), 40)
     draws = np.random.default_rng(significance.SEED).multinomial(40, np.full(40, 1 / 40), significance.RESAMPLINGS)
-    of_speaker = [np.array([counts[names == name].sum() for name in np.unique(names)]) for counts in (errors, words)]
-    expected = (draws @ of_speaker[0]) / (draws @ of_speaker[1])
+    of_speaker = []  # errors and words of each speaker
+    for name in np.unique(names):
+        of_speaker.append((errors[names == name].sum(), words[names == name].sum()))
+    drawn_errors, drawn_words = (draws @ np.array(of_speaker)).T
+    expected = drawn_errors / drawn_words
     for block in (1, 1000, 10**9):
         monkeypatch.setattr(significance, "BLOCK", block)
         significance.speaker_draws.cache_clear()

@@ -85,8 +85,11 @@ def test_same_weights(workspaces, model, way):
 
 @pytest.mark.parametrize("way", ["two", "configured"])
 def test_outputs_are_written_once_and_checkpoints_removed(workspaces, way):
-    roots = [workspaces[name][0] for name in ("one", way)]
-    files = [{path.relative_to(root) for path in root.rglob("*") if path.is_file()} for root in roots]
-    same = [{path for path in found if "features" not in path.parts} for found in files]
-    assert same[0] == same[1]
-    assert not any(path.name.startswith("checkpoint-") for path in roots[1].rglob("*"))
+    assert written_files(workspaces["one"][0]) == written_files(workspaces[way][0])
+    assert not list(workspaces[way][0].rglob("checkpoint-*"))
+
+
+def written_files(root: Path) -> set[Path]:
+    """The files in a folder, without cached features."""
+    files = {path.relative_to(root) for path in root.rglob("*") if path.is_file()}
+    return {path for path in files if "features" not in path.parts}

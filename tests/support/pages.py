@@ -6,7 +6,7 @@ import re
 def commands(page: str) -> list[str]:
     """The lines after a prompt in the console blocks."""
     blocks = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+    return re.findall(r"^\$ (.*)$", "\n".join(blocks), re.MULTILINE)
 
 
 def section(page: str, title: str) -> str:

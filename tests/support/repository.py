@@ -56,7 +56,9 @@ def small_corpus(target: Path) -> None:
         source = ROOT / "data" / split
         rows = [json.loads(line) for line in (source / "metadata.jsonl").read_text().splitlines()]
         chosen = sorted({row["speaker"] for row in rows})[:speakers]
-        rows = [row for speaker in chosen for row in [r for r in rows if r["speaker"] == speaker][:clips]]
+        all_rows, rows = rows, []
+        for speaker in chosen:
+            rows += [row for row in all_rows if row["speaker"] == speaker][:clips]
         (target / split / "clips").mkdir(parents=True)
         for row in rows:
             shutil.copyfile(source / row["file_name"], target / split / row["file_name"])

@@ -98,6 +98,9 @@ def environment(home: Path, secret: str | None = SECRET) -> dict[str, str]:
             "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
             "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
             "DVC_SITE_CACHE_DIR": str(home / "site-cache"),
-            **{f"GIT_{who}_{what}": "t@t" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+            "GIT_AUTHOR_NAME": "t@t",
+            "GIT_AUTHOR_EMAIL": "t@t",
+            "GIT_COMMITTER_NAME": "t@t",
+            "GIT_COMMITTER_EMAIL": "t@t",
         }
     )

@@ -26,14 +26,11 @@ def trained(*texts: str) -> TrainedTexts:
 
 
 def board(*texts: tuple[str, ...], clips: list[Clip] | None = None) -> scoreboard.Results:
-    """Of one set, each text a reference and what base, lora and selective answered."""
+    """Results of one set; each text is a reference and the hypotheses of base, lora and selective, or of the first."""
     clips = clips or [clip(str(number), f"s{number}", text=row[0]) for number, row in enumerate(texts)]
-    return {
-        model: scoreboard.results_by_set(
-            [answer("test", c.id, row[0], row[place]) for c, row in zip(clips, texts, strict=True)],
-            {"test": clips},
-            light_normaliser.light,
-        )
-        for place, model in enumerate(("base", "lora", "selective"), start=1)
-        if place < len(texts[0])
-    }
+    models = ("base", "lora", "selective")[: len(texts[0]) - 1]
+    results = {}
+    for place, model in enumerate(models, start=1):
+        transcripts = [answer("test", of_row.id, row[0], row[place]) for of_row, row in zip(clips, texts, strict=True)]
+        results[model] = scoreboard.results_by_set(transcripts, {"test": clips}, light_normaliser.light)
+    return results
