@@ -23,7 +23,9 @@ def write(clips: dict[str, list[Clip]], readings: dict[str, SplitContents], lang
     `seen_texts` of an evaluation set is the number of its utterances whose text is in the train split. All of that
     split counts, also if train.data_share is less than 1; dev does not count, as its texts are not trained on.
     """
-    card = {split: _of_split(rows, readings[split]) for split, rows in clips.items()}
+    card = {}
+    for split, rows in clips.items():
+        card[split] = _of_split(rows, readings[split])
     trained = seen_texts.of_clips(clips["train"], language)
     for split in clips.keys() - set(TRAINING_SPLITS):
         card[split]["seen_texts"] = trained.count(clips[split])
@@ -101,8 +103,10 @@ def _draw_ages(axes, clips: dict[str, list[Clip]]) -> None:
     groups = sorted(set().union(*amounts.values()))
     width = 0.8 / max(1, len(clips))  # of a bar; the groups are 1 apart
     for index, (split, by_age) in enumerate(amounts.items()):
-        places = [place - 0.4 + (index + 0.5) * width for place in range(len(groups))]
-        hours = [by_age[group]["hours"] if group in by_age else 0 for group in groups]
+        places, hours = [], []
+        for place, group in enumerate(groups):
+            places.append(place - 0.4 + (index + 0.5) * width)
+            hours.append(by_age[group]["hours"] if group in by_age else 0)
         axes.bar(places, hours, width, label=split)
     axes.set(xlabel="age", ylabel="hours", xticks=range(len(groups)), xticklabels=groups)
     axes.tick_params(axis="x", rotation=45)

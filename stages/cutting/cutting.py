@@ -168,15 +168,19 @@ def _check_clip_length(row: Utterance, seconds: Seconds) -> None:
 
 def _another_recording(rows: list[Utterance], seconds: Seconds) -> str:
     """Why all rows are refused, if most of them lie beyond the recording's end; else ""."""
-    timed = [row for row in rows if row.start is not None]
     latest = seconds + audio.END_SLACK
-    beyond = sum(row.start >= latest or (row.end is not None and row.end > latest) for row in timed)
-    if len(timed) < 3 or 2 * beyond <= len(timed):
+    timed = beyond = 0  # number of rows
+    last = 0.0  # the last time of all rows
+    for row in rows:
+        if row.start is not None:
+            timed += 1
+            beyond += row.start >= latest or (row.end is not None and row.end > latest)
+            last = max(last, row.end or row.start)
+    if timed < 3 or 2 * beyond <= timed:
         return ""
-    last = max(row.end or row.start for row in timed)
     are_milliseconds = MANY_TIMES * seconds < last <= 1000 * latest
     hint = "; the times look like milliseconds, expected seconds" if are_milliseconds else ""
-    return f"{beyond} of {len(timed)} utterances lie beyond its end ({seconds:.1f} s): another recording's?{hint}"
+    return f"{beyond} of {timed} utterances lie beyond its end ({seconds:.1f} s): another recording's?{hint}"
 
 
 def check_speech_rate(text: str, seconds: Seconds, options: Preprocess) -> None:

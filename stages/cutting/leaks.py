@@ -85,9 +85,10 @@ def _describe(first: str, second: str, shared: list[tuple[str, str]]) -> str:
 def _overlapping(learned: list[Stretch], tested: list[Stretch]) -> list[tuple[str, str]]:
     """A pair of names for each stretch of `tested` that overlaps one of `learned`, in the same recording."""
     learned = sorted(learned)
-    starts = [stretch.start for stretch in learned]
+    starts: list[Seconds] = []
     last_ending: list[Stretch] = []  # of all that start no later, the one that ends last
     for stretch in learned:
+        starts.append(stretch.start)
         if last_ending and last_ending[-1].end >= stretch.end:
             stretch = last_ending[-1]
         last_ending.append(stretch)

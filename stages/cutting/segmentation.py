@@ -104,7 +104,7 @@ def _texts(row: Utterance, words: list[Word], options: Preprocess) -> list[str] 
             place += 1
         owner = owners[max(0, place)]  # punctuation on its own goes with the word before it
         texts[owner].append(token)
-    return [" ".join(part) for part in texts]
+    return list(map(" ".join, texts))
 
 
 def _bare(token: str) -> str:
@@ -116,7 +116,8 @@ def _replace_span(reading: SplitContents, row: Utterance, pieces: list[Utterance
     """Mark the pieces as speech instead of the whole: the gaps between them may be context of others."""
     spans = reading.spans[row.audio]
     spans.remove((row.start, float("inf") if row.end is None else row.end))
-    spans += [(piece.start, piece.end) for piece in pieces]
+    for piece in pieces:
+        spans.append((piece.start, piece.end))
 
 
 def merge_neighbours(reading: SplitContents) -> None:

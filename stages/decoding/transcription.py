@@ -90,8 +90,12 @@ def transcribe_split(
     clips : all of the split's, also the known ones, so that an interrupted run makes the same batches when resumed
     known : ids of clips that have a transcript; a batch of only such clips is skipped
     """
-    short = [clip for clip in clips if clip.duration <= decoder.window]
-    long = [clip for clip in clips if clip.duration > decoder.window and clip.id not in known]
+    short, long = [], []
+    for clip in clips:
+        if clip.duration <= decoder.window:
+            short.append(clip)
+        elif clip.id not in known:
+            long.append(clip)
     waiting = []
     for indices in clip_batches(decoder, [clip.duration for clip in short]):
         batch = [short[index] for index in indices]
@@ -104,9 +108,10 @@ def transcribe_split(
     finished = len(clips) - sum(map(len, waiting)) - len(long)
     with tqdm(total=len(clips), initial=finished, desc=f"transcribe {folder.name}", unit="clip") as progress:
         for batch, inputs in _read_ahead(waiting, read):
-            hypotheses = decode_batch(decoder, inputs)
-            pairs = zip(batch, hypotheses, strict=True)
-            yield [_transcript(folder.name, clip, hypothesis) for clip, hypothesis in pairs]
+            transcripts = []
+            for clip, hypothesis in zip(batch, decode_batch(decoder, inputs), strict=True):
+                transcripts.append(_transcript(folder.name, clip, hypothesis))
+            yield transcripts
             progress.update(len(batch))
         for clip in long:
             hypothesis = _join(transcribe_recording(decoder, read_audio(folder, clip)))
@@ -168,18 +173,18 @@ def transcribe_recording(decoder: Decoder, samples: np.ndarray) -> list[Segment]
     spans = [(0, len(samples))]
     if len(samples) > decoder.window * SAMPLE_RATE:
         spans = pauses.cut(samples, SEGMENT_SHARE * decoder.window)
-    parts = [samples[start:end] for start, end in spans]
-    # Whisper invents words for silence, so what is not audible is not decoded.
-    audible = [index for index, part in enumerate(parts) if np.abs(part).max() >= SILENCE]
-    hypotheses = [Hypothesis("", None)] * len(spans)
-    for batch in clip_batches(decoder, [len(parts[index]) / SAMPLE_RATE for index in audible]):
+    segments, audible, durations = [], [], []  # of the audible ones: index in `segments`, and duration
+    for index, (start, end) in enumerate(spans):
+        segments.append(Segment(start / SAMPLE_RATE, end / SAMPLE_RATE, Hypothesis("", None)))
+        # Whisper invents words for silence, so what is not audible is not decoded.
+        if np.abs(samples[start:end]).max() >= SILENCE:
+            audible.append(index)
+            durations.append((end - start) / SAMPLE_RATE)
+    for batch in clip_batches(decoder, durations):
         indices = [audible[number] for number in batch]
-        decoded = transcribe(decoder, [parts[index] for index in indices])
-        for index, hypothesis in zip(indices, decoded, strict=True):
-            hypotheses[index] = hypothesis
-    segments = []
-    for (start, end), hypothesis in zip(spans, hypotheses, strict=True):
-        segments.append(Segment(start / SAMPLE_RATE, end / SAMPLE_RATE, hypothesis))
+        hypotheses = transcribe(decoder, [samples[slice(*spans[index])] for index in indices])
+        for index, hypothesis in zip(indices, hypotheses, strict=True):
+            segments[index] = replace(segments[index], hypothesis=hypothesis)
     return segments
 
 
@@ -200,8 +205,10 @@ def model_inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:
     """Make features and token limits of clips, each float32 of shape (samples,), 16 kHz."""
     checkpoint, extractor = decoder.checkpoint, decoder.checkpoint.processor.feature_extractor
     # Not under autocast: in bfloat16, the extractor fails on a CPU.
-    spectrograms = [features.log_mel(extractor, clip, checkpoint.spare_seconds) for clip in clips]
-    limits = [token_limit(len(clip) / SAMPLE_RATE, decoder) for clip in clips]
+    spectrograms, limits = [], []
+    for clip in clips:
+        spectrograms.append(features.log_mel(extractor, clip, checkpoint.spare_seconds))
+        limits.append(token_limit(len(clip) / SAMPLE_RATE, decoder))
     return Inputs(features.batch(spectrograms, extractor, checkpoint.audio_context), limits)
 
 
