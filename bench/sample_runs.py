@@ -133,7 +133,7 @@ def train_stock(settings, strategy: str) -> None:
     from stages.records import paths
     from stages.records.shards import read_manifest
     from stages.records.strategies import STRATEGIES
-    from stages.training import loop, strategies
+    from stages.training import loop, strategies, trainer_options
     from stages.whisper import model
 
     set_seed(settings.seed)
@@ -158,6 +158,7 @@ def train_stock(settings, strategy: str) -> None:
         per_device_train_batch_size=batch_size,
         per_device_eval_batch_size=32,
         learning_rate=getattr(settings, STRATEGIES[strategy].stage).learning_rate,
+        lr_scheduler_type=trainer_options.SCHEDULES[settings.train.schedule],
         warmup_steps=round(settings.train.warmup_share * steps * settings.train.epochs),
         weight_decay=settings.train.weight_decay,
         max_grad_norm=settings.train.max_grad_norm,

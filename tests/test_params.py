@@ -58,6 +58,7 @@ def test_numbers_as_dvc_writes_them(tmp_path, written):
             "variant: adalora",
             r"train_lora.variant: expected 'lora', 'dora' or 'rslora', got 'adalora'",
         ),
+        ("schedule: linear", "schedule: polynomial", r"train.schedule: expected 'linear', 'cosine' or 'constant'"),
         ("data_share: 1.0", "data_share: 0", r"train.data_share: expected greater than 0, got 0"),
         ("encoder_layers: 2", "encoder_layers: al", r"encoder_layers: expected a number of layers or 'all', got 'al'"),
         ("encoder_layers: 2", "encoder_layers: -1", r"encoder_layers: expected a number of layers or 'all', got -1"),

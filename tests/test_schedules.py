@@ -1,6 +1,8 @@
 """However training is scheduled, its learning curve is whole, and figures and report can be made of it."""
 
 import csv
+import math
+import re
 import shutil
 from pathlib import Path
 
@@ -97,6 +99,26 @@ def scheduled(batch_seconds: float, runtime: dict | None = None, **train) -> par
     values = settings(runtime, batch_seconds=batch_seconds, **train).model_dump()
     values["train"]["augment"]["speeds"] = [1.0]
     return params.Params.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "share"),  # of the highest learning rate, after a share of the steps that follow the rise
+    [
+        ("linear", lambda done: 1 - done),
+        ("cosine", lambda done: (1 + math.cos(math.pi * done)) / 2),
+        ("constant", lambda done: 1.0),
+    ],
+)
+def test_learning_rate_rises_and_then_follows_the_schedule(workspace, capsys, schedule, share):
+    chosen = scheduled(2.0, schedule=schedule, warmup_share=4 / 17, evaluations_per_epoch=17, epochs=1, patience=100)
+    run("train_lora", chosen)
+    printed = capsys.readouterr()
+    rates = list(map(float, re.findall(r"^ *\d+/17 .* (\d\.\d\de[-+]\d\d) ", printed.out + printed.err, re.MULTILINE)))
+    highest = chosen.train_lora.learning_rate
+    expected = [0, highest / 4, highest / 2, highest * 3 / 4]
+    for step in range(4, 17):
+        expected.append(highest * share((step - 4) / 13))
+    assert rates == pytest.approx(expected, rel=0.01)
 
 
 def test_early_stop_at_the_first_possible_moment(workspace, monkeypatch):

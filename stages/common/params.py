@@ -97,6 +97,7 @@ class Train(_Section):
     epochs: PositiveCount
     batch_seconds: Positive
     warmup_share: Share
+    schedule: Literal["linear", "cosine", "constant"]
     weight_decay: NonNegative
     max_grad_norm: Positive
     optimizer: Literal["adamw", "adamw_8bit"]

@@ -17,7 +17,9 @@ from stages.training.dataset import Clips
 from stages.whisper import dtypes
 
 DEV_SECONDS = 240.0  # in a dev batch; not a parameter, because the batch of a clip can change a word of its text
-OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}  # name in params.yaml: trainer's name
+# Names in params.yaml: names of transformers. Its own "constant" has no warm-up.
+SCHEDULES = {"linear": "linear", "cosine": "cosine", "constant": "constant_with_warmup"}
+OPTIMIZERS = {"adamw": "adamw_torch_fused", "adamw_8bit": "adamw_bnb_8bit"}
 
 
 def data_workers(runtime: Runtime) -> int:
@@ -116,7 +118,7 @@ def _optimizer_options(train: Train, learning_rate: float, last_step: int) -> di
     return {
         "optim": OPTIMIZERS[train.optimizer],
         "learning_rate": learning_rate,
-        "lr_scheduler_type": "linear",
+        "lr_scheduler_type": SCHEDULES[train.schedule],
         "warmup_steps": round(train.warmup_share * last_step),
         "weight_decay": train.weight_decay,
         "max_grad_norm": train.max_grad_norm,
