@@ -54,6 +54,7 @@ class Files:
         self._shown: dict[Path, str] = {}
         self._relative: dict[Path, str] = {}  # folders, to data/
         self._ends = PathEnds(lambda path: key(self.shown(path)))
+        self._stem_ends = PathEnds(lambda path: posixpath.splitext(self.shown(path).lower())[0])
         self._by_suffix: dict[str, list[Path]] = defaultdict(list)
         self._by_key: dict[str, Path] = {}
         self._by_name: dict[str, list[Path]] = defaultdict(list)
@@ -182,7 +183,7 @@ class Files:
             paths = self._ends.longest_common(parts, paths)
         paths = self.of_named_folder(wanted, paths)
         paths = paths or self.of_named_folder(
-            wanted, near_names.same_stem(wanted, self._by_bare_stem, RECORDING_SUFFIXES)
+            wanted, near_names.same_stem(wanted, self._by_bare_stem, self._stem_ends, RECORDING_SUFFIXES)
         )
         if not paths:
             similar = self._similar.find(wanted)

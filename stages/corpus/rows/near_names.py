@@ -4,13 +4,17 @@ import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from stages.corpus.rows.path_ends import PathEnds
+
 COMPARED = 2000  # in larger corpora, no similar names are looked for: it takes long
 # Extensions of recordings that are not read as they are, and so have most often been converted.
 OTHER_SUFFIXES = frozenset(".raw .pcm .wv1 .wv2 .shn .ape .wv .nist .al .ul .vox .mp2 .ac3 .mka .ogv .mts .flv".split())
 SEARCHES = 20  # of a split; each takes some 50 ms, and a table of a larger corpus may miss thousands of recordings
 
 
-def same_stem(wanted: str, by_stem: Mapping[str, Sequence[Path]], suffixes: frozenset[str]) -> list[Path]:
+def same_stem(
+    wanted: str, by_stem: Mapping[str, Sequence[Path]], stem_ends: PathEnds, suffixes: frozenset[str]
+) -> list[Path]:
     """The recordings whose name differs from the last part of a path in its extension or in upper and lower case.
 
     Of several, those whose folders have most in common with the path.
@@ -18,27 +22,17 @@ def same_stem(wanted: str, by_stem: Mapping[str, Sequence[Path]], suffixes: froz
     Parameters
     ----------
     by_stem : recordings under their stem in lower case
+    stem_ends : of paths in lower case without extension
     suffixes : extensions of recordings, in lower case with the dot
     """
     path = PurePosixPath(wanted.lower())
-    recordings = by_stem.get(path.name, [])
-    if not recordings and (path.suffix in suffixes or path.suffix in OTHER_SUFFIXES):
-        recordings = by_stem.get(path.stem, [])
+    stem = path.name
+    if stem not in by_stem and (path.suffix in suffixes or path.suffix in OTHER_SUFFIXES):
+        stem = path.stem
+    recordings = list(by_stem.get(stem, []))
     if len(recordings) < 2:
-        return list(recordings)
-    in_common = [_folders_in_common(path, recording) for recording in recordings]
-    largest = max(in_common)
-    return [recording for recording, number in zip(recordings, in_common, strict=True) if number == largest]
-
-
-def _folders_in_common(path: PurePosixPath, recording: Path) -> int:
-    """The number of folders, from the last one on, that are called the same."""
-    number = 0
-    for ours, theirs in zip(reversed(path.parts[:-1]), reversed(recording.parts[:-1]), strict=False):
-        if ours != theirs.lower():
-            break
-        number += 1
-    return number
+        return recordings
+    return stem_ends.longest_common([*path.parts[:-1], stem], recordings)
 
 
 class SimilarNames:

@@ -18,7 +18,7 @@ class PathEnds:
 
         Parameters
         ----------
-        same_name : all files whose name is the last part
+        same_name : all files whose name, as `written` writes it, is the last part
         """
         name = parts[-1]
         if name not in self._by_end:
