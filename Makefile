@@ -1,4 +1,4 @@
-# Shortcuts; docs/development.md shows the plain commands.
+# Shortcuts. The commands behind them: docs/development.md
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -12,7 +12,7 @@ repro: .venv/$(REQUIREMENTS) ## set up and run the pipeline
 test: .venv/requirements-dev.txt ## set up and run the tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n 2 --dist loadfile
 
-check: lint ## under a minute: check style, and run the tests that neither start processes nor train
+check: lint ## under a minute: check style, and run the tests that do not start processes or train
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: .venv/requirements-dev.txt ## check style
@@ -23,12 +23,12 @@ experiments: .venv/requirements.txt ## WER of all experiments; KEYS='train_lora.
 	PATH="$(CURDIR)/$(BIN):$$PATH" dvc exp show --drop '.*' \
 	  --keep 'Experiment|(base|lora|selective)(.adult)?.wer$$$(if $(KEYS),|$(KEYS))'
 
-# Instead of dvc metrics show, which prints all figures in one row of over 2000 columns.
+# dvc metrics show would print all figures in one row of over 2000 columns.
 metrics: .venv/$(REQUIREMENTS) ## scores of the models, from metrics/scores.json
 	@$(BIN)/python -c "from stages.records import paths; from stages.scores import score_files, score_tables; \
 	  print(score_tables.score_table(*score_files.read(paths.SCORES_FILE)))"
 
-lock: .venv/requirements.txt ## write requirements.lock anew, with the PyTorch that is installed
+lock: .venv/requirements.txt ## write requirements.lock again, with the installed PyTorch
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m pip list --format=freeze | sed -n 's/^\(torch==[0-9.]*\).*/\1/p' > .venv/tested.txt
 	echo "# Exact versions with hashes of what requirements.txt allows, for Python 3.10 to 3.13 on any system. Made by: make lock" > $@.new
@@ -36,7 +36,7 @@ lock: .venv/requirements.txt ## write requirements.lock anew, with the PyTorch t
 	  --constraint .venv/tested.txt requirements.txt >> $@.new
 	mv $@.new requirements.lock
 
-# A copy of the requirements inside .venv says which were installed.
+# The copy of a requirements file in .venv shows that it was installed.
 .venv/requirements-dev.txt: requirements.txt requirements-extra.txt
 .venv/%.txt: %.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet -r $<

@@ -1,4 +1,4 @@
-"""Check params.yaml and do nothing else: python -m stages.check_params"""
+"""Check params.yaml, and nothing else: python -m stages.check_params"""
 
 from stages.common import params
 from stages.common.errors import exit_on_user_error

@@ -1,4 +1,4 @@
-"""Bring the base model to models/base: python -m stages.fetch_base
+"""Copy or download the base model to models/base: python -m stages.fetch_base
 
 params.yaml's base_model is a local folder, or hub-id@full-commit-hash.
 """
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def fetch(source: str, target: Path) -> None:
-    """Copy or download a checkpoint and check that it loads as Whisper; `target` is only made if it does.
+    """Copy or download a checkpoint, and check that it loads as Whisper; only then is `target` written.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def fetch(source: str, target: Path) -> None:
 
 
 def _check(folder: Path) -> None:
-    """Refuse what a later stage would refuse, and write down what can be read from the tokenizer."""
+    """Check what later stages need; complete generation_config.json from the tokenizer if it lacks ids."""
     whisper, processor = model.load_whisper(folder), model.load_processor(folder)
     if generation_defaults.complete(whisper, processor.tokenizer):
         whisper.generation_config.save_pretrained(folder)
@@ -82,12 +82,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _check_watched(source: Path) -> None:
-    """A local base that DVC does not hash could change without anything being trained again."""
+    """Raise UserError if DVC does not hash a local base: a change in it would then rerun no stage."""
     watched = yaml.safe_load(PIPELINE.read_text(encoding="utf-8"))["stages"]["fetch_base"]["deps"]
     if not any(source.resolve().is_relative_to(Path(dep).resolve()) for dep in watched):
         raise UserError(
             f"base_model {str(source)!r} is not watched by DVC; add the line '- {source}' to the deps of fetch_base in "
-            f"{PIPELINE}, so that a change in it is seen"
+            f"{PIPELINE}, so that a change in it is noticed"
         )
 
 

@@ -2,15 +2,16 @@
 
     python -m stages.preprocess
 
-Nothing is dropped silently: what cannot be used is listed in processed_data/rejected.jsonl and counted on the screen
-and in metrics/corpus.json. The manifests are written last, so that a run that failed never looks complete.
+Utterances that cannot be used are listed in processed_data/rejected.jsonl, and counted on the screen and in
+metrics/corpus.json. The manifests are written last, so that a failed run does not look complete.
 """
 
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -28,11 +29,8 @@ from stages.records.shards import Clip, ShardWriter
 
 REJECTED = PROCESSED / "rejected.jsonl"
 
-# What a clip takes over from its utterance.
-TAKEN_OVER = (
-    *("id", "text", "text_raw", "speaker", "age", "age_months", "gender"),
-    *("format", "source", "start", "end", "flags"),
-)
+# The fields that a clip copies from its utterance.
+COPIED_FIELDS = "id text text_raw speaker age age_months gender format source start end flags".split()
 
 
 @exit_on_user_error
@@ -48,11 +46,11 @@ def main() -> None:
         if options.merge_gap_seconds:
             segmentation.merge_neighbours(reading)
     speakers.check_apart(readings, options.allow_shared_speakers)
-    if PROCESSED.exists():  # dvc removes it before a run, a run by hand does not
+    if PROCESSED.exists():  # DVC removes it before a run, but the stage may be run without DVC
         shutil.rmtree(PROCESSED)
     PROCESSED.mkdir()
     try:
-        for reading in readings.values():  # before hours are spent on decoding
+        for reading in readings.values():  # checked here too, because decoding may take hours
             accounts.check_refused(reading, len(reading.utterances), REJECTED)
         if "dev" not in readings:
             readings = dev_split.with_dev(readings, options.dev_fraction, settings.seed)
@@ -71,9 +69,11 @@ def main() -> None:
 
 
 def check_readable(readings: dict[str, SplitContents]) -> None:
-    """Raises UserError where recordings need a package that is not there: better now than one refusal for each."""
-    paths = {row.audio for reading in readings.values() for row in reading.utterances}
-    videos = sorted(path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES)
+    """Raise UserError if recordings need PyAV and it is not installed, before each of them would be refused."""
+    recordings: set[Path] = set()
+    for reading in readings.values():
+        recordings.update(row.audio for row in reading.utterances)
+    videos = sorted(path for path in recordings if path.suffix.lower() in VIDEO_SUFFIXES)
     if videos and not video.installed():
         raise UserError(
             f"{len(videos)} recording(s) such as {videos[0]} are read with PyAV, which is not installed: pip install av"
@@ -81,31 +81,31 @@ def check_readable(readings: dict[str, SplitContents]) -> None:
 
 
 def clean_transcripts(reading: SplitContents, language: str) -> None:
-    """Set every utterance's text; refuse those with nothing left, and those whose text is not what is heard."""
+    """Set the text of every utterance; refuse those that have no words, or whose text is not what is heard."""
     options = reading.options
     raw = [(row.text_raw, row.markup) for row in reading.utterances]
     cleaned = cleaning.clean_all(raw, options.style, options.letter_case, options.markup, language)
-    kept = []
-    for row, found in zip(reading.utterances, cleaned, strict=True):
+    usable = []
+    for row, result in zip(reading.utterances, cleaned, strict=True):
         place = f"{row.file}:{row.line}" if row.line else row.file
-        for mark, meaning in found.readings:
+        for mark, meaning in result.readings:
             reading.warn(f"a misspelled mark, read as {meaning}", f"{place} {mark}")
-        if found.unknown:
-            marks = ", ".join(dict.fromkeys(found.unknown))
+        if result.unknown:
+            marks = ", ".join(dict.fromkeys(result.unknown))
             detail = f"say in preprocess.markup what these marks are: {marks}"
-            reading.unknown_markup.update(found.unknown)
+            reading.unknown_markup.update(result.unknown)
             reading.refuse(row.id, row.file, row.line, "unknown-markup", detail)
-        elif found.unclear:
-            marks = ", ".join(dict.fromkeys(found.unclear))
+        elif result.unclear:
+            marks = ", ".join(dict.fromkeys(result.unclear))
             reading.refuse(row.id, row.file, row.line, "unintelligible", f"speech that is not written: {marks}")
-        elif not found.text:
+        elif not result.text:
             reading.refuse(row.id, row.file, row.line, "empty-text", "the transcript holds no words")
-        elif reading.split in TRAINING_SPLITS and error_unit.count(found.text, language) < options.min_words:
+        elif reading.split in TRAINING_SPLITS and error_unit.count(result.text, language) < options.min_words:
             detail = f"fewer than {options.min_words} {error_unit.of_language(language).plural}"
             reading.refuse(row.id, row.file, row.line, "too-few-words", detail)
         else:
-            kept.append(replace(row, text=found.text))
-    reading.utterances = kept
+            usable.append(replace(row, text=result.text))
+    reading.utterances = usable
 
 
 def pack(reading: SplitContents, pool: workers.Pool, contents: leaks.Contents) -> list[Clip]:
@@ -113,7 +113,7 @@ def pack(reading: SplitContents, pool: workers.Pool, contents: leaks.Contents) -
     with ShardWriter(paths.split_folder(reading.split), reading.options.shard_megabytes) as writer:
         clips = []
         for cut in cut_clips(reading, pool):
-            row = {name: getattr(cut.row, name) for name in TAKEN_OVER}
+            row = {name: getattr(cut.row, name) for name in COPIED_FIELDS}
             row["flags"] = list(cut.row.flags)
             clips.append(writer.write(cut.flac, **row, source_rate=cut.source_rate, duration=cut.duration))
             contents.add(reading.split, cut)
@@ -121,7 +121,7 @@ def pack(reading: SplitContents, pool: workers.Pool, contents: leaks.Contents) -
 
 
 def cut_clips(reading: SplitContents, pool: workers.Pool) -> Iterator[cutting.Cut]:
-    """Each utterance with its clip, in order; what cannot be cut goes to the reading's refusals."""
+    """Yield each utterance with its clip, in order; refuse those that cannot be cut."""
     recordings = []
     for path, group in groupby(reading.utterances, attrgetter("audio")):
         rows = list(group)
@@ -129,7 +129,7 @@ def cut_clips(reading: SplitContents, pool: workers.Pool) -> Iterator[cutting.Cu
         recordings.append(cutting.Recording(path.absolute(), rows, reading.spans.get(path, []), embedded))
     results = pool.cut(recordings, reading.options, reading.split in TRAINING_SPLITS)
     bar = tqdm(results, desc=reading.split, unit="recording", total=len(recordings), disable=None)
-    for cut in (cut for cuts in bar for cut in cuts):
+    for cut in chain.from_iterable(bar):
         if isinstance(cut, cutting.Cut):
             yield cut
         else:
@@ -137,7 +137,10 @@ def cut_clips(reading: SplitContents, pool: workers.Pool) -> Iterator[cutting.Cu
 
 
 def write_rejected(readings: Iterable[SplitContents]) -> None:
-    rows = [asdict(refusal) for reading in readings for refusal in reading.refusals]
+    """List all refused utterances, sorted by split, file, line and id."""
+    rows = []
+    for reading in readings:
+        rows += map(asdict, reading.refusals)
     shards.write_lines(REJECTED, sorted(rows, key=lambda row: (row["split"], row["file"], row["line"] or 0, row["id"])))
 
 

@@ -126,7 +126,7 @@ class Files:
 
     def called_with_other_extension(self, name: str, folder: Path | None) -> list[Path]:
         """The recordings of this file name, up to its extension, in a folder or (None) in the whole split."""
-        return _inside(near_names.same_stem(key(name), self._by_bare_stem, RECORDING_SUFFIXES), folder)
+        return _inside(near_names.same_stem(key(name), self._by_bare_stem, self._stem_ends, RECORDING_SUFFIXES), folder)
 
     def resolve(self, name: str, base: Path, *, foreign: bool) -> Path:
         """Find the recording that an annotation names.
