@@ -197,10 +197,7 @@ class Files:
         return paths[0]
 
     def of_named_folder(self, wanted: str, paths: list[Path]) -> list[Path]:
-        """The files, or none of them where there is only one and it is in the folder of another child.
-
-        Several files are left as they are: they are refused as ambiguous.
-        """
+        """The files, or none if the only one is in another child's folder; several are refused later as ambiguous."""
         if len(paths) != 1:
             return paths
         named, own = wanted.split("/")[:-1], self.inner_folders(paths[0])
