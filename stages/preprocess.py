@@ -115,6 +115,8 @@ def pack(reading: SplitContents, pool: workers.Pool, contents: leaks.Contents) -
         for cut in cut_clips(reading, pool):
             row = {name: getattr(cut.row, name) for name in COPIED_FIELDS}
             row["flags"] = list(cut.row.flags)
+            if not cut.row.speaker_known:
+                row["flags"].append(shards.UNKNOWN_SPEAKER)
             clips.append(writer.write(cut.flac, **row, source_rate=cut.source_rate, duration=cut.duration))
             contents.add(reading.split, cut)
         return clips

@@ -76,6 +76,29 @@ def test_corpus_without_speakers(project, capsys):
     set_params(project, "unknown_speakers: refuse", "unknown_speakers: per_recording")
     preprocess.main()
     assert "intervals assume that each recording is of another speaker" in capsys.readouterr().out
+    card = json.loads(paths.CORPUS_FILE.read_text())
+    for split in ("train", "dev", "test"):
+        assert [clip.flags for clip in clips(split).values()] == [["unknown-speaker"]]
+        assert card[split]["flagged"] == {"unknown-speaker": 1}
+
+
+def test_corpus_with_some_speakers(project):
+    write_corpus(project / "data", SPEAKERS)
+    for number in range(2):
+        write_audio(project / f"data/test/{number}.wav", seed=100 + number)
+        write(project / f"data/test/{number}.txt", f"words {number}")
+    preprocess.main()
+    assert {name: clip.speaker_known for name, clip in clips("test").items()} == {
+        "0": False,
+        "1": False,
+        **{name: True for name in clips("test") if name.startswith("dora")},
+    }
+    card = json.loads(paths.CORPUS_FILE.read_text())
+    assert {split: amounts["flagged"] for split, amounts in card.items()} == {
+        "train": {},
+        "dev": {},
+        "test": {"unknown-speaker": 2},
+    }
 
 
 def test_small_corpus(project, capsys):

@@ -23,6 +23,7 @@ from stages.records.units import SAMPLE_RATE, Seconds
 MANIFEST = "manifest.jsonl"
 DURATION_DECIMALS = 4  # a sample lasts 0.0000625 s
 MEGABYTE = 1_000_000  # bytes
+UNKNOWN_SPEAKER = "unknown-speaker"  # the flag of a clip whose speaker the corpus does not name
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Clip:
     id: str  # without dots and slashes; unique in its split
     text: str  # cleaned transcript: what is trained on and scored against
     text_raw: str  # as in the corpus
-    speaker: str
+    speaker: str  # with the flag unknown-speaker: what the recording is called
     age: str | None  # as the corpus writes it
     age_months: int | None
     gender: str | None
@@ -46,6 +47,15 @@ class Clip:
     shard: str  # the FLAC bytes are in this file, in the split's folder
     offset: int  # bytes
     size: int  # bytes
+
+    @property
+    def speaker_known(self) -> bool:
+        return UNKNOWN_SPEAKER not in self.flags
+
+
+def of_unknown_speakers(clips: Iterable[Clip]) -> int:
+    """How many of the clips have a speaker whom the corpus does not name."""
+    return sum(not clip.speaker_known for clip in clips)
 
 
 class ShardWriter:
