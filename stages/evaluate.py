@@ -20,14 +20,20 @@ def main() -> None:
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
     results = scoreboard.read_results(rules["whisper"])
     unit = error_unit.of_language(settings.language)
-    content = scoreboard.figures(results, rules, unit)
+    trained = shards.read_manifest(paths.split_folder("train"))
+    unknown = shards.of_unknown_speakers([*trained, *shards.read_manifest(paths.split_folder("dev"))])
+    content = scoreboard.figures(results, rules, unit, unknown)
     print(score_tables.score_table(content, unit))
-    write(content, slicing.slices(results, trained_texts(settings)), unit)
+    write(content, slicing.slices(results, trained_texts(trained, settings)), unit)
 
 
-def trained_texts(settings: params.Params) -> seen_texts.TrainedTexts:
-    """The texts that the tuned models were trained on: those of the training speakers of train.data_share."""
-    clips = shards.read_manifest(paths.split_folder("train"))
+def trained_texts(clips: list[shards.Clip], settings: params.Params) -> seen_texts.TrainedTexts:
+    """The texts that the tuned models were trained on: those of the training speakers of train.data_share.
+
+    Parameters
+    ----------
+    clips : of train
+    """
     names = {clip.speaker for clip in clips}
     speakers = speaker_share.choose(names, settings.train.data_share, settings.seed)
     return seen_texts.of_clips((clip for clip in clips if clip.speaker in speakers), settings.language)

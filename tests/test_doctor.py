@@ -118,6 +118,20 @@ def test_pointers_instead_of_recordings(workspace, settings):
     assert "1 files of data/ are Git LFS pointers, such as data/train/b.wav" in as_text(corpus.findings(settings))
 
 
+def test_speakers_that_the_last_run_did_not_know(workspace, settings):
+    card = {"clips": 3, "hours": 0.1, "speakers": 3, "flagged": {}}
+    path = Path("metrics/corpus.json")
+    write(path, json.dumps({"train": card, "test": card}))
+    assert "unknown" not in as_text(corpus.findings(settings))
+    write(path, json.dumps({"train": card, "test": {**card, "flagged": {"unknown-speaker": 2}}}))
+    text = as_text(corpus.findings(settings))
+    assert "warning: metrics/corpus.json, of the last run: Speakers are unknown in test (2 of 3 utterances)." in text
+    assert "intervals are over recordings, and too narrow if a child has several recordings" in text
+    assert "was not checked" in text
+    write(path, "{")
+    assert "problem: metrics/corpus.json is not valid JSON" in as_text(corpus.findings(settings))
+
+
 def test_miniature_on_a_corpus_of_ones_own(workspace, settings):
     Path("data.dvc").touch()
     assert "cp profiles/whisper-base.yaml params.yaml" in as_text(corpus.findings(settings))

@@ -379,6 +379,26 @@ def test_refused_export_says_what_was_counted():
         export_check.check(compared, same_weights=True, unit=CHARACTERS)
 
 
+def test_card_of_unknown_speakers(workspace, settings):
+    assert model_card.SEPARATE_SPEAKERS in card(settings)[1]
+    assert "unknown" not in card(settings)[1]
+    corpus = json.loads(paths.CORPUS_FILE.read_text())
+    corpus["train"]["flagged"] = {"unknown-speaker": 99}
+    paths.CORPUS_FILE.write_text(json.dumps(corpus))
+    rows = [("a b c d", "a b x x", "a b c x", "a b c d")] * 12
+    clips = [replace(clip(str(number), f"s{number}"), flags=["unknown-speaker"]) for number in range(12)]
+    content = scoreboard.figures(board(*rows, clips=clips), RULES, unknown_in_training=99)
+    paths.SCORES_FILE.write_text(json.dumps(content))
+    text = card(settings)[1]
+    assert "| train | 99 | 2.50 | 2 recordings |\n| dev | 3 | 0.01 | 2 |" in text
+    assert model_card.SEPARATE_SPEAKERS not in text
+    assert "the best checkpoint was chosen on dev. Speakers are unknown in train (99 of 99 utterances)." in text
+    assert "### test: 12 utterances, 12 recordings of unknown speakers" in text
+    assert "| lora | **25.00** | 25.00 to 25.00 over recordings |" in text
+    assert "**The speakers of all 12 utterances are unknown: each recording counts as a speaker." in text
+    assert "**The speakers of 99 utterances of the training data (train and dev) are unknown" in text
+
+
 def test_card_says_the_precision_that_auto_became(workspace, settings):
     costs = {"train_lora": {"precision": "bf16"}, "transcribe_lora": {"precision": "fp16"}}
     assert "## Training parameters\n\nIts matrix products were computed" in card(settings, costs)[1]

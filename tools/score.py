@@ -31,7 +31,16 @@ def main() -> None:
         decode(checkpoint, settings, arguments.base), scoreboard.read_clips(), rules["whisper"]
     )
     unit = error_unit.of_language(settings.language)
-    print(score_tables.score_table(scoreboard.figures({checkpoint: results}, rules, unit), unit))
+    print(score_tables.score_table(scoreboard.figures({checkpoint: results}, rules, unit, unknown_in_training()), unit))
+
+
+def unknown_in_training() -> int:
+    """How many training utterances here have an unknown speaker; splits that were not fetched are not counted."""
+    count = 0
+    for folder in map(paths.split_folder, paths.TRAINING_SPLITS):
+        if (folder / shards.MANIFEST).is_file():
+            count += shards.of_unknown_speakers(shards.read_manifest(folder))
+    return count
 
 
 def decode(checkpoint: str, settings: params.Params, base: str | None = None) -> list[Transcript]:

@@ -14,7 +14,7 @@ from stages.common.errors import UserError
 from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.paths import BASE, METRICS
 from stages.records.strategies import STRATEGIES
-from stages.scores import scoreboard
+from stages.scores import scoreboard, unknown_speakers
 from stages.scores.scoreboard import HEADLINE_SET, Results
 
 FOLDER = METRICS / "figures"
@@ -168,6 +168,7 @@ def _wer(content: dict, unit: ErrorUnit) -> Figure:
     scores = scoreboard.by_model(content)
     values = {model: list(sets.values()) for model, sets in scores.items()}
     _grouped(axes, list(scores["base"]), values, marks=False)
+    _note_unknown_speakers(figure, values["base"])
     return figure
 
 
@@ -175,7 +176,14 @@ def _wer_by_age(slices: dict, unit: ErrorUnit) -> Figure:
     figure, axes = _axes(f"{unit.rate_in_full}, %", "age, years")
     values = {name: list(sets[HEADLINE_SET]["age"].values()) for name, sets in slices.items()}
     _grouped(axes, list(slices["base"][HEADLINE_SET]["age"]), values, marks=True)
+    _note_unknown_speakers(figure, values["base"])
     return figure
+
+
+def _note_unknown_speakers(figure: Figure, blocks: list[dict]) -> None:
+    """Write below the axes what the intervals are over, if speakers of one of the blocks are unknown."""
+    if any(unknown_speakers.UNKNOWN in block for block in blocks):
+        figure.supxlabel("speakers unknown: intervals over recordings, maybe too narrow", fontsize=7)
 
 
 def _learning(curves: dict[str, list[dict[str, float]]], unit: ErrorUnit) -> Figure:

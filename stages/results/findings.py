@@ -6,6 +6,7 @@ from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.paths import BASE
 from stages.results import summary
 from stages.results.summary import NAMES
+from stages.scores import unknown_speakers
 from stages.scores.score_tables import has_unseen_words, interval, percent
 from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
 from stages.scores.significance import FEWEST_SPEAKERS
@@ -86,10 +87,11 @@ def _real(content: dict, unit: ErrorUnit) -> list[str]:
     answers = []
     for label, difference in content[PAIRED][HEADLINE_SET].items():
         answers.append(summary.comparison(label, difference, unit))
-    speakers = content["base"][HEADLINE_SET]["speakers"]
-    if speakers < FEWEST_SPEAKERS:
-        answers.append(f"With only {speakers} speakers, these intervals are too narrow: read them as hints.")
-    return answers
+    size = content["base"][HEADLINE_SET]
+    if size["speakers"] < FEWEST_SPEAKERS:
+        speakers = unknown_speakers.speakers_text(size)
+        answers.append(f"With only {speakers}, these intervals are too narrow: read them as hints.")
+    return [*answers, *unknown_speakers.sentences(size)]
 
 
 def _about_texts(content: dict, slices: dict, unit: ErrorUnit) -> list[Finding]:
@@ -181,7 +183,9 @@ def _whom(slices: dict, name: str, unit: ErrorUnit) -> list[str]:
 
 
 def _age(age: str, block: dict) -> str:
-    speakers, utterances = _count(block["speakers"], "speaker"), _count(block["utterances"], "utterance")
+    speakers, utterances = unknown_speakers.speakers_text(block), _count(block["utterances"], "utterance")
+    if unknown_speakers.UNKNOWN not in block:
+        speakers = _count(block["speakers"], "speaker")
     return f"age {age} ({percent(block['wer'])} %, {speakers}, {utterances})"
 
 
@@ -197,6 +201,7 @@ def _forgotten(content: dict, unit: ErrorUnit) -> list[str]:
         for model in tuned(content):
             label = f"{model}_minus_base"
             answers.append(f"On {name}: {summary.comparison(label, content[PAIRED][name][label], unit)}")
+        answers += unknown_speakers.notes({name: content["base"][name]})
     return answers or ["There is no other evaluation set, such as data/adult, on which forgetting would show."]
 
 

@@ -9,7 +9,7 @@ from stages.common import params
 from stages.records.error_unit import WORDS, ErrorUnit
 from stages.results import examples, figures, findings
 from stages.runtime import cost
-from stages.scores import score_tables, scoreboard
+from stages.scores import score_tables, scoreboard, unknown_speakers
 from stages.scores.scoreboard import HEADLINE_SET, Results
 from stages.wer import normalisers
 
@@ -36,6 +36,7 @@ def tables(content: dict, slices: dict, corpus: dict, unit: ErrorUnit = WORDS) -
     scores = scoreboard.by_model(content)
     return {
         "sizes": score_tables.set_sizes(content),
+        **speaker_notes(scores["base"], corpus),
         "score_headings": score_tables.in_unit(score_tables.HEADINGS, unit),
         "score_rows": score_tables.score_rows(content),
         "literature": score_tables.literature_line(content, unit),
@@ -48,6 +49,24 @@ def tables(content: dict, slices: dict, corpus: dict, unit: ErrorUnit = WORDS) -
         "slices": [slice_table(slices, name, unit) for name in SLICES if name in slices["base"][HEADLINE_SET]],
         "corpus_headings": CORPUS_HEADINGS,
         "corpus_rows": [corpus_row(split, card) for split, card in corpus.items()],
+    }
+
+
+def speaker_notes(sets: dict[str, dict], corpus: dict) -> dict:
+    """What the page says about unknown speakers; nothing if all are known.
+
+    Parameters
+    ----------
+    sets : one model's figures of scores.json, by evaluation set
+    corpus : the contents of corpus.json
+    """
+    headline = {HEADLINE_SET: sets[HEADLINE_SET]}
+    return {
+        "unknown_speakers": unknown_speakers.notes(sets),
+        "unknown_on_headline_set": unknown_speakers.notes(headline),
+        "over": unknown_speakers.caption(sets),
+        "over_on_headline_set": unknown_speakers.caption(headline),
+        "unknown_in_corpus": unknown_speakers.splits_sentence(corpus),
     }
 
 
@@ -74,7 +93,7 @@ def slice_table(slices: dict, name: str, unit: ErrorUnit) -> tuple[str, tuple[st
 
 def corpus_row(split: str, card: dict) -> tuple[str, ...]:
     """The cells under CORPUS_HEADINGS of a split of corpus.json."""
-    clips, hours, speakers = str(card["clips"]), f"{card['hours']:.2f}", str(card["speakers"])
+    clips, hours, speakers = str(card["clips"]), f"{card['hours']:.2f}", unknown_speakers.card_cell(card)
     return split, clips, hours, speakers, str(sum(card["refused"].values())), str(card["left_out"])
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.paths import BASE
 from stages.records.strategies import STRATEGIES
+from stages.scores import unknown_speakers
 from stages.scores.score_tables import age_rows, in_unit, interval, percent, seen_texts_sentence
 from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
 from stages.scores.significance import FEWEST_SPEAKERS
@@ -25,8 +26,10 @@ def markdown(content: dict, slices: dict, unit: ErrorUnit = WORDS) -> str:
     parts = [f"# {unit.rate_in_full.capitalize()}s"]
     for name, size in scores["base"].items():
         blocks = {model: sets[name] for model, sets in scores.items()}
-        parts.append(f"## {name}: {size['utterances']} utterances, {size['speakers']} speakers")
+        parts.append(f"## {name}: {size['utterances']} utterances, {unknown_speakers.speakers_text(size)}")
         parts.append(_rates(blocks, unit))
+        for sentence in unknown_speakers.sentences(size):
+            parts.append(f"**{sentence}**")
         parts.append("\n".join(f"- {comparison(*pair, unit)}" for pair in content[PAIRED][name].items()))
         if sentence := seen_texts_sentence(slices, name, unit):
             parts.append(f"{sentence}.")

@@ -2,6 +2,7 @@
 
 from stages.common.text_table import aligned
 from stages.records.error_unit import WORDS, ErrorUnit
+from stages.scores import unknown_speakers
 from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
 from stages.scores.significance import FEWEST_SPEAKERS, LEVEL
 from stages.scores.slicing import SEEN, UNSEEN
@@ -32,7 +33,7 @@ def in_unit(headings: tuple[str, ...], unit: ErrorUnit) -> tuple[str, ...]:
 
 
 def score_table(content: dict, unit: ErrorUnit = WORDS) -> str:
-    """A row per set and model; below them, how many utterances and speakers each set has.
+    """A row per set and model; below them, how many utterances and speakers each set has, and if these are unknown.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def score_table(content: dict, unit: ErrorUnit = WORDS) -> str:
     unit : what was counted
     """
     rows = [in_unit(HEADINGS, unit), *score_rows(content)]
-    return "\n".join([aligned(rows, names=2), "", *set_sizes(content)])
+    return "\n".join([aligned(rows, names=2), "", *set_sizes(content), *unknown_speakers_notes(content)])
 
 
 def score_rows(content: dict) -> list[tuple[str, ...]]:
@@ -63,9 +64,14 @@ def set_sizes(content: dict) -> list[str]:
     sets = next(iter(by_model(content).values()))
     lines = []
     for name, figures in sets.items():
-        speakers = figures["speakers"]
-        lines.append(f"{name}: {figures['utterances']} utterances, {speakers} speakers{_warning(speakers)}")
+        speakers = unknown_speakers.speakers_text(figures)
+        lines.append(f"{name}: {figures['utterances']} utterances, {speakers}{_warning(figures['speakers'])}")
     return lines
+
+
+def unknown_speakers_notes(content: dict) -> list[str]:
+    """Which evaluation sets have unknown speakers, and what follows for their intervals; none if all are known."""
+    return unknown_speakers.notes(next(iter(by_model(content).values())))
 
 
 def paired_table(content: dict, unit: ErrorUnit = WORDS) -> str:
@@ -102,7 +108,7 @@ def age_rows(slices: dict) -> list[tuple[str, ...]]:
     rows = []
     for group, size in models[0]["age"].items():
         rates = [percent(block["age"][group].get("wer")) for block in models]
-        rows.append((group, *rates, str(size["utterances"]), str(size["speakers"])))
+        rows.append((group, *rates, str(size["utterances"]), unknown_speakers.speakers_cell(size)))
     if "age_macro_wer" in models[0]:
         means = [percent(block["age_macro_wer"]) for block in models]
         rows.append(("mean of ages", *means, "", ""))
@@ -197,11 +203,14 @@ def percent(rate: float | None) -> str:
 
 
 def interval(figures: dict, sign: str = "") -> str:
-    """The interval of a rate or, with sign "+", of a difference, in per cent; "-" where there is none."""
+    """The interval of a rate or, with sign "+", of a difference, in per cent; "-" where there is none.
+
+    Where speakers are unknown, it says what the interval is over.
+    """
     if "wer_low" not in figures:
         return "-"
     low, high = 100 * figures["wer_low"], 100 * figures["wer_high"]
-    return f"{low:{sign}.2f} to {high:{sign}.2f}"
+    return f"{low:{sign}.2f} to {high:{sign}.2f}{unknown_speakers.resampled(figures)}"
 
 
 def _p(p: float) -> str:

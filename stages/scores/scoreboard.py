@@ -16,7 +16,7 @@ from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.paths import MODELS
 from stages.records.shards import Clip
 from stages.records.transcripts import Transcript
-from stages.scores import score_files
+from stages.scores import score_files, unknown_speakers
 from stages.scores.significance import Difference, SpeakerBootstrap
 from stages.wer import error_counts
 from stages.wer.alignment import UtteranceErrors, align
@@ -24,7 +24,8 @@ from stages.wer.error_counts import DIGITS
 from stages.wer.normalisers import Normaliser
 
 HEADLINE_SET = "test"
-HEADLINE_FIGURES = ("wer", "wer_low", "wer_high", "cer")  # of each model and set in wer.json
+# Of each model and set in wer.json; the last one only where speakers are unknown.
+HEADLINE_FIGURES = ("wer", "wer_low", "wer_high", "cer", unknown_speakers.UNKNOWN)
 PAIRED = "paired"  # the comparisons' key in scores.json, beside the models
 RUNAWAY_RATIO = 2.0  # a hypothesis with more words than so many times the reference's is a runaway,
 RUNAWAY_COMPRESSION = 2.4  # and one that zlib shrinks by more, since it repeats itself: Whisper's own threshold
@@ -89,13 +90,16 @@ def results_by_set(
     return results
 
 
-def figures(results: Results, rules: dict[str, Normaliser], unit: ErrorUnit = WORDS) -> dict:
+def figures(
+    results: Results, rules: dict[str, Normaliser], unit: ErrorUnit = WORDS, unknown_in_training: int = 0
+) -> dict:
     """The contents of scores.json: model -> evaluation set -> figures, and the comparisons under PAIRED.
 
     Parameters
     ----------
     rules : the normalisers by name, "whisper" and "light"
     unit : what they separate by spaces, so what is counted
+    unknown_in_training : how many utterances of train and dev have an unknown speaker
     """
     scores: dict = {}
     base = results.get("base", {})
@@ -103,6 +107,8 @@ def figures(results: Results, rules: dict[str, Normaliser], unit: ErrorUnit = WO
         scores[model] = {}
         for name, set_results in sets.items():
             scores[model][name] = _set_figures(set_results, base.get(name), rules, unit)
+            if unknown_in_training:
+                scores[model][name][unknown_speakers.UNKNOWN_IN_TRAINING] = unknown_in_training
     if len(results) > 1:
         names = next(iter(results.values()))
         scores[PAIRED] = {name: _comparisons(results, name) for name in names}
@@ -179,7 +185,8 @@ def rates(results: SetResults, chosen: np.ndarray) -> dict[str, float | int]:
     """
     errors = results.errors.errors[chosen]
     words = results.errors.words[chosen]
-    speakers = [results.clips[index].speaker for index in chosen.tolist()]
+    clips = [results.clips[index] for index in chosen.tolist()]
+    speakers = [clip.speaker for clip in clips]
     distinct = len(set(speakers))
     block: dict[str, float | int] = {}
     if words.sum():
@@ -187,7 +194,8 @@ def rates(results: SetResults, chosen: np.ndarray) -> dict[str, float | int]:
         if distinct > 1:
             low, high = SpeakerBootstrap(speakers).interval(errors, words)
             block |= {"wer_low": round(low, DIGITS), "wer_high": round(high, DIGITS)}
-    return block | {"speakers": distinct, "utterances": len(words), "words": int(words.sum())}
+    block |= {"speakers": distinct, "utterances": len(words), "words": int(words.sum())}
+    return block | unknown_speakers.counts(clips)
 
 
 def literature_filter(base: SetResults) -> np.ndarray:
@@ -215,7 +223,7 @@ def _comparisons(results: Results, name: str) -> dict[str, dict[str, float]]:
         before, after = results[first][name], results[second][name]
         bootstrap = SpeakerBootstrap([clip.speaker for clip in before.clips])
         difference = bootstrap.difference(before.errors.errors, after.errors.errors, before.errors.words)
-        compared[f"{second}_minus_{first}"] = _rounded(difference)
+        compared[f"{second}_minus_{first}"] = _rounded(difference) | unknown_speakers.counts(before.clips)
     return compared
 
 

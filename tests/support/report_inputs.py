@@ -20,6 +20,7 @@ def write_report_inputs(root: Path) -> Path:
     """Write all that the report stage reads into a folder, and return the folder."""
     tiny_checkpoint(root / "models" / "base")
     write_split(root / "processed_data" / "train", 2, seed=1)  # the texts of the other splits' first two clips
+    write_split(root / "processed_data" / "dev", 1, seed=3)
     for name, count in (("test", 6), ("adult", 2)):
         folder = root / "processed_data" / "evaluation" / name
         write_split(folder, count, seed=1)

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from stages.common.errors import UserError
+from stages.common.files import read_json
 from stages.common.params import Params
 from stages.corpus.rows.files import LFS_POINTER
-from stages.records.paths import DATA
+from stages.records.paths import CORPUS_FILE, DATA
+from stages.scores import unknown_speakers
 from tools.doctor import Finding
 
 SPLITS = ("train", "test")
@@ -35,6 +38,21 @@ def findings(settings: Params) -> Iterator[Finding]:
     if tracked and settings.base_model == SAMPLE_MODEL:
         text = "base_model is the sample's miniature model, but data/ is not the sample"
         yield Finding("warning", text, "cp profiles/whisper-base.yaml params.yaml")
+    yield from _unknown_speakers()
+
+
+def _unknown_speakers() -> Iterator[Finding]:
+    """Yield which splits have unknown speakers, as preprocess found them in its last run."""
+    if not CORPUS_FILE.is_file():
+        return
+    try:
+        sentence = unknown_speakers.splits_sentence(read_json(CORPUS_FILE))
+    except UserError as error:
+        yield Finding("problem", str(error))
+        return
+    if sentence:
+        cure = "name the speakers (docs/data.md says where), and run dvc repro"
+        yield Finding("warning", f"{CORPUS_FILE}, of the last run: {sentence}", cure)
 
 
 def _is_pointer(path: Path) -> bool:

@@ -16,7 +16,7 @@ from stages.records.strategies import STRATEGIES
 from stages.records.units import SAMPLE_RATE, Seconds
 from stages.results import summary
 from stages.runtime import cost
-from stages.scores import score_files
+from stages.scores import score_files, unknown_speakers
 from stages.scores.score_tables import percent
 from stages.scores.scoreboard import HEADLINE_SET
 from stages.whisper import base_model
@@ -110,11 +110,19 @@ def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
         parameters=_parameters(export),
         precision=_precision(export.name, metrics.costs),
         corpus=_corpus(metrics.corpus),
-        speakers=SHARED_SPEAKERS if settings.preprocess.allow_shared_speakers else SEPARATE_SPEAKERS,
+        speakers=_speakers(settings, metrics.corpus),
         beams=f"{beams} beam{'' if beams == 1 else 's'}",
         temperature=f"{settings.transcribe.temperature:g}",
         scores=re.sub(r"^#", "##", summary.markdown(metrics.content, metrics.slices, metrics.unit), flags=re.MULTILINE),
     )
+
+
+def _speakers(settings: Params, corpus: dict) -> str:
+    """Return whether speakers of train and dev are in other sets, as far as that is known."""
+    unknown = unknown_speakers.splits_sentence(corpus)
+    if settings.preprocess.allow_shared_speakers:
+        return f"{SHARED_SPEAKERS} {unknown}" if unknown else SHARED_SPEAKERS
+    return unknown or SEPARATE_SPEAKERS
 
 
 def title(export: Export) -> str:
@@ -204,5 +212,5 @@ def _corpus(corpus: dict) -> list[tuple[str, ...]]:
     rows = []
     for name in names:
         card = corpus[name]
-        rows.append((name, str(card["clips"]), f"{card['hours']:.2f}", str(card["speakers"])))
+        rows.append((name, str(card["clips"]), f"{card['hours']:.2f}", unknown_speakers.card_cell(card)))
     return rows
