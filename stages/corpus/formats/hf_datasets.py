@@ -44,7 +44,7 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
     states = [path for path in paths if path.name == STATE]
     for path in _without_caches(tables, states, files, reading):
         utterances += _utterances(path, files, reading, mistimed)
-    add_rows(utterances, mistimed, reading)
+    add_rows(utterances, mistimed, files, reading)
 
 
 def _without_caches(tables: list[Path], states: list[Path], files: Files, reading: SplitContents) -> list[Path]:

@@ -72,7 +72,7 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
                 utterances += _utterances(path, table_place, rows, files, reading, mistimed)
         except Refused as refused:
             reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
-    add_rows(utterances, mistimed, reading)
+    add_rows(utterances, mistimed, files, reading)
 
 
 def _utterances(

@@ -61,7 +61,7 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
                 reading.refuse(f"{files.named(path)}-{stem}", place, None, refused.reason, f"{stem}: {refused.detail}")
             else:
                 utterances += [utterance] if utterance else []
-    add_rows(utterances, set(), reading)
+    add_rows(utterances, set(), files, reading)
 
 
 def _is_unpacked(folder: str, members: dict[str, ByteRange], present: set[str]) -> bool:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection
 from pathlib import Path
 
+from stages.corpus.rows import speaker_roles
 from stages.corpus.rows.ages import UNKNOWN, age_in_months
 from stages.corpus.rows.columns import cell, is_column, yes_or_no
 from stages.corpus.rows.files import Files
@@ -15,8 +16,11 @@ from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.records.units import Seconds
 
 
-def add_rows(utterances: list[Utterance], mistimed: Collection[tuple[str, Path]], reading: SplitContents) -> None:
+def add_rows(
+    utterances: list[Utterance], mistimed: Collection[tuple[str, Path]], files: Files, reading: SplitContents
+) -> None:
     """Add the utterances of rows to `reading`, without those whose times are uncertain; see uncertain_times."""
+    utterances = speaker_roles.with_names(utterances, files, reading)
     uncertain = uncertain_times(utterances, mistimed)
     for utterance in utterances:
         try:
@@ -89,6 +93,7 @@ def utterance_of(
         line=line,
         format=format,
         check_name=True,
+        other_name=speaker_roles.first_name(cell(row, [column]) for column in layout.fields["speaker"]),
         stated_seconds=_stated_seconds(row, layout, place, reading) if start is None else None,
     )
 

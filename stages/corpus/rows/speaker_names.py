@@ -84,6 +84,9 @@ def _where_to_name(reading: SplitContents) -> str:
             columns = ", ".join(reading.unused_columns.get(file, ())) or "none"
             unused.append(f"data/{file}: {columns}")
         files = "; ".join(unused[:SHOWN]) + ("; ..." if len(unused) > SHOWN else "")
+        roles = ", ".join(sorted({row.role for row in reading.utterances if row.role})[:SHOWN])
+        if roles:
+            advice.append(f"The speaker column says what people are ({roles}), which names nobody.")
         advice.append(f"Columns that are not used: {files}.")
         advice.append("Name the column of speakers in preprocess.columns.speaker, or add one.")
     if "kaldi" in formats:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from stages.common.errors import UserError
+from stages.corpus.rows import speaker_roles
 from stages.corpus.rows.ages import UNKNOWN, age_in_months, may_be_months
 from stages.corpus.rows.columns import cell, columns_named, is_column
 from stages.corpus.rows.files import Files
@@ -108,8 +109,8 @@ def leave_out_adults(reading: SplitContents) -> None:
         is_unclear = max_age is not None and reading.options.age_unit == "auto" and may_be_months(row.age or "")
         if not is_unclear and _is_older(row, max_age):
             reading.left_out[f"speakers of {max_age:g} years or more"] += 1
-        elif row.check_name and not reading.is_child(row.speaker, from_column=True):
-            reading.left_out[f"other speakers: {row.speaker}"] += 1
+        elif row.check_name and not speaker_roles.is_child(row, reading):
+            reading.left_out[f"other speakers: {row.role or row.speaker}"] += 1
         elif is_unclear:
             unclear.append(row)
         else:

@@ -59,6 +59,8 @@ class Utterance:
     clip_seconds: Seconds | None = None  # the same of a clip that the corpus has cut: a longer one is refused too
     embedded: Embedded | None = None  # where the recording is, if it is no file of its own
     words: tuple[Word, ...] = ()  # in order, where the corpus has word times
+    role: str = ""  # what the speaker is, where a table's column of speakers says that: CHI, mother
+    other_name: str = ""  # the speaker's in another column of the table, if that has one
     text: str = ""  # cleaned transcript, see stages/corpus/markup
     flags: tuple[str, ...] = ()  # what is worth knowing and no reason to refuse: overlap, clipped, narrowband, ...
 
