@@ -19,6 +19,7 @@ from experiments.shown import DONE, Experiment, experiments, flat
 from stages.common.errors import UserError, exit_on_user_error
 from stages.records.error_unit import CHARACTERS, WORDS, ErrorUnit
 from stages.results import figures
+from stages.scores import unknown_speakers
 
 FOLDER = Path("experiments/plots")
 SIZE = (5.4, 3.2)  # inches
@@ -38,6 +39,7 @@ class Point:
     rate: float  # per cent
     low: float  # the lower end of its interval, per cent
     high: float  # the upper end
+    has_unknown_speakers: bool  # then the interval is over recordings
 
 
 @exit_on_user_error
@@ -85,7 +87,7 @@ def read(experiment: Experiment, model: str, keys: list[str]) -> Point:
     rate = block[key]
     low, high = block.get(f"{key}_low", rate), block.get(f"{key}_high", rate)  # equal where there is no interval
     line = values[keys[1]] if len(keys) > 1 else model
-    return Point(line, values[keys[0]], 100 * rate, 100 * low, 100 * high)
+    return Point(line, values[keys[0]], 100 * rate, 100 * low, 100 * high, unknown_speakers.UNKNOWN in block)
 
 
 def unit_of(block: dict) -> ErrorUnit:
@@ -145,6 +147,8 @@ def draw(points: list[Point], keys: list[str], base: float, log: bool, unit: Err
     title = f"base: {base:.1f} %"
     if len(keys) > 1:
         title += f"\n{keys[1]}"
+    if any(point.has_unknown_speakers for point in points):
+        title += "\nspeakers unknown:\nintervals over recordings"
     axes.legend(title=title, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 

@@ -152,6 +152,17 @@ def test_lines_differ_in_colour_whatever_they_are_called(workspace):
     assert len(set(colours)) == len(colours) == 3
 
 
+def test_plot_says_where_speakers_are_unknown(workspace):
+    def legend(row: Experiment) -> str:
+        drawn = plot.draw([plot.read(row, "lora", ["seed"])], ["seed"], 50.0, log=False)
+        return drawn.axes[0].get_legend().get_title().get_text()
+
+    row = scored("one", 0.2)
+    assert "unknown" not in legend(row)
+    row.scores["lora"]["utterances_of_unknown_speakers"] = 3
+    assert "speakers unknown:\nintervals over recordings" in legend(row)
+
+
 def test_plot_names_what_is_missing(workspace):
     with pytest.raises(UserError, match="no scores of 'lara'"):
         plot.read(scored("one", 0.2), "lara", ["seed"])

@@ -61,8 +61,8 @@ def check_known(readings: dict[str, SplitContents], is_allowed: bool) -> None:
             continue
         if is_allowed:
             reading.warn(
-                "no speaker is named; intervals assume that each recording is of another speaker"
-                " (preprocess.unknown_speakers)",
+                "no speaker is named; intervals assume that each recording is of another speaker, and that no child is"
+                " in two splits was not checked (preprocess.unknown_speakers)",
                 f"{len(recordings)} recordings",
             )
             continue
