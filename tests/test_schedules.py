@@ -30,7 +30,8 @@ def prepared(tmp_path_factory) -> Path:
 @pytest.fixture
 def workspace(prepared, tmp_path, monkeypatch) -> Path:
     root = shutil.copytree(prepared, tmp_path / "workspace")
-    shutil.rmtree(root / "processed_data" / "train")
+    for split in ("train", "dev"):
+        shutil.rmtree(root / "processed_data" / split)
     write_split(root / "processed_data" / "train", CLIPS, seed=1, seconds=CLIP_SECONDS)
     write_split(root / "processed_data" / "dev", 3, seed=2)
     monkeypatch.chdir(root)

@@ -139,6 +139,9 @@ def test_each_set_says_what_was_not_checked():
     assert ALL_TEST in shown["findings"]
     assert f"adult: {SOME_ADULT}" in shown["findings"]
     assert "other: The" not in shown["findings"]
+    assert "Intervals: 95 %, bootstrap over speakers, over recordings where speakers are unknown." in shown["summary"]
+    assert "speakers unknown in test, adult: intervals over recordings, maybe too narrow" in shown["wer figure"]
+    assert "speakers unknown in test: intervals over recordings" in shown["age figure"]
     assert shown["ages"].splitlines()[1].split()[-2:] == ["3", "recordings"]
 
 
@@ -150,6 +153,8 @@ def test_known_test_speakers_and_unknown_training_speakers():
     assert f"**{TRAINING}**" in test
     assert " over recordings" not in test
     assert TRAINING in shown["findings"]
+    assert "speakers unknown in adult: intervals" in shown["wer figure"]
+    assert "speakers unknown" not in shown["age figure"]
 
 
 def test_card_of_the_corpus():
@@ -220,7 +225,7 @@ def test_files_and_page(forget_speakers, monkeypatch, capsys):
     assert text.count(f"<b>Speakers unknown.</b> test: {sentence}") == 3  # at the top, under the scores, by age
     assert text.count("bootstrap over speakers, over recordings where speakers are unknown") == 2
     assert text.count("intervals, over recordings where speakers are unknown") == 2  # of two figures, with their labels
-    assert text.count("speakers unknown: intervals over recordings, maybe too narrow") == 2
+    assert text.count("speakers unknown in test: intervals over recordings, maybe too narrow") == 2
     assert "Speakers are unknown in test (6 of 6 utterances). Each" in text
     assert "· speaker unknown ·" in text
     forget_speakers("train", "dev")

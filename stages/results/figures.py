@@ -168,7 +168,8 @@ def _wer(content: dict, unit: ErrorUnit) -> Figure:
     scores = scoreboard.by_model(content)
     values = {model: list(sets.values()) for model, sets in scores.items()}
     _grouped(axes, list(scores["base"]), values, marks=False)
-    _note_unknown_speakers(figure, values["base"])
+    unknown = [name for name, block in scores["base"].items() if unknown_speakers.UNKNOWN in block]
+    _note_unknown_speakers(figure, unknown)
     return figure
 
 
@@ -176,14 +177,16 @@ def _wer_by_age(slices: dict, unit: ErrorUnit) -> Figure:
     figure, axes = _axes(f"{unit.rate_in_full}, %", "age, years")
     values = {name: list(sets[HEADLINE_SET]["age"].values()) for name, sets in slices.items()}
     _grouped(axes, list(slices["base"][HEADLINE_SET]["age"]), values, marks=True)
-    _note_unknown_speakers(figure, values["base"])
+    if any(unknown_speakers.UNKNOWN in block for block in values["base"]):
+        _note_unknown_speakers(figure, [HEADLINE_SET])
     return figure
 
 
-def _note_unknown_speakers(figure: Figure, blocks: list[dict]) -> None:
-    """Write below the axes what the intervals are over, if speakers of one of the blocks are unknown."""
-    if any(unknown_speakers.UNKNOWN in block for block in blocks):
-        figure.supxlabel("speakers unknown: intervals over recordings, maybe too narrow", fontsize=7)
+def _note_unknown_speakers(figure: Figure, sets: list[str]) -> None:
+    """Write below the axes what the intervals of these sets are over; nothing if there are none."""
+    if sets:
+        text = f"speakers unknown in {', '.join(sets)}: intervals over recordings, maybe too narrow"
+        figure.supxlabel(text, fontsize=7)
 
 
 def _learning(curves: dict[str, list[dict[str, float]]], unit: ErrorUnit) -> Figure:

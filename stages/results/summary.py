@@ -38,7 +38,8 @@ def markdown(content: dict, slices: dict, unit: ErrorUnit = WORDS) -> str:
     parts += [f"## By age, on {HEADLINE_SET}", _ages(slices, unit)]
     parts.append(
         f"{unit.rate}: (substitutions + deletions + insertions) / reference {unit.plural} over all utterances, after "
-        "Whisper's normaliser; light: lower case and no punctuation only. Intervals: 95 %, bootstrap over speakers."
+        "Whisper's normaliser; light: lower case and no punctuation only. Intervals: 95 %, bootstrap over speakers"
+        f"{unknown_speakers.caption(scores['base'])}."
     )
     return "\n\n".join(parts) + "\n"
 
