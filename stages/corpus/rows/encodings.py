@@ -1,11 +1,13 @@
 """Reading annotation files as people save them: encodings, byte-order marks, line ends."""
 
+import re
 from pathlib import Path
 
 from stages.common.errors import UserError
 from stages.corpus.rows.files import LFS_POINTER, nfc
 from stages.corpus.rows.utterance import SplitContents
 
+BINARY = re.compile("[\0-\x08\x0e-\x14\x16-\x1f]")  # 0x15 encloses the times of CHAT
 COMPARED = 2000  # bytes, even
 SHARE_OF_ZEROS = 0.5  # of the halves of characters
 
@@ -59,9 +61,13 @@ def _decode(data: bytes) -> str | None:
 
 
 def _utf16_without_mark(data: bytes) -> str | None:
-    """The byte order of UTF-16 without a byte-order mark: of most characters, one half is zero. None for other text."""
+    """The byte order of UTF-16 without a byte-order mark: of most characters, one half is zero. None for other text.
+
+    Characters that no text has, such as 1, are binary data.
+    """
     head = data[:COMPARED]
     zeros = head[0::2].count(0), head[1::2].count(0)
     if len(data) % 2 or max(zeros) < SHARE_OF_ZEROS * len(head) / 2 or min(zeros) > 0:
         return None
-    return "utf-16-be" if zeros[0] else "utf-16-le"
+    encoding = "utf-16-be" if zeros[0] else "utf-16-le"
+    return None if BINARY.search(head.decode(encoding, errors="replace")) else encoding

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from stages.corpus.rows import media
 from stages.corpus.rows.files import PAPERS, RECORDING_SUFFIXES, Files
 from stages.corpus.rows.utterance import Refused
 
@@ -71,4 +72,4 @@ def listed_recording(name: str, path: Path, files: Files) -> Path:
     names = [name]
     if wanted.suffix.lower() in RECORDING_SUFFIXES:
         names.append(wanted.stem)
-    return files.recording_of(path, names, own_stem=False)
+    return media.recording_of(path, names, files, own_stem=False)
