@@ -79,7 +79,7 @@ def decode(path: Path, channel: str | int = "mix", content: bytes | None = None)
         raise _unreadable(path, source, error) from None
     except video.VideoError as error:
         raise AudioError("unreadable-audio", str(error)) from None
-    if len(samples) == 0:  # header only, or a header that says so: its length is not believed elsewhere either
+    if len(samples) == 0:
         raise AudioError("no-samples", "it decodes to nothing")
     truncated = completeness.why_truncated(source, len(samples) / SAMPLE_RATE)
     return Recording(samples, rate, truncated, completeness.flags(source))
@@ -101,8 +101,7 @@ def _opened(path: Path, source: Path | bytes) -> Iterator[tuple[int, int, Iterat
 
 
 def _blocks(file: soundfile.SoundFile, dtype: str) -> Iterator[np.ndarray]:
-    """Blocks of samples, shape (frames, channels)."""
-    # Not the whole file at once: its length in a broken header can be anything.
+    """Blocks of samples, shape (frames, channels): a broken header can say any length of the whole file."""
     while len(block := file.read(BLOCK, dtype=dtype, always_2d=True)):
         yield block
 
@@ -199,8 +198,7 @@ def _pcm_in_place(gathered: bytearray, scale: float) -> np.ndarray:
     count = len(samples)
     for start in range(0, count, BLOCK):  # what is written lies before what is still to be read
         scaled[start : start + BLOCK][: count - start] = pcm(samples[start : start + BLOCK] * np.float32(scale))
-    del samples, scaled
-    del gathered[2 * count :]
+    del samples, scaled, gathered[2 * count :]
     return np.frombuffer(gathered, np.int16)
 
 

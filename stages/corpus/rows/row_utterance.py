@@ -63,17 +63,16 @@ def utterance_of(
 
     Parameters
     ----------
-    audio : the row's recording
-    times : start and end in it; None: the whole recording
+    audio, times : the row's recording, and start and end in it; None: the whole recording
     file, line : the annotation file (and the sheet of a workbook) as messages show it, and where in it
     id, speaker : what the utterance and who speaks are called where the row does not say
     """
     place = f"{file}:{line}" if line else files.shown(audio)
     start, end = times
-    derived_id = id or files.named(audio)
-    derived_id += "" if start is None else f"-{1000 * start:06.0f}"
+    derived_id = (id or files.named(audio)) + ("" if start is None else f"-{1000 * start:06.0f}")
     named_speaker = cell(row, layout.fields["speaker"])
     speaker = speaker if named_speaker.lower() in UNKNOWN else named_speaker
+    names = [cell(row, [column]) for column in layout.fields["speaker"]]
     age = _age(row, layout)
     if not speaker:
         reading.warn_unknown_speaker(place)
@@ -93,7 +92,7 @@ def utterance_of(
         line=line,
         format=format,
         check_name=True,
-        other_name=speaker_roles.first_name(cell(row, [column]) for column in layout.fields["speaker"]),
+        other_name=speaker_roles.first_name(names),
         stated_seconds=_stated_seconds(row, layout, place, reading) if start is None else None,
     )
 
