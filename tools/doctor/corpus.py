@@ -1,4 +1,4 @@
-"""Check that data/ exists and looks like a corpus. Its files are read by preprocess, not here."""
+"""Check that data/ exists and looks like a corpus. Transcripts are read by preprocess, not here."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 from stages.common.errors import UserError
 from stages.common.files import read_json
 from stages.common.params import Params
+from stages.corpus.formats import registry
+from stages.corpus.rows import unread_files
 from stages.corpus.rows.files import LFS_POINTER
 from stages.records.paths import CORPUS_FILE, DATA
 from stages.scores import unknown_speakers
@@ -35,6 +37,7 @@ def findings(settings: Params) -> Iterator[Finding]:
     else:
         splits = sorted(path.name for path in DATA.iterdir() if path.is_dir())
         yield Finding("ok", f"data/: {len(files)} files in {', '.join(splits)}")
+    yield from _unread()
     if tracked and settings.base_model == SAMPLE_MODEL:
         text = "base_model is the sample's miniature model, but data/ is not the sample"
         yield Finding("warning", text, "cp profiles/whisper-base.yaml params.yaml")
@@ -53,6 +56,19 @@ def _unknown_speakers() -> Iterator[Finding]:
     if sentence:
         cure = "name the speakers (docs/data.md says where), and run dvc repro"
         yield Finding("warning", f"{CORPUS_FILE}, of the last run: {sentence}", cure)
+
+
+def _unread() -> Iterator[Finding]:
+    """Yield the files that preprocess will not read."""
+    cure = f"move it to {DATA}/train, {DATA}/test, ..., where its recordings are"
+    for name in unread_files.outside_splits(DATA):
+        yield Finding("warning", f"{DATA}/{name} is in no split, so it is not read", cure)
+    try:
+        for split in registry.splits(DATA):
+            for line in registry.unread(DATA, split):
+                yield Finding("warning", f"{DATA}/{split}: not read: {line}", registry.LAYOUTS)
+    except UserError as error:
+        yield Finding("problem", str(error))
 
 
 def _is_pointer(path: Path) -> bool:

@@ -24,6 +24,8 @@ from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.records.units import Seconds
 
 TABLES = ("wav.scp", "segments", "utt2spk", "spk2age", "spk2grade", "spk2gender", "utt2dur", "reco2dur")
+# Further files of Kaldi directories, which are not needed: derived from the others, or from the audio.
+DERIVED = ("spk2utt", "utt2uniq", "utt2num_frames", "frame_shift", "feats.scp", "cmvn.scp", "vad.scp")
 TO_THE_END = -1  # as the end of a segment
 # The fifth column of segments: Kaldi's documentation counts from 0, others from 1.
 CHANNELS = {"1": 1, "2": 2, "a": 1, "b": 2}
@@ -33,15 +35,21 @@ AudioOf = Callable[[str], tuple[Path, int | None]]  # _audio of a directory, rem
 
 
 def claims(files: Files) -> list[Path]:
-    """The file `text` of each Kaldi directory, which is a folder that holds wav.scp and text."""
+    """The files of each Kaldi directory, which is a folder that holds wav.scp and text."""
     present = set(files.paths)
-    texts = [path.with_name("text") for path in files.paths if path.name == "wav.scp"]
-    return [path for path in texts if path in present]
+    folders = [path.parent for path in files.paths if path.name == "wav.scp" and path.with_name("text") in present]
+    paths = []
+    for folder in folders:
+        for name in ("text", *TABLES, *DERIVED):
+            if folder / name in present:
+                paths.append(folder / name)
+    return paths
 
 
 def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
     for path in paths:
-        _read_directory(path.parent, files, reading)
+        if path.name == "text":
+            _read_directory(path.parent, files, reading)
 
 
 @dataclass(frozen=True)

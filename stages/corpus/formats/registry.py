@@ -43,7 +43,7 @@ from stages.corpus.formats import (
     webdataset,
     whisper_json,
 )
-from stages.corpus.rows import speaker_names, speakers, utterance_ids
+from stages.corpus.rows import speaker_names, speakers, unread_files, utterance_ids
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.utterance import SplitContents, Utterance
 
@@ -118,21 +118,39 @@ def read(data: Path, options: Preprocess) -> dict[str, SplitContents]:
         A required split is missing or empty, or a table or speaker list cannot be made sense of.
     """
     readings = {split: read_split(data, split, options) for split in splits(data)}
+    for name in unread_files.outside_splits(data):
+        print(f"warning: {data}/{name} is in none of the folders {', '.join(readings)}, so it is not read")
     for split, reading in list(readings.items()):
         if reading.utterances or reading.refusals:
-            continue
-        if split in ("train", "dev", "test"):
-            left_out = ""
-            for what, number in sorted(reading.left_out.items()):
-                left_out += f"; left out: {what} {number}"
-            raise UserError(
-                f"data/{split} holds no transcripts of children ({reading.untranscribed} recordings without any"
-                f"{left_out}). {LAYOUTS}"
-            )
-        print(f"{data}/{split} holds no transcripts, so it is no evaluation set ({reading.untranscribed} recordings)")
-        del readings[split]  # such as a folder of audio that the tables of the other splits name
+            for line in reading.unread:
+                print(f"warning: {data}/{split}: not read: {line}")
+        elif split in ("train", "dev", "test"):
+            raise UserError(_no_transcripts(reading))
+        else:
+            message = f"{data}/{split} holds no transcripts, so it is no evaluation set"
+            print("\n  ".join([f"{message} ({reading.untranscribed} recordings)", *_passed_over(reading)]))
+            del readings[split]  # such as a folder of audio that the tables of the other splits name
     speaker_names.unify(readings)
     return readings
+
+
+def _no_transcripts(reading: SplitContents) -> str:
+    """The message for a split that has no utterances: which files are there, and why they are not used."""
+    lines = [f"data/{reading.split} holds no transcripts of children ({reading.untranscribed} recordings without any)"]
+    for what, number in sorted(reading.left_out.items()):
+        lines.append(f"left out: {what} {number}")
+    lines += _passed_over(reading)
+    if len(lines) == 1:
+        lines.append("no other files are there")
+    return "\n  ".join([*lines, LAYOUTS])
+
+
+def _passed_over(reading: SplitContents) -> list[str]:
+    """A line for each kind of file that no format reads, and for each warning."""
+    lines = [f"not read: {line}" for line in reading.unread]
+    for message, places in sorted(reading.warnings.items()):
+        lines.append(f"{message} ({len(places)}, first: data/{places[0]})")
+    return lines
 
 
 def read_split(data: Path, split: str, options: Preprocess) -> SplitContents:
@@ -144,17 +162,33 @@ def read_split(data: Path, split: str, options: Preprocess) -> SplitContents:
     files, reading = Files(data / split, data), SplitContents(split, options)
     for path in files.outside:
         reading.refuse(files.named(path), files.shown(path), None, "outside-data", "a link that leads out of data/")
-    claimed: set[Path] = set()
-    for format in FORMATS:
-        paths = [path for path in format.claims(files) if path not in claimed]
-        claimed.update(paths)
+    claimed = _claimed(files)
+    for format, paths in zip(FORMATS, claimed, strict=True):
         format.read(paths, files, reading)
+    reading.unread = unread_files.describe(files, set().union(*claimed))
     reading.untranscribed = sum(path not in reading.annotated for path in files.recordings)
     speakers.complete(reading, files)
     speakers.leave_out_adults(reading)
     reading.utterances.sort(key=_place_in_corpus)
     utterance_ids.make_unique(reading)
     return reading
+
+
+def unread(data: Path, split: str) -> list[str]:
+    """The files of data/<split> that no format reads: a line for each kind of file. Nothing is read."""
+    files = Files(data / split, data)
+    return unread_files.describe(files, set().union(*_claimed(files)))
+
+
+def _claimed(files: Files) -> list[list[Path]]:
+    """The annotation files that each of FORMATS is given."""
+    claimed: list[list[Path]] = []
+    earlier: set[Path] = set()
+    for format in FORMATS:
+        paths = [path for path in format.claims(files) if path not in earlier]
+        earlier.update(paths)
+        claimed.append(paths)
+    return claimed
 
 
 def _place_in_corpus(utterance: Utterance) -> tuple:

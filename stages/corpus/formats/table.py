@@ -93,6 +93,7 @@ def _utterances(
     refused_before = len(reading.refusals)
     first_rows = list(islice(rows, FIRST_ROWS))
     if not first_rows:
+        reading.warn("a table without rows", place)
         return
     present: dict[str, None] = {}  # in the order of the table
     for _, row in first_rows:

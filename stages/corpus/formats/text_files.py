@@ -7,10 +7,11 @@ from pathlib import Path
 
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.encodings import read_text
-from stages.corpus.rows.files import PAPERS, Files
+from stages.corpus.rows.files import Files
 from stages.corpus.rows.session import is_first_annotation
 from stages.corpus.rows.speaker_names import folders_of_speaker
 from stages.corpus.rows.speakers import gender_of
+from stages.corpus.rows.unread_files import PAPERS
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 
 SUFFIXES = (".trn", ".txt", ".lab")
@@ -20,8 +21,10 @@ def claims(files: Files) -> list[Path]:
     """In the order of SUFFIXES: where a recording has several, the first is read."""
     paths = []
     for suffix in SUFFIXES:
-        paths += files.with_suffix(suffix)
-    return [path for path in paths if path.stem.lower() not in PAPERS]
+        for path in files.with_suffix(suffix):
+            if path.stem.lower() not in PAPERS or files.recordings_beside(path):
+                paths.append(path)
+    return paths
 
 
 def read(paths: list[Path], files: Files, reading: SplitContents) -> None:

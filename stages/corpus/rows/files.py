@@ -17,9 +17,6 @@ VIDEO_SUFFIXES = frozenset(".m4a .mp4 .m4v .mov .mkv .avi .webm .aac .wma .3gp .
 RECORDING_SUFFIXES |= VIDEO_SUFFIXES
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"  # begins a file that git-lfs has not fetched
 
-# Files that come with a corpus and are no transcripts.
-PAPERS = frozenset("readme license licence copying copyright changelog citation".split())
-
 
 def nfc(text: str) -> str:
     """The text in NFC: macOS writes file names in NFD. What cannot be encoded as UTF-8 is written as an escape."""

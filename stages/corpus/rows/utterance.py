@@ -127,6 +127,7 @@ class SplitContents:
     unknown_markup: Counter[str] = field(default_factory=Counter)  # by mark
     unused_columns: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each table, by its path
     without_header: set[str] = field(default_factory=set)  # tables without a line of names of columns, by their paths
+    unread: list[str] = field(default_factory=list)  # files that no format reads: a line for each kind of file
     warnings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # message -> places
 
     def is_child(self, *names: str, role: str = "", from_column: bool = False) -> bool:
