@@ -9,18 +9,20 @@ import argparse
 from stages.common import params
 from stages.common.errors import exit_on_user_error
 from stages.records.paths import TUNED
-from stages.runtime import launch
-from stages.training import loop
-from stages.whisper.quiet import quiet_transformers
 
 
 @exit_on_user_error
 def main() -> None:
-    quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("strategy", choices=TUNED)
     strategy = parser.parse_args().strategy
     settings = params.load()
+    # Not at the top: torch takes 10 seconds, and mistakes are found before.
+    from stages.runtime import launch
+    from stages.training import loop
+    from stages.whisper.quiet import quiet_transformers
+
+    quiet_transformers()
     if not launch.relaunch_with_accelerate(["stages.train", strategy], settings.runtime):
         loop.run(strategy, settings)
 

@@ -5,89 +5,26 @@ resumes. For other recordings: python -m tools.transcribe
 """
 
 import argparse
-import contextlib
-import functools
-import shutil
-from pathlib import Path
 
 from stages.common import params
 from stages.common.errors import exit_on_user_error
-from stages.common.files import folder_sha256
-from stages.decoding import transcription
-from stages.records import paths, shards, transcripts
-from stages.runtime import checkpoints, cost, devices, failures, lifeline
-from stages.whisper import model
-from stages.whisper.quiet import quiet_transformers
-
-CODE_FOLDERS = ("decoding", "whisper", "records")  # of stages/: an edit of other code changes no transcript
+from stages.records import paths
+from stages.runtime import lifeline
 
 
 @exit_on_user_error
 def main() -> None:
-    quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", choices=paths.MODELS)
     name = parser.parse_args().model
     settings = params.load()
     lifeline.end_with_dvc()
-    transcribe_evaluation_sets(name, settings)
+    # Not at the top: torch takes 10 seconds, and mistakes are found before.
+    from stages.decoding import evaluation_sets
+    from stages.whisper.quiet import quiet_transformers
 
-
-def transcribe_evaluation_sets(name: str, settings: params.Params) -> None:
-    """Transcribe every evaluation set, write metrics/transcripts/<model>.jsonl, and record the cost.
-
-    What an interrupted run has transcribed is in its journal and is not decoded again.
-
-    Parameters
-    ----------
-    name : of the model: base, lora or selective
-    """
-    stage = f"transcribe_{name}"
-    folders = shards.evaluation_sets()
-    relevant = [settings.language, settings.transcribe.model_dump()]
-    digests = [folder_sha256(path) for path in (paths.BASE_FOLDER, paths.MODELS[name], *folders)]
-    digests += checkpoints.code_digests(CODE_FOLDERS)
-    work = checkpoints.run_folder(stage, relevant, digests)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(checkpoints.exclusive_lock(work))
-        figures = stack.enter_context(cost.measured(stage, devices.choose_device(settings.runtime.device)))
-        journal = stack.enter_context(transcripts.Journal(work / "journal.jsonl"))
-        known = len(journal.rows)
-        progress = functools.partial(describe_progress, journal, work)
-        stack.enter_context(failures.explain_early_end(stage, memory_advice(settings), progress))
-        decoder = transcription.prepare(model.load_checkpoint(paths.MODELS[name]), settings)
-        figures["precision"] = decoder.precision
-        rows = []
-        for folder in folders:
-            rows += transcribe_set(decoder, folder, journal)
-        figures["clips"] = len(rows) - known  # only those that this run decoded, as its seconds
-        transcripts.write_transcripts(paths.TRANSCRIPTS / f"{name}.jsonl", rows)
-    shutil.rmtree(work)
-
-
-def transcribe_set(
-    decoder: transcription.Decoder, folder: Path, journal: transcripts.Journal
-) -> list[transcripts.Transcript]:
-    """Transcribe the clips of an evaluation set that are not in the journal; returns all, in the order of the clips."""
-    clips = shards.read_manifest(folder)
-    known = {row.id for row in journal.rows if row.split == folder.name}
-    if known:
-        print(f"{folder.name}: {len(known)} of {len(clips)} clips were transcribed before; transcribing the others")
-    for rows in transcription.transcribe_split(decoder, folder, clips, known):
-        journal.append(rows)
-    by_id = {row.id: row for row in journal.rows if row.split == folder.name}
-    return [by_id[clip.id] for clip in clips]
-
-
-def describe_progress(journal: transcripts.Journal, work: Path) -> str:
-    """A sentence for an error message: what an interrupted run has transcribed, and where that is."""
-    return f"{len(journal.rows)} transcripts are kept in {work}."
-
-
-def memory_advice(settings: params.Params) -> str:
-    """A sentence for an error message: what to change if decoding runs out of memory."""
-    seconds = settings.transcribe.batch_seconds
-    return f"Lower transcribe.batch_seconds, now {seconds:g}, for example to {seconds / 2:g}."
+    quiet_transformers()
+    evaluation_sets.transcribe_evaluation_sets(name, settings)
 
 
 if __name__ == "__main__":

@@ -30,9 +30,11 @@ from tests.support.hub_server import COMMIT, TOKEN, receiving, serving
 from tests.support.scores import RULES, board, clip
 from tests.support.training import write_split
 from tools import sources
+from tools.export import __main__ as command_line
 from tools.export import comparison as export_check
 from tools.export import ctranslate2_model, model_card
 from tools.export import export as exporter
+from tools.export import options as export_options
 from tools.export.comparison import Comparison
 
 pytestmark = pytest.mark.slow
@@ -52,7 +54,7 @@ def write_models(root: Path) -> None:
     """A base, and two tuned models that answer otherwise than it."""
     base = root / "models" / "base"
     settings = parameters.load(ROOT / "params.yaml")
-    for name in exporter.TUNED:
+    for name in paths.TUNED:
         tuned = add_lora(model.load_whisper(base), settings.train_lora)
         torch.manual_seed(1)
         for key, weights in tuned.named_parameters():
@@ -106,7 +108,7 @@ def settings() -> parameters.Params:
 
 def run(monkeypatch, *arguments: str) -> None:
     monkeypatch.setattr(sys, "argv", ["export", *arguments])
-    exporter.main()
+    command_line.main()
 
 
 @pytest.mark.parametrize("name", ["lora", "selective"])
@@ -486,7 +488,7 @@ def test_what_the_hub_refuses_is_told_and_the_export_stays(workspace, monkeypatc
         with pytest.raises(SystemExit, match=r"the model hub refuses the model card: .*license"):
             run(monkeypatch, "lora", "--push-to-hub", NAME, "--license", "mine")
         assert not received.commits
-    assert exporter.is_export(Path("exports/lora"))
+    assert export_options.is_export(Path("exports/lora"))
 
 
 def test_card_says_what_learnt(workspace, settings):

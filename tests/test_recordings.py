@@ -15,11 +15,11 @@ from stages.decoding.transcription import Hypothesis, Segment
 from stages.training import strategies
 from stages.whisper import base_model, model
 from tests.support.checkpoints import tiny_checkpoint
-from tests.support.corpora import write_audio
+from tests.support.corpora import write, write_audio
 from tests.support.hub_server import COMMIT, serving
 from tools import sources
 from tools.transcribe import __main__ as transcribe
-from tools.transcribe import captions, recordings
+from tools.transcribe import captions, recordings, targets
 
 ROOT = Path(__file__).parent.parent
 
@@ -90,34 +90,63 @@ def test_recordings_of_any_length_and_rate(workspace, monkeypatch, capsys):
 
 def test_one_bad_recording_does_not_keep_the_others_from_it(workspace, settings, capsys):
     Path("a/bad.wav").write_bytes(b"<html>")
+    chosen = targets.targets([Path(f"a/{name}") for name in ("bad.wav", "one.wav", "long.flac")], "text", Path("out"))
     with pytest.raises(UserError, match=r"1 of 3 recordings could not be read:\na/bad.wav: libsndfile"):
-        recordings.transcribe(
-            [Path(f"a/{name}") for name in ("bad.wav", "one.wav", "long.flac")], "tiny", settings, "text", Path("out")
-        )
+        recordings.transcribe(chosen, "tiny", settings, "text")
     assert len(list(Path("out").iterdir())) == 2
 
 
 @pytest.mark.parametrize(
-    ("files", "form", "output", "message"),
+    ("arguments", "message"),
     [
-        (["a/none.wav"], "text", None, "a/none.wav is not a file"),
-        (["a"], "text", None, "a is not a file"),
-        (["a/one.wav", "a/long.flac"], "srt", None, "--output"),
-        (["a/one.wav", "b/one.flac"], "text", "out", "would both be written to out/one.txt"),
+        ("a/none.wav", "a/none.wav is not a file"),
+        ("empty", "empty holds no recordings; they end in one of"),
+        ("a/one.wav a/long.flac --format srt", "--output"),
+        ("a --format srt", "--output"),
+        ("a/one.wav b/one.flac --output out", "would both be written to out/one.txt"),
+        ("a b --output out", "would both be written to out/one.txt"),
+        ("a/one.wav --output tiny/config.json", "tiny/config.json is a file; name a folder"),
+        ("a/one.wav --output tiny/config.json/x/y", "tiny/config.json is a file; name a folder"),
+        ("a/one.wav --checkpoint models/lora", "models/lora is missing; make it with: dvc repro train_lora"),
+        ("a/one.wav --checkpoint models/lorra", "models/lorra is not a folder; there are models/other in models"),
+        ("a/one.wav --checkpoint a/one.wav", "a/one.wav is not a folder"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_decoded(workspace, settings, monkeypatch, files, form, output, message):
+def test_mistakes_are_told_before_anything_is_decoded(workspace, monkeypatch, capsys, arguments, message):
     write_audio(Path("b/one.flac"))
+    Path("empty").mkdir()
+    Path("models/other").mkdir(parents=True)
     monkeypatch.setattr(transcription, "prepare", None)
-    with pytest.raises(UserError, match=message):
-        recordings.transcribe(list(map(Path, files)), "tiny", settings, form, output and Path(output))
+    with pytest.raises(SystemExit) as exit:
+        run(monkeypatch, "--checkpoint", "tiny", *arguments.split())
+    assert message in str(exit.value)
+
+
+def test_folder_of_recordings(workspace):
+    write_audio(Path("a/kim/1.OGG"))
+    for name in ("a/.hidden.wav", "a/.git/2.wav", "a/kim/1.txt"):
+        write(Path(name), "x")
+    assert targets.targets([Path("a"), Path("a/one.wav")], "json", Path("out")) == {
+        Path("a/kim/1.OGG"): Path("out/kim/1.json"),
+        Path("a/long.flac"): Path("out/long.json"),
+        Path("a/one.wav"): Path("out/one.json"),
+    }
+
+
+def test_incomplete_recording_is_named(workspace, monkeypatch, capsys):
+    whole = Path("a/one.wav").read_bytes()
+    Path("a/cut.wav").write_bytes(whole[: len(whole) // 2])
+    run(monkeypatch, "a/cut.wav", "a/one.wav", "--checkpoint", "tiny")
+    errors = capsys.readouterr().err
+    assert errors.count("warning: ") == 1
+    assert "warning: a/cut.wav is incomplete: its header promises 1.000 s" in errors
 
 
 def test_time_for_many_recordings_is_not_their_square(monkeypatch):
     monkeypatch.setattr(Path, "is_file", lambda _: True)
     files = [Path(f"a/{number}.wav") for number in range(10_000)]
     before = time.process_time()
-    assert recordings.target_files(files, ".txt", Path("out"))[9_999] == Path("out/9999.txt")
+    assert targets.targets(files, "text", Path("out"))[files[9_999]] == Path("out/9999.txt")
     assert time.process_time() - before < 3  # each compared with those before: 15 s
 
 

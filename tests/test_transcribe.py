@@ -11,10 +11,9 @@ import pytest
 import torch
 import yaml
 
-from stages import transcribe
 from stages.common import params
 from stages.common.errors import UserError
-from stages.decoding import transcription
+from stages.decoding import evaluation_sets, transcription
 from stages.records.paths import TRANSCRIPTS
 from stages.records.transcripts import read_transcripts
 from stages.runtime import cost
@@ -72,7 +71,7 @@ def finish(folder: Path) -> str:
 
 
 def run() -> None:
-    transcribe.transcribe_evaluation_sets("base", params.load())
+    evaluation_sets.transcribe_evaluation_sets("base", params.load())
 
 
 def interrupted_after(batches: int, error: BaseException, monkeypatch) -> None:

@@ -8,24 +8,28 @@ import argparse
 
 from stages.common import params
 from stages.common.errors import exit_on_user_error
-from stages.decoding import transcription
 from stages.records import error_unit, paths, shards
 from stages.records.transcripts import Transcript
-from stages.scores import score_tables, scoreboard
-from stages.wer import normalisers
-from stages.whisper.quiet import quiet_transformers
-from tools import sources
+from tools import checkpoint_names
 
 
 @exit_on_user_error
 def main() -> None:
-    quiet_transformers()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a folder, or a model of the hub (id or id@revision)")
-    parser.add_argument("--base", help=sources.BASE_HELP)
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help=checkpoint_names.CHECKPOINT_HELP)
+    parser.add_argument("--base", help=checkpoint_names.BASE_HELP)
     arguments = parser.parse_args()
     checkpoint = arguments.checkpoint
     settings = params.load()
+    for name in (checkpoint, arguments.base):
+        checkpoint_names.check(name)
+    shards.evaluation_sets()  # raises UserError without any
+    # Not at the top: torch takes 10 seconds, and mistakes are found before.
+    from stages.scores import score_tables, scoreboard
+    from stages.wer import normalisers
+    from stages.whisper.quiet import quiet_transformers
+
+    quiet_transformers()
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
     results = scoreboard.results_by_set(
         decode(checkpoint, settings, arguments.base), scoreboard.read_clips(), rules["whisper"]
@@ -45,6 +49,9 @@ def unknown_in_training() -> int:
 
 def decode(checkpoint: str, settings: params.Params, base: str | None = None) -> list[Transcript]:
     """Transcribe all evaluation sets with a checkpoint or adapter: a folder, or a model of the hub."""
+    from stages.decoding import transcription
+    from tools import sources
+
     decoder = transcription.prepare(sources.load_checkpoint(checkpoint, base), settings)
     transcripts = []
     for folder in shards.evaluation_sets():

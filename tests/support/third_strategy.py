@@ -15,7 +15,7 @@ from stages.records.transcripts import write_transcripts
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.scores import answer
 from tests.support.training import run, settings, write_split
-from tools.export import export
+from tools.export import __main__ as export
 
 pytestmark = pytest.mark.slow
 

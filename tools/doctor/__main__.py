@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
-from tools.doctor import Finding, corpus, credentials, disk, environment, git, mirror, remote
+from tools.doctor import Finding
 
 MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
 
@@ -40,6 +40,9 @@ def main() -> None:
 
 def findings(no_remote: bool, read_remote: bool) -> Iterator[Finding]:
     """Yield all findings, in the order in which they should be corrected."""
+    # Not at the top: torch takes 10 seconds, and a mistyped option is found before.
+    from tools.doctor import corpus, credentials, disk, environment, git, mirror, remote
+
     yield from environment.findings()
     try:
         settings = params.load()

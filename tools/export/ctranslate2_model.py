@@ -12,9 +12,8 @@ from stages.decoding.transcription import Decoder
 from stages.records.shards import Clip, read_audio
 from stages.whisper import features
 from stages.whisper.model import prompt_tokens
+from tools.export.options import EXACT
 
-EXACT = "float32"
-QUANTIZATIONS = (EXACT, "float16", "bfloat16", "int16", "int8", "int8_float32", "int8_float16", "int8_bfloat16")
 COPIED_FILES = ("tokenizer.json", "preprocessor_config.json")  # faster-whisper reads them
 
 

@@ -1,93 +1,28 @@
-"""Export a tuned model for others to use: python -m tools.export MODEL [--ctranslate2] [--push-to-hub ID]
+"""Write an export of a tuned model, check it and, if asked, push it to the hub; see __main__.py."""
 
-Reads models/, processed_data/evaluation/test, metrics/ and params.yaml; writes exports/<model>/:
-
-    transformers/   a stock checkpoint, with an adapter merged into its base
-    adapter/        if it is one: the adapter itself, for its base on the hub, with a model card of its own
-    ctranslate2/    with --ctranslate2: for faster-whisper and other engines
-    README.md       the model card
-
-Each form is decoded on a few test clips and compared with the model that it was made from. If their texts differ, it is
-refused: then nothing is written, and an earlier export stays. No stage of the pipeline depends on exports.
-"""
-
-import argparse
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from peft import PeftModel
 from transformers import WhisperForConditionalGeneration
 
 from stages.common import params
-from stages.common.errors import UserError, exit_on_user_error
+from stages.common.errors import UserError
 from stages.records import error_unit, paths, shards
-from stages.records.paths import MODELS, TUNED
+from stages.records.paths import MODELS
 from stages.records.strategies import STRATEGIES
 from stages.scores.scoreboard import HEADLINE_SET
 from stages.wer import normalisers
 from stages.whisper import base_model, model
 from stages.whisper.model import ADAPTER_FILE, Checkpoint
-from stages.whisper.quiet import quiet_transformers
 from tools.export import comparison, ctranslate2_model, hub_upload, model_card, provenance
 from tools.export.comparison import Comparison
+from tools.export.options import EXACT, Options
 
-EXPORTS = Path("exports")
-PARTS = {"transformers", "adapter", "ctranslate2", "README.md"}  # of an export
-CLIPS = 20
 ADAPTER_KEYS = {"rank": "r", "alpha": "lora_alpha"}  # of params.yaml, and what PEFT calls them
 FULL_WINDOW = "window"
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options of the command line."""
-
-    name: str  # of the model
-    output: Path
-    clips: int = CLIPS  # number of clips to compare
-    quantization: str | None = None  # of the weights of ctranslate2/; None: it is not written
-    hub_id: str | None = None
-    private: bool = True
-    license: str | None = None
-
-
-@exit_on_user_error
-def main() -> None:
-    quiet_transformers()
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("name", choices=TUNED, help="the model to export")
-    parser.add_argument("--output", type=Path, help="folder; default: exports/<model>")
-    parser.add_argument("--clips", type=int, default=CLIPS, help=f"test clips to compare; default: {CLIPS}")
-    parser.add_argument("--ctranslate2", action="store_true", help="also write ctranslate2/")
-    parser.add_argument(
-        "--quantization",
-        choices=ctranslate2_model.QUANTIZATIONS,
-        default=ctranslate2_model.EXACT,
-        help="of the weights of ctranslate2/; default: float32; with others, WER may differ by one point",
-    )
-    parser.add_argument("--license", help="for the card, as named on the hub, such as cc-by-nc-4.0; you choose it")
-    parser.add_argument("--push-to-hub", metavar="ID", help="upload it to YOU/NAME; first log in: hf auth login")
-    visibility = parser.add_mutually_exclusive_group()
-    visibility.add_argument("--private", action="store_true", default=True, help="only you see it on the hub (default)")
-    visibility.add_argument("--public", dest="private", action="store_false", help="everyone sees it on the hub")
-    arguments = parser.parse_args()
-    if arguments.clips < 1:
-        raise UserError(f"--clips {arguments.clips}: at least one clip must be decoded")
-    options = Options(
-        name=arguments.name,
-        output=arguments.output or EXPORTS / arguments.name,
-        clips=arguments.clips,
-        quantization=arguments.quantization if arguments.ctranslate2 else None,
-        hub_id=arguments.push_to_hub,
-        private=arguments.private,
-        license=arguments.license,
-    )
-    export(options, params.load())
 
 
 def export(options: Options, settings: params.Params) -> None:
@@ -131,26 +66,12 @@ def export(options: Options, settings: params.Params) -> None:
 def check_inputs(options: Options, settings: params.Params) -> None:
     """Raise UserError for every mistake that can be found before a model is loaded."""
     folder, stage = MODELS[options.name], STRATEGIES[options.name].stage
-    if not folder.is_dir():
-        raise UserError(f"{folder} is missing; make it with: dvc repro {stage}, or: dvc pull {folder}")
-    if not options.output.parent.exists() and options.output.parent != EXPORTS:
-        raise UserError(f"--output {options.output}: there is no folder {options.output.parent}")
-    if options.output.exists() and not is_export(options.output):
-        raise UserError(f"--output {options.output} exists and is not an export; choose another, or remove it")
     check_parameters(folder, options.name, settings)
     provenance.check([stage, f"transcribe@{options.name}", "evaluate"])
     if options.quantization:
         ctranslate2_model.check_installed()
     if options.hub_id:
         hub_upload.check_access(options.hub_id)
-
-
-def is_export(folder: Path) -> bool:
-    """Whether a folder holds an export and nothing else, so that a new one may replace it."""
-    if not folder.is_dir():
-        return False
-    names = {path.name for path in folder.iterdir()}
-    return "README.md" in names and names <= PARTS
 
 
 def check_parameters(folder: Path, name: str, settings: params.Params) -> None:
@@ -212,7 +133,7 @@ def write_forms(options: Options, settings: params.Params, source: Checkpoint, f
         exact = comparison.decoder(exported, settings, FULL_WINDOW)
         answers = ctranslate2_model.transcribe(converted, exact, settings.language, split, clips)
         compared = comparison.compare("ctranslate2", FULL_WINDOW, clips, before[FULL_WINDOW], answers, rule)
-        comparison.check(compared, options.quantization == ctranslate2_model.EXACT, unit)
+        comparison.check(compared, options.quantization == EXACT, unit)
         yield compared
 
 

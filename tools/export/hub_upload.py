@@ -9,7 +9,7 @@ from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalTokenNotFoundError
 
 from stages.common.errors import UserError, first_lines
-from tools.sources import HUB_ID
+from tools.checkpoint_names import HUB_ID
 
 # Files of an earlier export that the new one may not replace: other shards, an adapter, or a conversion.
 STALE = ["*.safetensors", "model.safetensors.index.json", "adapter/*", "ctranslate2/*"]

@@ -1,12 +1,17 @@
 """Format the segments of a recording as plain text, subtitles (SRT, WebVTT) or JSON."""
 
+from __future__ import annotations
+
 import html
 import json
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from stages.decoding.transcription import Segment
 from stages.records.transcripts import compression_ratio
 from stages.records.units import Seconds
+
+if TYPE_CHECKING:  # it imports torch
+    from stages.decoding.transcription import Segment
 
 
 def text(name: str, segments: Sequence[Segment]) -> str:

@@ -1,0 +1,45 @@
+"""Mistakes on the command line are reported before torch is imported, which takes 10 seconds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent
+RUN = """
+import runpy, sys
+try:
+    runpy.run_module(sys.argv.pop(1), run_name="__main__", alter_sys=True)
+except SystemExit as error:
+    print(error.code, file=sys.stderr)
+print(sorted({"torch", "transformers"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("stages.train lorra", "invalid choice: 'lorra'"),
+        ("stages.transcribe lorra", "invalid choice: 'lorra'"),
+        ("tools.doctor --no-remotes", "unrecognized arguments: --no-remotes"),
+        ("tools.export wrongname", "invalid choice: 'wrongname'"),
+        ("tools.export lora --output models/x/y", "error: models/lora is missing; make it with: dvc repro train_lora"),
+        ("tools.score nothing", "error: nothing is neither a folder nor a model of the hub"),
+        ("tools.score models/lora", "error: models/lora is missing; make it with: dvc repro train_lora"),
+        ("tools.score openai/whisper-base", "error: processed_data/evaluation holds no evaluation set"),
+        ("tools.transcribe nothere.wav --checkpoint openai/whisper-base", "error: nothere.wav is not a file"),
+        ("tools.transcribe params.yaml --checkpoint nothing", "error: nothing is neither a folder nor a model"),
+        ("tools.transcribe params.yaml --checkpoint a/b --output params.yaml", "params.yaml is a file; name a folder"),
+        ("tools.transcribe params.yaml --checkpoint a/b --format pdf", "argument --format: invalid choice: 'pdf'"),
+    ],
+)
+def test_mistake_is_reported_before_torch_is_imported(tmp_path, monkeypatch, command, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+    process = subprocess.run([sys.executable, "-c", RUN, *command.split()], capture_output=True, text=True)
+    assert message in process.stderr
+    assert process.stdout.splitlines()[-1] == "[]"
