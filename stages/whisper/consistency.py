@@ -9,8 +9,7 @@ from pathlib import Path
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from stages.common.errors import UserError
-
-NO_TIMESTAMPS = "<|notimestamps|>"
+from stages.whisper.generation_defaults import NO_TIMESTAMPS
 
 
 def check(model: WhisperForConditionalGeneration, processor: WhisperProcessor, folder: Path) -> None:

@@ -6,6 +6,7 @@ from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
 TASKS = ("transcribe", "translate")
+NO_TIMESTAMPS = "<|notimestamps|>"
 
 
 def complete(model: WhisperForConditionalGeneration, tokenizer: WhisperTokenizer) -> bool:
@@ -26,15 +27,16 @@ def complete(model: WhisperForConditionalGeneration, tokenizer: WhisperTokenizer
     multilingual = getattr(config, "is_multilingual", None)
     if multilingual is None:
         multilingual = bool(languages)
-    values = {"no_timestamps_token_id": vocabulary.get("<|notimestamps|>"), "is_multilingual": multilingual}
+    values = {"no_timestamps_token_id": vocabulary.get(NO_TIMESTAMPS), "is_multilingual": multilingual}
     if multilingual:
         values["lang_to_id"] = dict(sorted(languages.items()))
         values["task_to_id"] = {task: vocabulary[f"<|{task}|>"] for task in TASKS if f"<|{task}|>" in vocabulary}
-    lacking = {name: value for name, value in values.items() if not _is_given(getattr(config, name, None))}
-    lacking = {name: value for name, value in lacking.items() if _is_given(value)}
-    for name, value in lacking.items():
-        setattr(config, name, value)
-    return bool(lacking)
+    is_lacking = False
+    for name, value in values.items():
+        if _is_given(value) and not _is_given(getattr(config, name, None)):
+            setattr(config, name, value)
+            is_lacking = True
+    return is_lacking
 
 
 def _is_given(value: int | bool | dict | None) -> bool:
