@@ -134,6 +134,19 @@ def test_link_to_a_cache_outside(data, tmp_path):
     ]
 
 
+def test_named_pipe_is_not_opened(data):
+    """Opening one would wait for a writer, forever."""
+    write_audio(data / "train/anna/1.wav")
+    write(data / "train/anna/1.txt", "hi")
+    for name in ("2.wav", "2.txt", "metadata.csv", "x.TextGrid"):
+        os.mkfifo(data / "train/anna" / name)
+    reading = read(data)
+    assert len(reading.utterances) == 1
+    pipes = sorted(row.file for row in reading.refusals if row.reason == "not-a-file")
+    assert pipes == [f"train/anna/{name}" for name in ("2.txt", "2.wav", "metadata.csv", "x.TextGrid")]
+    assert len(reading.refusals) == 4
+
+
 def test_path_through_a_link_out_of_data(data, tmp_path):
     write_audio(tmp_path / "secrets/b.wav")
     (data / "more").mkdir(parents=True)

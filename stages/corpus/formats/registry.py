@@ -162,6 +162,8 @@ def read_split(data: Path, split: str, options: Preprocess) -> SplitContents:
     files, reading = Files(data / split, data), SplitContents(split, options)
     for path in files.outside:
         reading.refuse(files.named(path), files.shown(path), None, "outside-data", "a link that leads out of data/")
+    for path in files.special:
+        reading.refuse(files.named(path), files.shown(path), None, "not-a-file", "a named pipe, a socket or a device")
     claimed = _claimed(files)
     for format, paths in zip(FORMATS, claimed, strict=True):
         format.read(paths, files, reading)

@@ -47,7 +47,10 @@ class Files:
         self.folder = folder
         self.data = data
         self.outside: list[Path] = []  # links that lead out of data/, not followed
-        self.paths = sorted(listing.walk(folder, data, self.outside), key=lambda path: nfc(path.as_posix()))
+        self.special: list[Path] = []  # named pipes and devices, not opened
+        self.paths = sorted(
+            listing.walk(folder, data, self.outside, self.special), key=lambda path: nfc(path.as_posix())
+        )
         self._shown: dict[Path, str] = {}
         self._relative: dict[Path, str] = {}  # folders, to data/
         self._ends = PathEnds(lambda path: key(self.shown(path)))

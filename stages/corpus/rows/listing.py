@@ -1,7 +1,8 @@
-"""Listing the files of a folder in data/: no hidden ones, and no links that lead out of data/."""
+"""Listing the files of a folder in data/: no hidden ones, no pipes or devices, no links that lead out of data/."""
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,12 @@ def is_inside(path: str | Path, data: Path) -> bool:
     return real.startswith(os.path.realpath(data) + os.sep) or bool(DVC_CACHE.fullmatch(Path(real).as_posix()))
 
 
-def walk(folder: Path, data: Path, outside: list[Path]) -> Iterator[Path]:
-    """All files but hidden ones; links that lead out of data/ are not followed, and added to `outside`."""
+def walk(folder: Path, data: Path, outside: list[Path], special: list[Path]) -> Iterator[Path]:
+    """All files but hidden ones.
+
+    Links that lead out of data/ are not followed, and added to `outside`. Named pipes, sockets and devices are added to
+    `special`: opening a pipe would wait forever.
+    """
     seen = set()
     for here, folders, names in os.walk(folder, followlinks=True, onerror=_cannot_list):
         real = os.path.realpath(here)
@@ -27,7 +32,11 @@ def walk(folder: Path, data: Path, outside: list[Path]) -> Iterator[Path]:
             continue
         seen.add(real)
         folders[:] = [path.name for path in _allowed(here, sorted(folders), data, outside)]  # os.walk enters these
-        yield from _allowed(here, names, data, outside)
+        for path in _allowed(here, names, data, outside):
+            if _is_special(path):
+                special.append(path)
+            else:
+                yield path
 
 
 def _allowed(here: str, names: list[str], data: Path, outside: list[Path]) -> list[Path]:
@@ -42,6 +51,14 @@ def _allowed(here: str, names: list[str], data: Path, outside: list[Path]) -> li
         else:
             paths.append(path)
     return paths
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is there and is no file."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False  # whoever opens it reports the error
 
 
 def _cannot_list(error: OSError) -> None:
