@@ -11,6 +11,7 @@ import torch
 import yaml
 from transformers import WhisperProcessor
 
+from stages.common.errors import UserError
 from stages.training import feature_cache
 from tests.support.checkpoints import SAMPLE, tiny_checkpoint
 from tests.support.training import settings, write_split
@@ -48,6 +49,18 @@ def test_one_worker_is_this_process_which_keeps_its_threads(tmp_path):
     assert len(feature_cache.speech_table(tmp_path / "train", "digest", labels, 0.5, tmp_path, workers=1)) == 2
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_damaged_shard_is_named_from_every_process(tmp_path, workers):
+    """datasets reports that an error occurred; the message that names the clip is the error's cause."""
+    write_split(tmp_path / "train", 4, seed=1)
+    shard = tmp_path / "train/shard-00000.tar"
+    shard.write_bytes(bytes(shard.stat().st_size))
+    labels = feature_cache.Labels(WhisperProcessor.from_pretrained(SAMPLE), [1, 2], 448)
+    with pytest.raises(UserError, match=r"train/shard-00000.tar is damaged at clip"):
+        feature_cache.speech_table(tmp_path / "train", "digest", labels, 0.5, tmp_path / "cache", workers=workers)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import Dataset, NamedSplit, disable_progress_bars
+from datasets.exceptions import DatasetGenerationError
 from filelock import FileLock
 from transformers import WhisperFeatureExtractor, WhisperProcessor
 
@@ -72,14 +73,26 @@ def speech_table(
     with FileLock(cache / f"{folder.name}.lock"):
         table.mkdir(parents=True, exist_ok=True)
         _remove_others(table)
-        return Dataset.from_generator(
-            _rows,
-            gen_kwargs=source,
-            num_proc=processes or None,
-            cache_dir=str(table),
-            split=NamedSplit(folder.name),
-            fingerprint=fingerprint,  # otherwise datasets would pickle all of gen_kwargs to compute one
-        )
+        try:
+            return Dataset.from_generator(
+                _rows,
+                gen_kwargs=source,
+                num_proc=processes or None,
+                cache_dir=str(table),
+                split=NamedSplit(folder.name),
+                fingerprint=fingerprint,  # otherwise datasets would pickle all of gen_kwargs to compute one
+            )
+        except DatasetGenerationError as error:
+            raise _cause_of(error, folder, usable) from None
+
+
+def _cause_of(error: DatasetGenerationError, folder: Path, usable: list[tuple[Clip, list[int]]]) -> BaseException:
+    """What went wrong in the generator: its own error. From another process, only the error's text arrives."""
+    if isinstance(error.__cause__, UserError | OSError):
+        return error.__cause__
+    for clip, _ in usable:
+        read_audio(folder, clip)  # raises UserError where a shard is damaged
+    return error
 
 
 def _fingerprint(inputs: list) -> str:
