@@ -1,5 +1,6 @@
 """The stage as a whole: what it writes, what it refuses, and that it writes the same again."""
 
+import errno
 import itertools
 import json
 import os
@@ -16,7 +17,7 @@ import soundfile
 
 from stages import preprocess
 from stages.cutting import audio, video
-from stages.records import paths
+from stages.records import paths, shards
 from stages.records.shards import Clip, read_audio, read_manifest
 from tests.support.containers import encoded, write_parquet, write_tar
 from tests.support.corpora import noise, textgrid, write, write_audio, write_corpus, write_table
@@ -388,6 +389,22 @@ def test_folder_of_shared_audio_is_no_evaluation_set(project, capsys):
     preprocess.main()
     assert "data/WAVE holds no transcripts, so it is no evaluation set (4 recordings)" in capsys.readouterr().out
     assert not Path("processed_data/WAVE").exists()
+
+
+def test_full_disk_is_one_line(project, monkeypatch):
+    write_corpus(project / "data", SPEAKERS)
+
+    def no_space(*arguments, **row):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "processed_data/train/shard-00000.tar")
+
+    monkeypatch.setattr(shards.ShardWriter, "write", no_space)
+    with pytest.raises(SystemExit) as exit:
+        preprocess.main()
+    assert exit.value.code == (
+        "error: the disk is full (writing processed_data/train/shard-00000.tar): No space left on device; make room, "
+        "then run the same command again"
+    )
+    assert not Path("processed_data/train/manifest.jsonl").exists()
 
 
 def test_killed_run_never_looks_complete(project):

@@ -1,9 +1,11 @@
 """Errors that the user can correct, reported in one line instead of a traceback."""
 
+import errno
 import functools
 import sys
 from collections.abc import Callable
 
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 INTERRUPTED = 130  # exit status after Ctrl-C, as a shell reports it
 
 
@@ -14,7 +16,7 @@ class UserError(Exception):
 def exit_on_user_error(main: Callable[..., None]) -> Callable[..., None]:
     """Decorate a stage's `main`: a UserError ends the process with status 1 and its message alone on stderr.
 
-    Ctrl-C ends it with one line, too.
+    Ctrl-C and a full disk end it with one line, too.
     """
 
     @functools.wraps(main)
@@ -23,6 +25,11 @@ def exit_on_user_error(main: Callable[..., None]) -> Callable[..., None]:
             main(*args, **kwargs)
         except UserError as error:
             sys.exit(f"error: {error}")
+        except OSError as error:
+            if error.errno not in DISK_ERRORS:
+                raise
+            place = f" (writing {error.filename})" if error.filename else ""
+            sys.exit(f"error: the disk is full{place}: {error.strerror}; make room, then run the same command again")
         except KeyboardInterrupt:
             print("interrupted; run the same command to start again", file=sys.stderr)
             sys.exit(INTERRUPTED)

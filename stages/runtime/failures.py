@@ -1,16 +1,14 @@
 """Errors that end long work early: Ctrl-C, and running out of memory or disk. Their message says what to do."""
 
-import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 from safetensors import SafetensorError
 
-from stages.common.errors import UserError, first_lines
+from stages.common.errors import DISK_ERRORS, UserError, first_lines
 from stages.runtime import checkpoints
 
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # Of torch.save and safetensors when the disk is full; their errors have no errno.
 DISK_MESSAGES = ("PytorchStreamWriter failed", "unexpected pos", "No space left", "File too large", "Disk quota")
 # Of PyTorch's allocators, which do not always raise torch.OutOfMemoryError.
