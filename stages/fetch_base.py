@@ -12,7 +12,7 @@ import yaml
 from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from stages.records import paths
-from stages.runtime import hub
+from stages.runtime import hub, model_limits
 from stages.whisper import base_model, consistency, generation_defaults, model
 from stages.whisper.quiet import quiet_transformers
 
@@ -23,7 +23,9 @@ PIPELINE = Path("dvc.yaml")
 @exit_on_user_error
 def main() -> None:
     quiet_transformers()
-    fetch(params.load().base_model, paths.BASE_FOLDER)
+    settings = params.load()
+    fetch(settings.base_model, paths.BASE_FOLDER)
+    model_limits.check(settings, paths.BASE_FOLDER)  # check_params could not, without the model
 
 
 def fetch(source: str, target: Path) -> None:

@@ -8,15 +8,17 @@ import argparse
 
 from stages.common import params
 from stages.common.errors import exit_on_user_error
-from stages.records.paths import TUNED
+from stages.records import paths
+from stages.runtime import model_limits
 
 
 @exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("strategy", choices=TUNED)
+    parser.add_argument("strategy", choices=paths.TUNED)
     strategy = parser.parse_args().strategy
     settings = params.load()
+    model_limits.check(settings, paths.BASE_FOLDER)
     # Not at the top: torch takes 10 seconds, and mistakes are found before.
     from stages.runtime import launch
     from stages.training import loop

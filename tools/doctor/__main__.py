@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
+from stages.runtime import model_limits
 from tools.doctor import Finding
 
 MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "PROBLEM "}
@@ -51,6 +52,10 @@ def findings(no_remote: bool, read_remote: bool) -> Iterator[Finding]:
         settings = None
     else:
         yield Finding("ok", "params.yaml: every key and value")
+        try:
+            model_limits.check(settings)
+        except UserError as error:
+            yield Finding("problem", str(error))
         yield from environment.accelerator(settings)
         yield from corpus.findings(settings)
         yield from disk.findings(settings)
