@@ -203,6 +203,54 @@ def test_truncated_recording(tmp_path, suffix, form):
     assert re.match(promised, recording.truncated)
 
 
+def write_container(path: Path, form: str, codec: str) -> bytes:
+    """Four seconds of noise; an mp4 has its table of contents at the beginning. Returns the file's content."""
+    av = pytest.importorskip("av", reason="needs PyAV, which is optional")
+    with av.open(str(path), "w", format=form, options={"movflags": "faststart"} if form == "mp4" else {}) as container:
+        stream = container.add_stream(codec, rate=16_000)
+        stream.layout = "mono"
+        frame = av.AudioFrame.from_ndarray(noise(4.0)[None], format="fltp", layout="mono")
+        frame.sample_rate = 16_000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "codec"), [("a.m4a", "mp4", "aac"), ("a.mkv", "matroska", "aac"), ("a.webm", "webm", "libopus")]
+)
+def test_truncated_container(tmp_path, name, form, codec):
+    content = write_container(tmp_path / name, form, codec)
+    assert audio.decode(tmp_path / name).truncated == ""
+    for size in range(len(content) // 2, len(content) // 2 + 200):  # also between two packets
+        (tmp_path / name).write_bytes(content[:size])
+        try:
+            truncated = audio.decode(tmp_path / name).truncated
+        except audio.AudioError as error:
+            truncated = error.detail
+        assert re.match(r"its header promises 4\.\d+ s, and [12]\.\d+ s can be read|.*incomplete: copy it", truncated)
+
+
+def test_container_without_its_table_of_contents(tmp_path):
+    content = write_container(tmp_path / "a.mov", "mov", "aac")
+    (tmp_path / "a.mov").write_bytes(content[: content.index(b"moov")])
+    with pytest.raises(audio.AudioError, match="it is damaged or incomplete: copy it again"):
+        audio.decode(tmp_path / "a.mov")
+
+
+@pytest.mark.parametrize("size", [0, 0x7F000008, 0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_aiff_written_to_a_pipe_is_whole(tmp_path, size):
+    """Its sizes are placeholders: SoX writes 0x7f000008, others the largest number or 0."""
+    soundfile.write(tmp_path / "a.aiff", noise(2.0), 16_000, subtype="PCM_16")
+    content = bytearray((tmp_path / "a.aiff").read_bytes())
+    for place in (4, content.index(b"SSND") + 4):
+        content[place : place + 4] = size.to_bytes(4, "big")
+    (tmp_path / "a.aiff").write_bytes(content)
+    recording = audio.decode(tmp_path / "a.aiff")
+    assert (recording.truncated, recording.flags) == ("", ("unfinished-header",))
+    assert recording.seconds == pytest.approx(2.0, abs=0.001)
+
+
 def test_truncated_after_a_picture(tmp_path):
     soundfile.write(tmp_path / "a.mp3", noise(4), 16_000)
     content = (tmp_path / "a.mp3").read_bytes()

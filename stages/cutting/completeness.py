@@ -28,7 +28,11 @@ END_OF_STREAM = 4  # a flag of an Ogg page
 HEAD = 4096  # bytes that hold the header of FLAC, MP3 or NIST
 BLOCK = 4096  # frames
 # Sizes in bytes of samples that nobody has counted, as arecord, SoX and FFmpeg write them to a pipe.
-UNCOUNTED = (range(0x7FFFF000, 0x80001000), range(0xFFFFF000, 0x100000000))
+UNCOUNTED = (
+    range(0x7EFFFF00, 0x7F000100),  # SoX, AIFF
+    range(0x7FFFF000, 0x80001000),
+    range(0xFFFFF000, 0x100000000),
+)
 
 
 @dataclass(frozen=True)

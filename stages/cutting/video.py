@@ -12,8 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from stages.corpus.rows.files import VIDEO_SUFFIXES
+from stages.records.units import Seconds
 
 MATROSKA = b"\x1a\x45\xdf\xa3"  # begins .mkv and .webm; .mp4 and .m4a have "ftyp" in bytes 4 to 7
+# A container's duration may count what a decoder does not give out: the silence that a codec begins with.
+SLACK: Seconds = 0.5
+WITH_TRACK_LENGTH = "mov,mp4,m4a,3gp,3g2,mj2"  # FFmpeg's name of the format; others know the length of the whole only
+WITH_LENGTH = "matroska,webm"
 
 
 class VideoError(Exception):
@@ -31,6 +36,27 @@ def is_video(path: Path, source: Path | bytes) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES or has_magic
 
 
+def why_truncated(source: Path | bytes, seconds: Seconds) -> str:
+    """How a container of which `seconds` are decoded is known to be cut short, as a sentence; "" where it is not."""
+    import av
+
+    with av.open(_file(source), metadata_errors="replace") as container:
+        stated = None
+        stream = container.streams.audio[0]
+        if container.format.name == WITH_TRACK_LENGTH and stream.duration:
+            stated = float(stream.duration * stream.time_base)
+        elif container.format.name == WITH_LENGTH and container.duration and len(container.streams) == 1:
+            stated = container.duration / av.time_base  # of the longest stream, so of the sound if it is the only one
+    if stated is None or stated - seconds <= SLACK:
+        return ""
+    return f"its header promises {stated:.3f} s, and {seconds:.3f} s can be read; copy it again"
+
+
+def _file(source: Path | bytes) -> str | io.BytesIO:
+    """What PyAV opens: a path, or a file in memory."""
+    return str(source) if isinstance(source, Path) else io.BytesIO(source)
+
+
 @contextmanager
 def opened(source: Path | bytes) -> Iterator[tuple[int, int, Iterator[np.ndarray]]]:
     """The rate in Hz, the number of channels, and blocks of float32 samples, shape (frames, channels).
@@ -46,14 +72,14 @@ def opened(source: Path | bytes) -> Iterator[tuple[int, int, Iterator[np.ndarray
     import av  # not at the top: an optional package
 
     try:
-        file = str(source) if isinstance(source, Path) else io.BytesIO(source)
-        with av.open(file, metadata_errors="replace") as container:
+        with av.open(_file(source), metadata_errors="replace") as container:
             if not container.streams.audio:
                 raise VideoError("there is no sound in it")
             stream = container.streams.audio[0]
             yield stream.rate, stream.channels, _blocks(av, container, stream)
     except av.error.FFmpegError as error:
-        raise VideoError(f"FFmpeg: {error.strerror}") from None  # the whole message would hold the machine's path
+        # The whole message would hold the machine's path. An mp4 that was not copied to its end often has no index.
+        raise VideoError(f"FFmpeg: {error.strerror}; it is damaged or incomplete: copy it again") from None
 
 
 def _blocks(av, container, stream) -> Iterator[np.ndarray]:
