@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from stages.training import trainer_options
 from stages.training.batching import Batches, bucket_lengths
+from tests.support.training import settings
 
 WINDOW = 3000
 LENGTHS = np.random.default_rng(0).gamma(4.0, 100.0, 500).clip(50, WINDOW).astype(int).tolist()
@@ -126,3 +128,13 @@ def test_batches_hold_their_clips_at_the_speed_drawn():
 
 def test_a_clip_that_would_outgrow_the_window_keeps_its_speed():
     assert {draw.speed for draw in draws_of(drawn(batches([2900], speeds=[0.9]), 0))} == {1.0}
+
+
+def test_parts_are_not_smaller_than_a_clip(capsys):
+    """With 0.001 s on a device, each batch would be cut into 30 000 parts, nearly all of them empty."""
+    lengths = [96, 160, 300, 900] * 8
+    usual = trainer_options.make_batches(lengths, settings(), WINDOW)
+    tiny = trainer_options.make_batches(lengths, settings({"device_seconds": 0.001}), WINDOW)
+    assert tiny.parts == max(len(clips) for clips, _ in usual.batches(0)) > 1
+    assert (usual.parts, tiny.batches(0)) == (1, usual.batches(0))
+    assert capsys.readouterr().out.count("runtime.device_seconds is 0.001, less than a clip") == 1

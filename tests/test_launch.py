@@ -27,6 +27,17 @@ def test_every_gpu_of_the_machine_is_used_unless_told_otherwise(monkeypatch):
     assert launch.launcher_options(runtime(device="cpu")) == []
 
 
+def test_more_processes_than_cores_are_lowered_and_than_gpus_refused(monkeypatch, capsys):
+    monkeypatch.setattr(launch.joblib, "cpu_count", lambda: 2)
+    command = launch.launcher_options(runtime(processes=8))
+    assert command[command.index("--num_processes") + 1] == "2"
+    assert capsys.readouterr().out == "runtime.processes is 8; lowered to 2, the number of cores\n"
+    monkeypatch.setattr(launch.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(launch.torch.cuda, "device_count", lambda: 4)
+    with pytest.raises(UserError, match=r"runtime.processes is 8, but this machine has 4 GPU\(s\)"):
+        launch.launcher_options(runtime(device="cuda", processes=8))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

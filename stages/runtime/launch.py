@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import joblib
 import torch
 import yaml
 
@@ -64,12 +65,12 @@ def launcher_options(runtime: Runtime) -> list[str]:
                 "this machine's CPU set runtime.accelerate_config to null and runtime.processes to their number"
             )
         return ["--config_file", runtime.accelerate_config]
-    processes = runtime.processes or device_count(runtime)
+    processes = process_count(runtime)
     if processes == 1:
         return []
     # --multi_gpu makes accelerate use torchrun; the processes choose their own device.
     fixed_options = "--num_machines 1 --main_process_port 0 --mixed_precision no --dynamo_backend no".split()
-    threads = max(1, len(os.sched_getaffinity(0)) // processes) if hasattr(os, "sched_getaffinity") else 1
+    threads = max(1, joblib.cpu_count() // processes)
     return [
         "--multi_gpu",
         "--num_processes",
@@ -78,6 +79,30 @@ def launcher_options(runtime: Runtime) -> list[str]:
         "--num_cpu_threads_per_process",
         str(threads),
     ]
+
+
+def process_count(runtime: Runtime) -> int:
+    """How many processes train on this machine: runtime.processes, but at most one per core of the CPU.
+
+    Raises
+    ------
+    UserError
+        More processes than GPUs are asked for.
+    """
+    devices_here = device_count(runtime)
+    if not runtime.processes:
+        return devices_here
+    if devices.choose_device(runtime.device).type == "cuda":
+        if runtime.processes > devices_here:
+            raise UserError(
+                f"params.yaml: runtime.processes is {runtime.processes}, but this machine has {devices_here} GPU(s) to"
+                " train on; lower it, or leave it empty"
+            )
+        return runtime.processes
+    cores = joblib.cpu_count()
+    if runtime.processes > cores:
+        print(f"runtime.processes is {runtime.processes}; lowered to {cores}, the number of cores")
+    return min(runtime.processes, cores)
 
 
 def _config(path: str) -> dict:

@@ -36,7 +36,7 @@ def make_batches(lengths: Sequence[int], settings: Params, window: int) -> Batch
     window : of the model, mel frames
     """
     train, process = settings.train, PartialState()
-    return Batches(
+    batches = Batches(
         lengths=lengths,
         window=window,
         batch_frames=round(train.batch_seconds * FRAMES_PER_SECOND),
@@ -47,6 +47,15 @@ def make_batches(lengths: Sequence[int], settings: Params, window: int) -> Batch
         devices=process.num_processes,
         device=process.process_index,
     )
+    # A part has at least one clip: further parts would only be fillers.
+    most_clips = max(len(clips) for clips, _ in batches.batches(epoch=0))
+    most_parts = math.ceil(most_clips / batches.devices)
+    if batches.parts > most_parts:
+        batches.parts = most_parts
+        if process.is_main_process:
+            seconds = settings.runtime.device_seconds
+            print(f"runtime.device_seconds is {seconds:g}, less than a clip; each clip is a part of its batch")
+    return batches
 
 
 def is_evaluated(step: int, steps: int, evaluations: int) -> bool:

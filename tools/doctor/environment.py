@@ -64,7 +64,11 @@ def accelerator(settings: Params) -> Iterator[Finding]:
     except UserError as error:
         yield Finding("problem", str(error))
         return
-    processes = settings.runtime.processes or launch.device_count(settings.runtime)
+    try:
+        processes = launch.process_count(settings.runtime)
+    except UserError as error:
+        yield Finding("problem", str(error))
+        return
     for check in (lambda: shared_memory.check(settings, processes), lambda: trackers.check(settings.runtime)):
         try:
             check()
