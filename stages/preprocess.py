@@ -40,6 +40,7 @@ def main() -> None:
     readings = registry.read(DATA, options)
     check_readable(readings)
     speaker_names.check_known(readings, options.unknown_speakers == "per_recording")
+    speaker_names.warn_of_one_folder(readings)
     for reading in readings.values():
         clean_transcripts(reading, settings.language)
         segmentation.split_long(reading)

@@ -81,8 +81,7 @@ def decode(path: Path, channel: str | int = "mix", content: bytes | None = None)
         raise AudioError("unreadable-audio", str(error)) from None
     if len(samples) == 0:
         raise AudioError("no-samples", "it decodes to nothing")
-    reader = video if video.is_video(path, source) else completeness
-    truncated = reader.why_truncated(source, len(samples) / SAMPLE_RATE)
+    truncated = (video if video.is_video(path, source) else completeness).why_truncated(source, len(samples) / SAMPLE_RATE)
     return Recording(samples, rate, truncated, completeness.flags(source))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from stages.common.errors import UserError
+from stages.corpus.rows.speaker_names import one_folder
 from stages.corpus.rows.utterance import SplitContents, Utterance
 
 
@@ -18,7 +19,11 @@ def with_dev(readings: dict[str, SplitContents], fraction: float, seed: int) -> 
         No speaker can be moved: there is one only, or all share recordings.
     """
     train = readings["train"]
-    chosen = draw_speakers(speaker_groups(train.utterances), fraction, seed)
+    try:
+        chosen = draw_speakers(speaker_groups(train.utterances), fraction, seed)
+    except UserError as error:
+        sentence = one_folder(train)
+        raise UserError(f"{error}; {sentence}" if sentence else str(error)) from None
     dev = SplitContents("dev", train.options, spans=train.spans)
     others = []
     for row in train.utterances:

@@ -73,6 +73,32 @@ def check_known(readings: dict[str, SplitContents], is_allowed: bool) -> None:
         )
 
 
+def one_folder(reading: SplitContents) -> str:
+    """A sentence where all recordings of a split are in one folder, which was taken for their speaker; else "".
+
+    That is right for a corpus of one child, and wrong for a folder of all children's recordings.
+    """
+    speakers = {row.speaker for row in reading.utterances}
+    recordings = {row.source for row in reading.utterances}
+    is_named = any(row.format in ("table", "kaldi") or not row.speaker_known for row in reading.utterances)
+    if is_named or len(speakers) != 1 or len(recordings) < 2:
+        return ""
+    (speaker,) = speakers
+    if any(speaker not in source.split("/")[1:-1] for source in recordings):
+        return ""
+    return (
+        f"all {len(recordings)} recordings of data/{reading.split} are in a folder named {speaker}, which is taken for"
+        " the speaker's name; if they are of several children, make a folder for each"
+    )
+
+
+def warn_of_one_folder(readings: dict[str, SplitContents]) -> None:
+    for reading in readings.values():
+        sentence = one_folder(reading)
+        if sentence:
+            reading.warn(sentence, reading.utterances[0].source)
+
+
 def _where_to_name(reading: SplitContents) -> str:
     """How the formats of a split name speakers, and what was not used."""
     formats = {row.format for row in reading.utterances}

@@ -9,7 +9,7 @@ from stages.corpus.rows import speaker_roles
 from stages.corpus.rows.ages import UNKNOWN, age_in_months, may_be_months
 from stages.corpus.rows.columns import cell, columns_named, is_column
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.speaker_names import SPEAKER_COLUMNS, same_name
+from stages.corpus.rows.speaker_names import SPEAKER_COLUMNS, one_folder, same_name
 from stages.corpus.rows.table_rows import Rows, read_tables
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.records.paths import TRAINING_SPLITS
@@ -162,6 +162,9 @@ def check_apart(readings: dict[str, SplitContents], allowed: bool) -> None:
             f"{', ...' if len(shared) > SHOWN else ''}"
         )
         if not allowed:
+            for split in (first, second):
+                sentence = one_folder(readings[split])
+                message += f"; {sentence}" if sentence else ""
             raise UserError(
                 f"{message}. Results on speakers that were trained on say nothing about others: keep each speaker"
                 " in one of them (and rename people who only share a name), or set preprocess.allow_shared_speakers"

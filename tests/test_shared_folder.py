@@ -1,0 +1,58 @@
+"""A folder of all children's recordings is not silently taken for one speaker."""
+
+from pathlib import Path
+
+import pytest
+
+from stages.common.errors import UserError
+from stages.corpus.formats import registry
+from stages.corpus.rows import dev_split, speaker_names, speakers
+from stages.corpus.rows.utterance import SplitContents
+from tests.support.corpora import options, write, write_audio, write_table
+
+SENTENCE = "all 2 recordings of data/{} are in a folder named {}, which is taken for the speaker's name; if they are"
+
+
+def readings(data: Path, folders: dict[str, list[str]]) -> dict[str, SplitContents]:
+    for split, names in folders.items():
+        for number, folder in enumerate(names):
+            write_audio(data / split / folder / f"{split}{number}.wav")
+            write(data / split / folder / f"{split}{number}.txt", "we call it bear")
+    return registry.read(data, options())
+
+
+def test_folder_of_the_same_name_in_two_splits(tmp_path):
+    found = readings(tmp_path / "data", {"train": ["corpus", "corpus"], "test": ["corpus", "corpus"]})
+    with pytest.raises(UserError) as error:
+        speakers.check_apart(found, allowed=False)
+    assert SENTENCE.format("train", "corpus") in str(error.value)
+    assert SENTENCE.format("test", "corpus") in str(error.value)
+
+
+def test_no_dev_speakers_can_be_drawn(tmp_path):
+    found = readings(tmp_path / "data", {"train": ["corpus/audio", "corpus/audio"], "test": ["a", "b"]})
+    with pytest.raises(UserError) as error:
+        dev_split.with_dev(found, 0.1, 1)
+    assert SENTENCE.format("train", "corpus") in str(error.value)
+
+
+def test_evaluation_set_in_one_folder_is_a_warning(tmp_path):
+    found = readings(tmp_path / "data", {"train": ["anna", "ben"], "test": ["new", "new"]})
+    speaker_names.warn_of_one_folder(found)
+    assert [SENTENCE.format("test", "new") in message for message in found["test"].warnings] == [True]
+    assert not found["train"].warnings
+
+
+def test_speaker_that_a_table_names_is_none(tmp_path):
+    for name in ("anna/1.wav", "anna/2.wav"):
+        write_audio(tmp_path / "data/train" / name)
+    rows = [{"file_name": f"anna/{number}.wav", "text": "hi", "speaker": "anna"} for number in (1, 2)]
+    write_table(tmp_path / "data/train", rows)
+    assert speaker_names.one_folder(registry.read_split(tmp_path / "data", "train", options())) == ""
+
+
+@pytest.mark.parametrize("folder", ["audio", "wav", "Clips/wavs", "recordings"])
+def test_kind_of_files_is_no_speaker(tmp_path, folder):
+    found = readings(tmp_path / "data", {"train": [folder, folder], "test": ["a", "b"]})
+    with pytest.raises(UserError, match=r"names no speaker of its 2 recordings\. Folders are speakers"):
+        speaker_names.check_known(found, is_allowed=False)
