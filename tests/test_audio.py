@@ -1,6 +1,7 @@
 """Decoding, mixing down, resampling and cutting, on synthetic tones."""
 
 import math
+import os
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stages.cutting import audio
+from stages.cutting import audio, pcm
 from tests.support.corpora import noise, write
 
 TONE = 440  # Hz
@@ -22,7 +23,7 @@ def decoded(path: Path, channel: str | int = "mix") -> np.ndarray:
     """As float32 in [-1, 1]."""
     samples = audio.decode(path, channel).samples
     assert samples.dtype == np.int16
-    return samples.astype(np.float32) / audio.FULL_SCALE
+    return samples.astype(np.float32) / pcm.FULL_SCALE
 
 
 def pitch(samples: np.ndarray) -> float:
@@ -117,7 +118,7 @@ def test_video_sound(tmp_path):
             container.mux(packet)
     recording = audio.decode(tmp_path / "a.m4a")
     assert (recording.source_rate, recording.seconds) == (48_000, pytest.approx(2, abs=0.06))
-    assert pitch(recording.samples / audio.FULL_SCALE) == pytest.approx(TONE, abs=1)
+    assert pitch(recording.samples / pcm.FULL_SCALE) == pytest.approx(TONE, abs=1)
 
 
 def test_video_without_its_package(tmp_path, monkeypatch):
@@ -229,6 +230,20 @@ def test_truncated_container(tmp_path, name, form, codec):
         except audio.AudioError as error:
             truncated = error.detail
         assert re.match(r"its header promises 4\.\d+ s, and [12]\.\d+ s can be read|.*incomplete: copy it", truncated)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "ogg"])
+def test_name_that_is_not_utf8(tmp_path, suffix):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9." + suffix.encode()))
+    soundfile.write(tmp_path / f"a.{suffix}", noise(2.0), 16_000)
+    (tmp_path / f"a.{suffix}").rename(path)
+    assert audio.decode(path).seconds == pytest.approx(2.0, abs=0.001)
+
+
+def test_container_whose_name_is_not_utf8(tmp_path):
+    write_container(tmp_path / "a.m4a", "mp4", "aac")
+    path = (tmp_path / "a.m4a").rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9.m4a"))
+    assert audio.decode(path).seconds == pytest.approx(4.0, abs=0.2)
 
 
 def test_container_without_its_table_of_contents(tmp_path):
@@ -381,9 +396,9 @@ def test_cut():
 @pytest.mark.parametrize(("level", "audible"), [(0.0, False), (0.0009, False), (0.002, True)])
 def test_silence(level, audible):
     if audible:
-        return audio.check_audible(audio.pcm(tone(1, 16_000, level)))
+        return audio.check_audible(pcm.as_pcm(tone(1, 16_000, level)))
     with pytest.raises(audio.AudioError, match="silence"):
-        audio.check_audible(audio.pcm(tone(1, 16_000, level)))
+        audio.check_audible(pcm.as_pcm(tone(1, 16_000, level)))
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(0.29, "too-short"), (0.3, None), (10.0, None), (10.01, "too-long")])
@@ -396,10 +411,10 @@ def test_length(seconds, reason):
 
 @pytest.mark.parametrize(("level", "clipped"), [(0.9, False), (0.9995, True), (3.0, True)])
 def test_clipping(level, clipped):
-    assert audio.is_clipped(audio.pcm(tone(1, 16_000, level))) == clipped
+    assert audio.is_clipped(pcm.as_pcm(tone(1, 16_000, level))) == clipped
 
 
 def test_one_loud_sample_is_no_clipping():
-    samples = audio.pcm(tone(1, 16_000))
-    samples[:10] = -audio.FULL_SCALE
+    samples = pcm.as_pcm(tone(1, 16_000))
+    samples[:10] = -pcm.FULL_SCALE
     assert not audio.is_clipped(samples)

@@ -1,6 +1,7 @@
 """Any file in, text and subtitles out: python -m tools.transcribe FILE... --checkpoint X."""
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -131,6 +132,17 @@ def test_folder_of_recordings(workspace):
         Path("a/long.flac"): Path("out/long.json"),
         Path("a/one.wav"): Path("out/one.json"),
     }
+
+
+def test_file_name_that_is_not_utf8(workspace, monkeypatch, capfd):
+    Path("a/one.wav").rename(os.fsdecode(b"a/caf\xe9.wav"))
+    run(monkeypatch, "a", "--checkpoint", "tiny", "--format", "json")
+    names = [json.loads(line)["file"] for line in capfd.readouterr().out.splitlines()]
+    assert sorted(names) == ["caf\\udce9.wav", "long.flac"]
+    run(monkeypatch, "a", "--checkpoint", "tiny")
+    assert "a/caf\\udce9.wav\n" in capfd.readouterr().out
+    run(monkeypatch, "a", "--checkpoint", "tiny", "--output", "out")
+    assert Path(os.fsdecode(b"out/caf\xe9.txt")).is_file()
 
 
 def test_incomplete_recording_is_named(workspace, monkeypatch, capsys):

@@ -15,11 +15,11 @@ import numpy as np
 import soundfile
 
 from stages.corpus.rows.files import LFS_POINTER
-from stages.cutting import completeness, video
+from stages.cutting import completeness, pcm, sources, video
+from stages.cutting.pcm import FULL_SCALE
 from stages.cutting.resampling import Resampler, resampled
 from stages.records.units import SAMPLE_RATE, SILENCE, Seconds
 
-FULL_SCALE = 1 << 15  # of 16-bit samples
 SLOWEST_RATE = 4_000  # Hz; below it a header is taken to be broken
 BLOCK = 1 << 18  # frames decoded at once
 END_SLACK: Seconds = 0.5  # how far an annotation may go beyond the end of the audio
@@ -81,7 +81,9 @@ def decode(path: Path, channel: str | int = "mix", content: bytes | None = None)
         raise AudioError("unreadable-audio", str(error)) from None
     if len(samples) == 0:
         raise AudioError("no-samples", "it decodes to nothing")
-    truncated = (video if video.is_video(path, source) else completeness).why_truncated(source, len(samples) / SAMPLE_RATE)
+    truncated = (video if video.is_video(path, source) else completeness).why_truncated(
+        source, len(samples) / SAMPLE_RATE
+    )
     return Recording(samples, rate, truncated, completeness.flags(source))
 
 
@@ -120,7 +122,7 @@ def _unreadable(path: Path, source: Path | bytes, error: soundfile.LibsndfileErr
 def _check_file(path: Path, source: Path | bytes) -> None:
     """Raises AudioError for files that are no recordings: missing-audio, git-lfs-pointer, no-samples and .raw."""
     try:
-        with completeness.opened(source) as file:
+        with sources.opened(source) as file:
             start = file.read(len(LFS_POINTER))
     except OSError as error:
         raise AudioError("missing-audio", f"it cannot be opened ({error.strerror})") from None
@@ -158,7 +160,7 @@ def _at_16k(blocks: Iterator[np.ndarray], rate: int, channels: int, channel: str
     if channel == "mix" and peaks.max() >= SILENCE and energies[1] < CANCELLED * energies[0]:
         raise AudioError("silence", "its channels cancel each other out, one is inverted; set preprocess.channel: left")
     mixed = np.count_nonzero(peaks >= SILENCE) if channel == "mix" else 1  # channels that are not silent
-    return _pcm_in_place(gathered, 1 / max(1, mixed))
+    return pcm.pcm_in_place(gathered, 1 / max(1, mixed))
 
 
 def _loudest(blocks: Iterator[np.ndarray], rate: int, channels: int) -> np.ndarray:
@@ -173,7 +175,7 @@ def _loudest(blocks: Iterator[np.ndarray], rate: int, channels: int) -> np.ndarr
             gathered[index] += resamplers[index].take(block[:, index]).tobytes()
     loudest = int(energies.argmax())
     gathered[loudest] += resamplers[loudest].end().tobytes()
-    return _pcm_in_place(gathered[loudest], 1.0)
+    return pcm.pcm_in_place(gathered[loudest], 1.0)
 
 
 def _gathered(blocks: Iterator[np.ndarray]) -> bytearray:
@@ -190,21 +192,6 @@ def _peaks(block: np.ndarray) -> np.ndarray:
     if not np.isfinite(peaks).all():
         raise AudioError("unreadable-audio", "it holds samples that are no numbers")
     return peaks
-
-
-def _pcm_in_place(gathered: bytearray, scale: float) -> np.ndarray:
-    """Float samples, times `scale`, as int16, shape (samples,), in the same memory: a session may fill much of it."""
-    samples, scaled = np.frombuffer(gathered, np.float32), np.frombuffer(gathered, np.int16)
-    count = len(samples)
-    for start in range(0, count, BLOCK):  # what is written lies before what is still to be read
-        scaled[start : start + BLOCK][: count - start] = pcm(samples[start : start + BLOCK] * np.float32(scale))
-    del samples, scaled, gathered[2 * count :]
-    return np.frombuffer(gathered, np.int16)
-
-
-def pcm(samples: np.ndarray) -> np.ndarray:
-    """Float samples as int16 of the same shape; what is louder than full scale is cut off."""
-    return np.clip(np.rint(samples * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
 def fit(start: Seconds, end: Seconds | None, duration: Seconds) -> tuple[Seconds, Seconds]:

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import soundfile
 
+from stages.cutting import sources
 from stages.records.units import Seconds
 
 LOST: Seconds = 0.1  # a header that counts its own bytes, or an MP3's padding, is off by less
@@ -52,14 +53,9 @@ class SampleChunk:
         return any(self.stated in sizes for sizes in UNCOUNTED) and self.stated > self.present
 
 
-def opened(source: Path | bytes) -> BinaryIO:
-    """A recording as a file that can be read: from disk, or from the bytes of one that is no file of its own."""
-    return open(source, "rb") if isinstance(source, Path) else io.BytesIO(source)
-
-
 def why_truncated(source: Path | bytes, seconds: Seconds) -> str:
     """How a recording of which `seconds` are decoded is known to be cut short, as a sentence; "" where it is not."""
-    with opened(source) as file:
+    with sources.opened(source) as file:
         head = _head(file)
         if head[:4] == b"OggS":
             is_cut = _ogg_end(file) == "cut"
@@ -76,7 +72,7 @@ def flags(source: Path | bytes) -> tuple[str, ...]:
     unfinished-header: a WAV file that does not know its length and holds samples; no-end-of-stream: an Ogg file whose
     last page is whole and not marked as the last.
     """
-    with opened(source) as file:
+    with sources.opened(source) as file:
         if file.read(4) == b"OggS":
             return ("no-end-of-stream",) if _ogg_end(file) == "unmarked" else ()
         chunk = _sample_chunk(file)
@@ -84,12 +80,12 @@ def flags(source: Path | bytes) -> tuple[str, ...]:
 
 
 @contextmanager
-def finished(source: Path | bytes) -> Iterator[Path | BinaryIO]:
+def finished(source: Path | bytes) -> Iterator[Path | bytes | BinaryIO]:
     """The file as libsndfile is to open it: where the size of its samples is given as 0, with the real one."""
-    with opened(source) as file:
+    with sources.opened(source) as file:
         chunk = _sample_chunk(file)
     if chunk is None or chunk.stated or not chunk.is_uncounted:
-        yield source if isinstance(source, Path) else io.BytesIO(source)
+        yield sources.openable(source) if isinstance(source, Path) else io.BytesIO(source)
         return
     place, size = chunk.offset - 4, min(chunk.present, 0xFFFFFFFF)
     if isinstance(source, Path):
@@ -103,7 +99,7 @@ def readable_seconds(source: Path | bytes) -> Seconds:
     """How much of a recording can be decoded before the first error."""
     seconds = 0.0
     try:
-        with opened(source) as content, soundfile.SoundFile(content) as file:
+        with sources.opened(source) as content, soundfile.SoundFile(content) as file:
             while length := len(file.read(BLOCK)):
                 seconds += length / file.samplerate
     except soundfile.LibsndfileError:

@@ -9,7 +9,7 @@ import soundfile
 from stages.common import params
 from stages.common.params import Preprocess
 from stages.corpus.rows.utterance import SplitContents, Utterance
-from stages.cutting.audio import pcm
+from stages.cutting.pcm import as_pcm
 from stages.records.shards import Clip, ShardWriter, duration_of, encode
 
 PARAMS = Path(__file__).parent.parent.parent / "params.yaml"
@@ -81,7 +81,7 @@ CLIP |= {"source": "train/a.wav", "source_rate": RATE, "start": None, "end": Non
 
 def write_clip(writer: ShardWriter, samples: np.ndarray, **row) -> Clip:
     """Append a clip to a shard; what `row` does not say is as in CLIP."""
-    return writer.write(encode(pcm(samples)), **{**CLIP, **row}, duration=duration_of(samples))
+    return writer.write(encode(as_pcm(samples)), **{**CLIP, **row}, duration=duration_of(samples))
 
 
 def utterance(speaker: str = "anna", **changes) -> Utterance:

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from stages.common.errors import UserError
 from stages.common.params import Params
-from stages.cutting import audio
+from stages.corpus.rows.files import nfc
+from stages.cutting import audio, pcm
 from stages.decoding import transcription
 from tools import sources
 from tools.transcribe import captions
@@ -45,13 +46,13 @@ def transcribe(
             continue
         if recording.truncated:
             tqdm.write(f"warning: {file} is incomplete: {recording.truncated}", file=sys.stderr)
-        samples = recording.samples.astype(np.float32) / audio.FULL_SCALE
-        content = write(file.name, transcription.transcribe_recording(decoder, samples))
+        samples = recording.samples.astype(np.float32) / pcm.FULL_SCALE
+        content = write(nfc(file.name), transcription.transcribe_recording(decoder, samples))
         if target:
             _write(target, content)
         else:
             if len(targets) > 1 and form == "text":
-                sys.stdout.write(f"{file}\n")
+                sys.stdout.write(f"{nfc(str(file))}\n")
             sys.stdout.write(content)
     if failed:
         raise UserError("\n".join([f"{len(failed)} of {len(targets)} recordings could not be read:", *failed]))
