@@ -4,6 +4,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -122,7 +123,8 @@ def until(condition: Callable[[], bool]) -> None:
 
 def start_push(place: Workplace, server: S3Server) -> subprocess.Popen:
     """Begin to push, and return when some objects have arrived and others have not."""
-    process = subprocess.Popen(["dvc", "push", "-j", "2"], cwd=place.folder, env=place.environment)
+    command = [sys.executable, "-m", "dvc", "push", "-j", "2"]  # not forked: it is killed
+    process = subprocess.Popen(command, cwd=place.folder, env=place.environment)
     until(lambda: len(server.objects()) > 3)
     assert process.poll() is None
     return process

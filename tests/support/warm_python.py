@@ -1,13 +1,17 @@
-"""A `python` for tests that starts stages and tools at once, by forking a process that has imported the libraries.
+"""A `python` and a `dvc` for tests that start at once, by forking a process that has imported the libraries.
 
-The imports of torch, transformers and datasets take 5 seconds of a core, and the tests of the pipeline start over a
-hundred stages and tools. The project's own modules are imported anew each time. What is about processes themselves
-(kills, several devices, data workers) is tested with a Python of its own, and so is one whole run (test_profile.py).
+The imports of torch, transformers and datasets take 5 seconds of a core, those of DVC up to one, and the tests of the
+pipeline start over a hundred stages and tools, and DVC more often. The project's own modules are imported anew each
+time. What is about the start of processes (data workers, `accelerate launch`) is tested with a Python of its own as
+well, and so is one whole run, with a DVC of its own (test_profile.py).
 
-`folder()` is put first in PATH; its `python` hands arguments, environment and standard streams to the server below.
+`folder()` is put first in PATH; its programs (warm_program.py) hand arguments, environment and standard streams to the
+server below. Where they inherited something that cannot be handed over, such as a limit on resources, they start
+Python anew.
 """
 
 import atexit
+import gc
 import json
 import os
 import runpy
@@ -26,9 +30,14 @@ from typing import NoReturn
 
 import numpy
 
-LIBRARIES = (  # that stages/ and tools/ import
+LIBRARIES = (  # that stages/, tools/ and DVC import; not pygit2, which reads HOME when it is imported
     "accelerate",
+    "aiobotocore.session",
     "datasets",
+    "dvc.cli.parser",
+    "dvc.repo.experiments",
+    "dvc.repo.reproduce",
+    "dvc_s3",
     "jinja2",
     "joblib",
     "matplotlib.backends.backend_agg",
@@ -43,31 +52,11 @@ LIBRARIES = (  # that stages/ and tools/ import
     "transformers.trainer_seq2seq",
     "yaml",
 )
-# Variables that the libraries, or Python itself, read when they are started: with others, Python is started anew.
-READ_AT_START = ("CUDA_", "HF_", "MKL_", "OMP_", "PYTHON", "TORCH_", "TRANSFORMERS_")
-SHIM = """#!{python} -SE
-import json, os, signal, socket, sys
-
-PYTHON, ADDRESS, PROJECT, PREFIXES, STARTED = json.loads({values!r})
-arguments = sys.argv[1:]
-environment = dict(os.environ)
-started = {{name: value for name, value in environment.items() if name.startswith(tuple(PREFIXES))}}
-started.pop("PYTHONPATH", None)
-is_ours = len(arguments) > 1 and arguments[0] == "-m" and arguments[1].split(".")[0] in PROJECT
-if not is_ours or started != STARTED:
-    os.execv(PYTHON, [PYTHON, *arguments])
-server = socket.socket(socket.AF_UNIX)
-server.connect(ADDRESS)
-request = json.dumps([arguments[1:], os.getcwd(), environment]).encode()
-socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])
-server.sendall(request)
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, lambda number, _: server.sendall(bytes([number])))
-status = int(server.recv(16) or b"1")
-if status < 0:
-    signal.signal(-status, signal.SIG_DFL)
-    os.kill(os.getpid(), -status)
-sys.exit(status)
+PROGRAM = """#!{python} -SE
+import sys
+sys.path.append({folder!r})
+import warm_program
+warm_program.main(*{values!r})
 """
 
 
@@ -76,18 +65,19 @@ def folder() -> Path:
     """Start the server, which ends with this process, and return the folder of its `python`."""
     if not hasattr(os, "pidfd_open"):  # no Linux: the tests take longer
         return Path(sys.executable).parent
+    from tests.support.warm_program import inherited  # not at the top: the server runs this file as a script
+
     place = tempfile.TemporaryDirectory(prefix="warm-python-")
     address = str(Path(place.name) / "socket")
     server = subprocess.Popen([sys.executable, __file__, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     atexit.register(place.cleanup)
     atexit.register(server.kill)
     assert server.stdout.readline() == b"ready\n", "the server of tests/support/warm_python.py did not start"
-    started = {name: value for name, value in os.environ.items() if name.startswith(READ_AT_START)}
-    started.pop("PYTHONPATH", None)
-    values = [sys.executable, address, ["stages", "tools", "experiments"], READ_AT_START, started]
-    python = Path(place.name) / "python"
-    python.write_text(SHIM.format(python=sys.executable, values=json.dumps(values)))
-    python.chmod(0o755)
+    values = [sys.executable, address, inherited()]
+    for name in ("python", "dvc"):
+        program = Path(place.name) / name
+        program.write_text(PROGRAM.format(python=sys.executable, folder=str(Path(__file__).parent), values=values))
+        program.chmod(0o755)
     return Path(place.name)
 
 
@@ -98,6 +88,8 @@ def serve(address: str) -> list[str]:
     listener.listen(64)
     for name in LIBRARIES:
         import_module(name)
+    gc.collect()
+    gc.freeze()  # else each fork's garbage collection would go through, and copy, all that is imported
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the waiters
     print("ready", flush=True)
     while True:
@@ -106,11 +98,11 @@ def serve(address: str) -> list[str]:
         connection, _ = listener.accept()
         if os.fork() == 0:
             listener.close()
-            return become(connection)
+            return become(connection, str(Path(address).with_name("python")))
         connection.close()
 
 
-def become(connection: socket.socket) -> list[str]:
+def become(connection: socket.socket, python: str) -> list[str]:
     """Take over streams, environment and folder of the asker, in a process of their own that this one waits for."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     header, streams, _, _ = socket.recv_fds(connection, 8, 3)
@@ -128,6 +120,8 @@ def become(connection: socket.socket) -> list[str]:
     os.chdir(current_folder)
     os.environ.clear()
     os.environ.update(environment)
+    sys.stdout.reconfigure(write_through=bool(environment.get("PYTHONUNBUFFERED")))
+    sys.executable = python  # what it starts in its turn (dvc, accelerate) is forked as well
     numpy.random.seed()  # else each process would draw the same numbers
     own_folder = str(Path(__file__).parent)
     added = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]

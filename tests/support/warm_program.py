@@ -1,0 +1,67 @@
+"""The `python` and the `dvc` that tests/support/warm_python.py puts into PATH: they ask its server to run the command.
+
+Imports nothing but the standard library, because it is run at each start.
+"""
+
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+
+MODULES = ("stages", "tools", "experiments", "accelerate", "dvc", "pytest")  # those that the server runs
+# Variables that the libraries, or Python itself, read when they are started: with others, Python is started anew. Not
+# CUDA_VISIBLE_DEVICES, which is read at the first use of a GPU; the server uses none.
+READ_AT_START = ("HF_", "MKL_", "OMP_", "PYTHON", "TORCH_", "TRANSFORMERS_")
+# Of those, what the server handles itself, and what torchrun sets and its processes read when they join one another.
+HANDLED = ("PYTHONPATH", "PYTHONUNBUFFERED", "TORCH_NCCL_ASYNC_ERROR_HANDLING")
+
+
+def inherited() -> dict:
+    """What a process gets from its parent and cannot take over from another: compared with the server's."""
+    variables = {}
+    for name, value in os.environ.items():
+        if name.startswith(READ_AT_START) and name not in HANDLED:
+            variables[name] = value
+    limits = {}
+    for name in dir(resource):
+        if name.startswith("RLIMIT_"):
+            limits[name] = list(resource.getrlimit(getattr(resource, name)))
+    mask = os.umask(0)
+    os.umask(mask)
+    name_spaces = [os.readlink(f"/proc/self/ns/{name}") for name in ("mnt", "net", "user")]
+    return {"variables": variables, "limits": limits, "umask": mask, "name_spaces": name_spaces}
+
+
+def main(python: str, address: str, servers: dict) -> None:
+    """Run the command of sys.argv in a fork of the server, or with a Python of its own, and end as it ends.
+
+    Parameters
+    ----------
+    python : the Python that runs what the server does not
+    address : the server's socket
+    servers : what the server inherited
+    """
+    arguments = sys.argv[1:]
+    if os.path.basename(sys.argv[0]) == "dvc":
+        arguments = ["-m", "dvc", *arguments]
+    if arguments[:1] == ["-u"]:  # as torchrun starts its processes
+        os.environ["PYTHONUNBUFFERED"] = "1"
+        arguments = arguments[1:]
+    is_served = len(arguments) > 1 and arguments[0] == "-m" and arguments[1].split(".")[0] in MODULES
+    if not is_served or inherited() != servers:
+        os.execv(python, [python, *arguments])  # noqa: S606
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(address)
+    request = json.dumps([arguments[1:], os.getcwd(), dict(os.environ)]).encode()
+    socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])
+    server.sendall(request)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: server.sendall(bytes([number])))
+    status = int(server.recv(16) or b"1")
+    if status < 0:
+        if -status != signal.SIGKILL:  # which has no handler to take back
+            signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    sys.exit(status)
