@@ -8,13 +8,15 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 
 from stages.runtime import checkpoints
-from tests.support import s3_server
+from tests.support import s3_server, warm_python
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.s3_server import BUCKET, S3Server
 from tests.support.training import settings, write_split
@@ -39,7 +41,8 @@ def prepared(tmp_path_factory) -> Path:
     return root
 
 
-def start(workspace: Path, environment: dict[str, str] | None = None) -> subprocess.Popen:
+def start(workspace: Path, environment: dict[str, str] | None = None, own_python: bool = False) -> subprocess.Popen:
+    """Start the stage: forked, or with a Python of its own, which a signal to its group reaches directly."""
     environment = (environment or os.environ) | {
         "PYTHONPATH": str(ROOT),
         "OMP_NUM_THREADS": "1",
@@ -47,7 +50,8 @@ def start(workspace: Path, environment: dict[str, str] | None = None) -> subproc
     }
     environment.pop("DVC_ROOT", None)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    command = [sys.executable, "-m", "stages.train", "lora"]
+    python = sys.executable if own_python else warm_python.folder() / "python"
+    command = [python, "-m", "stages.train", "lora"]
     return subprocess.Popen(command, cwd=workspace, env=environment, start_new_session=True, **pipes)
 
 
@@ -56,6 +60,19 @@ def await_training(process: subprocess.Popen) -> None:
         if "steps an epoch" in line:
             return
     raise AssertionError("the stage ended before it trained")
+
+
+def stage_process(process: subprocess.Popen, workspace: Path) -> int:
+    """The id of the process that trains: where it is forked, `process` only waits for it."""
+    for other in psutil.process_iter(["cwd"]):
+        if other.info["cwd"] == str(workspace.resolve()) and other.pid != process.pid:
+            return other.pid
+    return process.pid
+
+
+def kill(process_id: int) -> None:
+    with suppress(ProcessLookupError):  # it has just ended
+        os.kill(process_id, signal.SIGKILL)
 
 
 def finish(process: subprocess.Popen) -> str:
@@ -104,13 +121,14 @@ def killed(workspace: Path, step: int, delay: float, while_saving: bool) -> bool
     """Run the stage and kill it `delay` seconds after `step`, or at the next save; False: it had ended before."""
     process = start(workspace)
     await_training(process)
+    trains = stage_process(process, workspace)
     while process.poll() is None and newest(workspace) < step:
         time.sleep(0.001)
     time.sleep(delay)
     while while_saving and process.poll() is None and not is_saving(workspace):
         time.sleep(0.0005)
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        kill(trains)
     process.communicate()
     return process.returncode == -signal.SIGKILL
 
@@ -147,7 +165,7 @@ def test_interrupted_training_ends_in_one_line(prepared, tmp_path):
     workspace = shutil.copytree(prepared, tmp_path / "interrupted")
     path = workspace / "params.yaml"
     path.write_text(path.read_text().replace("epochs: 5", "epochs: 500"))  # still running, however busy the machine is
-    process = start(workspace)
+    process = start(workspace, own_python=True)
     await_training(process)
     while not list(workspace.glob(f"checkpoints/train_lora/*/checkpoint-*/{checkpoints.COMPLETE}")):
         assert process.poll() is None
@@ -171,11 +189,13 @@ def test_another_machine_goes_on_from_the_mirror(prepared, expected, tmp_path):
         environment = s3_server.environment(tmp_path / "home") | {"AWS_ENDPOINT_URL": server.url}
         process = start(taken, environment)
         await_training(process)
+        trains = stage_process(process, taken)
         while not any(path.name == checkpoints.COMPLETE for path in server.objects()):
             assert process.poll() is None
             time.sleep(0.001)
-        os.killpg(process.pid, signal.SIGKILL)
+        kill(trains)
         process.communicate()
+        assert process.returncode == -signal.SIGKILL
         output = finish(start(other, environment))
         assert "resumes from step" in output
         assert results(other) == expected[0]

@@ -3,12 +3,12 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+
+from tests.support.repository import call
 
 pytestmark = pytest.mark.slow
 
@@ -65,8 +65,8 @@ def test_walk_through_edits_only_these_files():
     assert {file for file, _ in edits()} == FILES
 
 
-def test_third_strategy_is_trained_scored_shown_and_exported(copy):
-    command = [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", *(f"tests/{name}" for name in TESTS)]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    done = subprocess.run(command, cwd=copy, env=variables, capture_output=True, encoding="utf-8")
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_third_strategy_is_trained_scored_shown_and_exported(copy, monkeypatch):
+    for name in os.environ:
+        if name.startswith("PYTEST_"):
+            monkeypatch.delenv(name)
+    call(copy, "python", "-m", "pytest", "-x", "-p", "no:cacheprovider", *(f"tests/{name}" for name in TESTS))

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from stages.decoding import evaluation_sets, transcription
 from stages.records.paths import TRANSCRIPTS
 from stages.records.transcripts import read_transcripts
 from stages.runtime import cost
+from tests.support import warm_python
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.training import write_split
 
@@ -59,7 +59,7 @@ def expected(prepared) -> bytes:
 def start(folder: Path) -> subprocess.Popen:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     environment.pop("DVC_ROOT", None)
-    command = [sys.executable, "-m", "stages.transcribe", "base"]
+    command = [warm_python.folder() / "python", "-m", "stages.transcribe", "base"]
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
