@@ -14,16 +14,18 @@ import pytest
 # Those that take longest, in this order: with several workers, none shall be left alone with one at the end.
 LONGEST = [
     "test_readme.py",
-    "test_published_shapes.py",
     "test_pipeline.py",
-    "test_remote_faults.py",
     "test_profile.py",
-    "test_two_processes.py",
+    "test_remote_faults.py",
+    "test_published_shapes.py",
     "test_schedules.py",
     "test_training.py",
     "test_killed.py",
+    "test_two_processes.py",
     "test_data_workers.py",
     "test_export.py",
+    "test_transcribe.py",
+    "test_third_strategy.py",
 ]
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # several workers, each with threads for all cores, would wait for one another
