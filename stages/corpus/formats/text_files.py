@@ -7,11 +7,10 @@ from pathlib import Path
 
 from stages.corpus.rows.ages import age_in_months
 from stages.corpus.rows.encodings import read_text
-from stages.corpus.rows.files import Files
+from stages.corpus.rows.files import PAPERS, Files
 from stages.corpus.rows.session import is_first_annotation
 from stages.corpus.rows.speaker_names import folders_of_speaker
 from stages.corpus.rows.speakers import gender_of
-from stages.corpus.rows.unread_files import PAPERS
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 
 SUFFIXES = (".trn", ".txt", ".lab")

@@ -4,15 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from stages.corpus.rows.files import Files, nfc
+from stages.corpus.rows.files import PAPERS, Files, nfc
 from stages.corpus.rows.speakers import SPEAKER_LISTS
 
 SHOWN = 3  # files of a kind
 SHOWN_KINDS = 10
 
-# Files that come with a corpus and are no transcripts, by their name up to the first dot.
-PAPERS = frozenset("readme license licence copying copyright changelog citation authors contributing".split())
-PAPERS |= frozenset("checksum checksums md5sum md5sums sha1sum sha1sums sha256sum sha256sums sha512sums".split())
 # Extensions and names of other files that hold neither transcripts nor recordings.
 COMPANION_SUFFIXES = frozenset(
     ".md .rst .pdf .html .htm .bib .cff .png .jpg .jpeg .gif .svg .css .js .py .pyc .sh .ipynb .r .m .praat .log .lock"
