@@ -28,7 +28,7 @@ def doctor_says() -> str:
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("anna/sheet.xlsx", "1 .xlsx file(s) (data/train/anna/sheet.xlsx): save it as CSV"),
+        ("anna/sheet.ods", "1 .ods file(s) (data/train/anna/sheet.ods): save it as CSV"),
         ("words.PARQUET.bak", "1 .bak file(s) (data/train/words.PARQUET.bak): no format"),
         ("anna/1.docx", "1 .docx file(s) (data/train/anna/1.docx): save it as plain text"),
         ("anna/1.its", "1 .its file(s) (data/train/anna/1.its): LENA"),
@@ -99,12 +99,12 @@ def test_many_files_are_counted_and_few_are_named(data):
 
 def test_split_without_transcripts_says_which_files_it_has(data, capsys):
     (data / "train/anna/1.txt").unlink()
-    write(data / "train/sheet.xlsx", "x")
+    write(data / "train/sheet.ods", "x")
     write(data / "train/info.json", '[{"name": "anna"}]')
     write(data / "train/clips.csv", "")
     with pytest.raises(UserError) as error:
         registry.read(data, options())
-    for part in ("(1 recordings without any)", "sheet.xlsx", "train/info.json", "train/clips.csv", "docs/data.md"):
+    for part in ("(1 recordings without any)", "sheet.ods", "train/info.json", "train/clips.csv", "docs/data.md"):
         assert part in str(error.value)
     write(data / "train/anna/1.txt", "we call it bear")
     write_audio(data / "more/2.wav")

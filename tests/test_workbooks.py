@@ -112,7 +112,10 @@ def test_several_sheets(data):
         ("two", "train/metadata.xlsx (second)", 2),
     ]
     assert refusals(reading) == [("missing-audio", "train/metadata.xlsx (second)", 3)]
-    assert dict(reading.warnings) == {"a table that names no recordings, passed over": ["train/metadata.xlsx (notes)"]}
+    assert dict(reading.warnings) == {
+        "a table that names no recordings, passed over": ["train/metadata.xlsx (notes)"],
+        "a table without rows": ["train/metadata.xlsx (empty)"],
+    }
 
 
 def test_a_hidden_sheet_is_passed_over(data):
@@ -144,7 +147,7 @@ def test_a_workbook_without_header(data):
 
 def test_speakers_in_a_workbook(data):
     write(data / "train/x.csv", "file,text,speaker\nu1.wav,one,anna\nu2.wav,two,Mara\n")
-    workbook(data / "train/speakers.xlsx", {"Sheet1": [["speaker", "age", "gender"], ["Anna", 6, "f"], ["mara", 30]]})
+    workbook(data / "train/speakers.xlsx", {"Sheet1": [["speaker", "age", "gender"], ["Anna", 6, "f"], ["mara", "30 years"]]})
     reading = read(data)
     assert [(row.speaker, row.age_months, row.gender) for row in reading.utterances] == [("anna", 72, "f")]
     assert reading.left_out == {"speakers of 18 years or more": 1}
