@@ -37,7 +37,7 @@ COPIED_FIELDS = "id text text_raw speaker age age_months gender format source st
 def main() -> None:
     settings = params.load()
     options = settings.preprocess
-    readings = registry.read(DATA, options)
+    readings = registry.read(DATA, options, settings.language)
     check_readable(readings)
     speaker_names.check_known(readings, options.unknown_speakers == "per_recording")
     speaker_names.warn_of_one_folder(readings)

@@ -299,6 +299,16 @@ def test_filter_counts_characters_where_words_have_no_spaces(project):
     assert [(row["file"], row["detail"]) for row in rejected()] == [("train/anna/short.txt", "fewer than 3 characters")]
 
 
+def test_characters_are_joined_without_spaces(project):
+    write_corpus(project / "data", SPEAKERS)
+    write_audio(project / "data/test/dora/drink.wav", 2, seed=300)
+    tier = [(0, 0.5, "\u6211"), (0.6, 1, "\u559d"), (1.1, 2, "\u725b\u5976")]  # "I", "drink", "milk"
+    write(project / "data/test/dora/drink.TextGrid", textgrid({"words": tier}, 2))
+    set_params(project, "language: en", "language: zh")
+    preprocess.main()
+    assert clips("test")["dora-drink-0001"].text == "\u6211\u559d\u725b\u5976"
+
+
 @pytest.mark.parametrize("text", ["", "   ", "<NOISE>"])
 def test_nothing_said_is_refused_everywhere(project, text):
     write_corpus(project / "data", SPEAKERS)

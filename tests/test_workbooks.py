@@ -147,7 +147,9 @@ def test_a_workbook_without_header(data):
 
 def test_speakers_in_a_workbook(data):
     write(data / "train/x.csv", "file,text,speaker\nu1.wav,one,anna\nu2.wav,two,Mara\n")
-    workbook(data / "train/speakers.xlsx", {"Sheet1": [["speaker", "age", "gender"], ["Anna", 6, "f"], ["mara", "30 years"]]})
+    workbook(
+        data / "train/speakers.xlsx", {"Sheet1": [["speaker", "age", "gender"], ["Anna", 6, "f"], ["mara", "30 years"]]}
+    )
     reading = read(data)
     assert [(row.speaker, row.age_months, row.gender) for row in reading.utterances] == [("anna", 72, "f")]
     assert reading.left_out == {"speakers of 18 years or more": 1}

@@ -9,6 +9,7 @@ from stages.common.params import Preprocess
 from stages.corpus.markup import cleaning
 from stages.corpus.rows.utterance import SplitContents, Utterance, Word
 from stages.cutting.timeline import SpeechTimeline
+from stages.records import spacing
 from stages.records.units import Seconds
 
 SHORTEST_PIECE: Seconds = 1.0  # where there is a choice
@@ -19,10 +20,9 @@ def split_long(reading: SplitContents) -> None:
 
     Those without word times, or with word times of other words, stay as they are: audio is never cut under its text.
     """
-    options = reading.options
     rows: list[Utterance] = []
     for row in reading.utterances:
-        pieces = _pieces(row, options) if _is_longer(row, options.max_seconds) else [row]
+        pieces = _pieces(row, reading) if _is_longer(row, reading.options.max_seconds) else [row]
         rows += pieces
         if pieces[0] is not row and row.start is not None:
             _replace_span(reading, row, pieces)
@@ -36,27 +36,27 @@ def _is_longer(row: Utterance, longest: Seconds) -> bool:
     return max(row.words[-1].end, row.end or 0) - start > longest
 
 
-def _pieces(row: Utterance, options: Preprocess) -> list[Utterance]:
+def _pieces(row: Utterance, reading: SplitContents) -> list[Utterance]:
     """The utterance in pieces of no more than max_seconds; itself where its words are not those of the text."""
     words = sorted(row.words, key=attrgetter("start", "end"))
-    texts = _texts(row, words, options)
+    texts = _texts(row, words, reading)
     if texts is None:
         return [row]
     pieces = []
-    for number, group in enumerate(_split(words, options.max_seconds), start=1):
-        pieces.append(_piece(row, words[group.start : group.stop], texts[group.start : group.stop], number))
+    for number, group in enumerate(_split(words, reading.options.max_seconds), start=1):
+        piece = _piece(row, words[group.start : group.stop], texts[group.start : group.stop], reading.language)
+        pieces.append(replace(piece, id=f"{row.id}-part{number}"))
     return pieces
 
 
-def _piece(row: Utterance, words: list[Word], texts: list[str], number: int) -> Utterance:
+def _piece(row: Utterance, words: list[Word], texts: list[str], language: str) -> Utterance:
     """The piece of an utterance with these words, and the part of the cleaned transcript that belongs to each."""
     return replace(
         row,
-        id=f"{row.id}-part{number}",
         start=words[0].start,
         end=max(word.end for word in words),
-        text=" ".join(filter(None, texts)),
-        text_raw=" ".join(word.text for word in words),
+        text="".join(texts).strip(),
+        text_raw=spacing.join((word.text for word in words), language),
         words=tuple(words),
         flags=(*row.flags, "split"),
     )
@@ -84,16 +84,17 @@ def _worth(words: list[Word], group: range, index: int) -> tuple:
     return min(before, after) >= SHORTEST_PIECE, words[index].start - words[index - 1].end, -abs(before - after)
 
 
-def _texts(row: Utterance, words: list[Word], options: Preprocess) -> list[str] | None:
+def _texts(row: Utterance, words: list[Word], reading: SplitContents) -> list[str] | None:
     """The part of the cleaned transcript that belongs to each word; None where the words are not those of the text."""
+    options, language = reading.options, reading.language
     raw = [(word.text, row.markup) for word in words]
     owners, spoken = [], []  # the word of each token, and the token without punctuation
-    for index, cleaned in enumerate(cleaning.clean_all(raw, options.style, "keep", options.markup)):
-        for token in map(_bare, cleaned.text.split()):
+    for index, cleaned in enumerate(cleaning.clean_all(raw, options.style, "keep", options.markup, language)):
+        for token in map(_bare, spacing.pieces(cleaned.text, language)):
             if token:
                 owners.append(index)
                 spoken.append(token)
-    tokens = row.text.split()
+    tokens = spacing.pieces(row.text, language)
     bare = list(map(_bare, tokens))
     if not spoken or spoken != list(filter(None, bare)):
         return None
@@ -104,7 +105,7 @@ def _texts(row: Utterance, words: list[Word], options: Preprocess) -> list[str] 
             place += 1
         owner = owners[max(0, place)]  # punctuation on its own goes with the word before it
         texts[owner].append(token)
-    return list(map(" ".join, texts))
+    return list(map("".join, texts))
 
 
 def _bare(token: str) -> str:
@@ -134,7 +135,7 @@ def merge_neighbours(reading: SplitContents) -> None:
         before = merged[last_of[key]] if key in last_of else None
         is_joined = before is not None and _joinable(before, row, options)
         if is_joined and not neighbours[row.audio].speak_between(before.end, row.start):
-            merged[last_of[key]] = _joined(before, row)
+            merged[last_of[key]] = _joined(before, row, reading.language)
         else:
             last_of[key] = len(merged)
             merged.append(row)
@@ -148,12 +149,12 @@ def _joinable(before: Utterance, row: Utterance, options: Preprocess) -> bool:
     return near and row.end - before.start <= options.max_seconds
 
 
-def _joined(before: Utterance, row: Utterance) -> Utterance:
+def _joined(before: Utterance, row: Utterance, language: str) -> Utterance:
     return replace(
         before,
         end=row.end,
-        text=f"{before.text} {row.text}",
-        text_raw=f"{before.text_raw} {row.text_raw}",
+        text=spacing.join((before.text, row.text), language),
+        text_raw=spacing.join((before.text_raw, row.text_raw), language),
         words=before.words + row.words,
         flags=before.flags if "merged" in before.flags else (*before.flags, "merged"),
     )

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from stages.common.params import Params, Transcribe
 from stages.decoding import batching, generation, pauses
+from stages.records import spacing
 from stages.records.shards import Clip, read_audio
 from stages.records.transcripts import Transcript, compression_ratio
 from stages.records.units import SAMPLE_RATE, SILENCE, Seconds
@@ -35,6 +36,7 @@ class Decoder:
     max_tokens: int  # new ones that the decoder has positions for, after the prompt
     device: torch.device
     precision: str  # resolved: fp32, bf16 or fp16
+    language: str  # Whisper's code of it
 
     @property
     def window(self) -> Seconds:
@@ -77,7 +79,7 @@ def prepare(checkpoint: Checkpoint, settings: Params) -> Decoder:
     prompt = len(prompt_tokens(model, settings.language))
     precision = dtypes.choose_precision(settings.transcribe.precision, device, learning=False)
     max_tokens = model.config.max_target_positions - prompt
-    return Decoder(checkpoint, settings.transcribe, prompt, max_tokens, device, precision)
+    return Decoder(checkpoint, settings.transcribe, prompt, max_tokens, device, precision, settings.language)
 
 
 def transcribe_split(
@@ -114,7 +116,7 @@ def transcribe_split(
             yield transcripts
             progress.update(len(batch))
         for clip in long:
-            hypothesis = _join(transcribe_recording(decoder, read_audio(folder, clip)))
+            hypothesis = _join(transcribe_recording(decoder, read_audio(folder, clip)), decoder.language)
             yield [_transcript(folder.name, clip, hypothesis)]
             progress.update()
 
@@ -188,7 +190,7 @@ def transcribe_recording(decoder: Decoder, samples: np.ndarray) -> list[Segment]
     return segments
 
 
-def _join(segments: list[Segment]) -> Hypothesis:
+def _join(segments: list[Segment], language: str) -> Hypothesis:
     """One hypothesis for a whole recording; its log-probability is the mean over the decoded segments."""
     texts, log_probabilities = [], []
     for segment in segments:
@@ -198,7 +200,7 @@ def _join(segments: list[Segment]) -> Hypothesis:
     if not log_probabilities:
         return Hypothesis("", None)
     mean = sum(log_probabilities) / len(log_probabilities)
-    return Hypothesis(" ".join(filter(None, texts)), round(mean, DIGITS))
+    return Hypothesis(spacing.join(filter(None, texts), language), round(mean, DIGITS))
 
 
 def model_inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:

@@ -76,6 +76,12 @@ def characters(text: str) -> list[str]:
     return units
 
 
+def is_counted_alone(character: str) -> bool:
+    """Whether a character is a letter of a script without spaces. False for signs written on letters, and for ""."""
+    category = unicodedata.category(character) if character else ""
+    return category[:1] in ("L", "N") and _is_counted_alone(character, category)
+
+
 def _is_counted_alone(character: str, category: str) -> bool:
     """Whether it is a letter of a script without spaces; their digits (category Nd) form numbers."""
     return category != "Nd" and any(first <= ord(character) <= last for first, last in BLOCKS)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from stages.records import spacing
 from stages.records.transcripts import compression_ratio
 from stages.records.units import Seconds
 
@@ -14,12 +15,12 @@ if TYPE_CHECKING:  # it imports torch
     from stages.decoding.transcription import Segment
 
 
-def text(name: str, segments: Sequence[Segment]) -> str:
+def text(name: str, segments: Sequence[Segment], language: str = "en") -> str:
     """Return one line per segment."""
     return "".join(f"{segment.hypothesis.text}\n" for segment in _spoken(segments))
 
 
-def srt(name: str, segments: Sequence[Segment]) -> str:
+def srt(name: str, segments: Sequence[Segment], language: str = "en") -> str:
     """Return SubRip with one cue per segment."""
     cues = []
     for number, segment in enumerate(_spoken(segments), start=1):
@@ -28,7 +29,7 @@ def srt(name: str, segments: Sequence[Segment]) -> str:
     return "".join(cues)
 
 
-def vtt(name: str, segments: Sequence[Segment]) -> str:
+def vtt(name: str, segments: Sequence[Segment], language: str = "en") -> str:
     """Return WebVTT with one cue per segment; <, > and & are escaped."""
     cues = ["WEBVTT\n\n"]
     for segment in _spoken(segments):
@@ -37,7 +38,7 @@ def vtt(name: str, segments: Sequence[Segment]) -> str:
     return "".join(cues)
 
 
-def as_json(name: str, segments: Sequence[Segment]) -> str:
+def as_json(name: str, segments: Sequence[Segment], language: str = "en") -> str:
     """Return a JSON object on one line: the file, its text, and every segment with two signs of doubtful text."""
     rows = [
         {
@@ -49,12 +50,13 @@ def as_json(name: str, segments: Sequence[Segment]) -> str:
         }
         for segment in segments
     ]
-    whole = {"file": name, "text": " ".join(row["text"] for row in rows if row["text"]), "segments": rows}
+    whole_text = spacing.join((row["text"] for row in rows if row["text"]), language)
+    whole = {"file": name, "text": whole_text, "segments": rows}
     return json.dumps(whole, ensure_ascii=False) + "\n"
 
 
-# The suffix of a format's files, and the function that writes it from a recording's name and segments.
-FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Segment]], str]]] = {
+# The suffix of a format's files, and the function that writes it from a recording's name, segments and language.
+FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Segment], str], str]]] = {
     "text": (".txt", text),
     "srt": (".srt", srt),
     "vtt": (".vtt", vtt),

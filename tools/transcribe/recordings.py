@@ -47,7 +47,7 @@ def transcribe(
         if recording.truncated:
             tqdm.write(f"warning: {file} is incomplete: {recording.truncated}", file=sys.stderr)
         samples = recording.samples.astype(np.float32) / pcm.FULL_SCALE
-        content = write(nfc(file.name), transcription.transcribe_recording(decoder, samples))
+        content = write(nfc(file.name), transcription.transcribe_recording(decoder, samples), decoder.language)
         if target:
             _write(target, content)
         else:

@@ -22,6 +22,7 @@ from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents, Word
+from stages.records import spacing
 
 CONTINUED = re.compile(r"\n[ \t]+")
 ID = re.compile(r"^@ID:[ \t]*(.*)$", re.MULTILINE)  # language|corpus|code|age|sex|group|status|role|...
@@ -65,7 +66,7 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     """
     text = read_text(path, place, reading)
     # pylangacq loses a continuation that begins with * or %.
-    joined = CONTINUED.sub(" ", text)
+    joined = spacing.join(CONTINUED.split(text), reading.language)
     chat, utterances = _parsed(joined)
     people = _people(chat, joined)
     # The same lines before and after joining: the first have the line numbers, the second the whole text.

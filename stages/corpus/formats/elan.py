@@ -95,7 +95,7 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     turns: list[Turn] = []
     for tier in transcripts:
         words = _words(tier, word_tiers, spans)
-        joined = replace(tier, rows=references.joined(tier.rows))
+        joined = replace(tier, rows=references.joined(tier.rows, reading.language))
         turns += _turns(joined, _participant(tier, tiers), words, spans)
     return [Session(_media(root), turns, "elan", left_out=left_out)]
 

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from xml.etree.ElementTree import Element
 
+from stages.records import spacing
+
 MAX_DEPTH = 20  # of tiers below each other, for the order of annotations
 
 
@@ -39,7 +41,7 @@ class References:
         """
         return self._timed.get(id, id)
 
-    def joined(self, rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    def joined(self, rows: list[tuple[str, str]], language: str) -> list[tuple[str, str]]:
         """The annotations of a tier (id, text), with those of the same timed annotation joined in their order."""
         groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
         joined = []
@@ -50,8 +52,10 @@ class References:
                 joined.append(row)
         for group in groups.values():
             group.sort(key=lambda row: self._order(row[0]))
-            text = " ".join(text.strip() for _, text in group) if len(group) > 1 else group[0][1]
-            joined.append((group[0][0], text))
+            id, text = group[0]
+            if len(group) > 1:
+                text = spacing.join((part.strip() for _, part in group), language)
+            joined.append((id, text))
         return joined
 
     def _find_timed(self, id: str) -> None:

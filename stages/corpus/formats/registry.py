@@ -109,15 +109,19 @@ def splits(data: Path) -> list[str]:
     return sorted(names, key=lambda name: (order.get(name, 3), name))
 
 
-def read(data: Path, options: Preprocess) -> dict[str, SplitContents]:
+def read(data: Path, options: Preprocess, language: str = "en") -> dict[str, SplitContents]:
     """Read the annotations of every split; no recording is opened yet.
+
+    Parameters
+    ----------
+    language : Whisper's code of it: whether texts are joined with spaces
 
     Raises
     ------
     UserError
         A required split is missing or empty, or a table or speaker list cannot be made sense of.
     """
-    readings = {split: read_split(data, split, options) for split in splits(data)}
+    readings = {split: read_split(data, split, options, language) for split in splits(data)}
     for name in unread_files.outside_splits(data):
         print(f"warning: {data}/{name} is in none of the folders {', '.join(readings)}, so it is not read")
     for split, reading in list(readings.items()):
@@ -153,13 +157,13 @@ def _passed_over(reading: SplitContents) -> list[str]:
     return lines
 
 
-def read_split(data: Path, split: str, options: Preprocess) -> SplitContents:
+def read_split(data: Path, split: str, options: Preprocess, language: str = "en") -> SplitContents:
     """Read every annotation in data/<split>; the utterances are sorted by recording and time.
 
     A recording that a Kaldi directory or a table names is theirs. Among files that only share its name, the one whose
     format comes first is read (and .trn before .txt); the others are passed over, with a warning.
     """
-    files, reading = Files(data / split, data), SplitContents(split, options)
+    files, reading = Files(data / split, data), SplitContents(split, options, language)
     for path in files.outside:
         reading.refuse(files.named(path), files.shown(path), None, "outside-data", "a link that leads out of data/")
     for path in files.special:

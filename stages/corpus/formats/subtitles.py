@@ -24,6 +24,7 @@ from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents, Word
+from stages.records import spacing
 from stages.records.units import Seconds
 
 TIME = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{1,2})[.,]([0-9]{1,3})"
@@ -107,7 +108,8 @@ def _turns(cue: Cue, parts: list[Part], place: str, reading: SplitContents) -> I
     for part in parts:
         rows = part.text.split("\n")
         dashes = sum(DASH.match(row) is not None for row in rows)
-        spoken = " ".join(DASH.sub("", row, count=1) if DASH.match(row) else row for row in rows)
+        without_dashes = [DASH.sub("", row, count=1) if DASH.match(row) else row for row in rows]
+        spoken = spacing.join(without_dashes, reading.language)
         text = _plain(INLINE_TIME.sub("", spoken))
         name = _plain(part.name)
         if not times:

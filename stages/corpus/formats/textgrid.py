@@ -19,6 +19,7 @@ from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import START_SLACK, Refused, SplitContents, Word
+from stages.records import spacing
 from stages.records.units import Seconds
 
 WORDS = re.compile(r"(?:(.*?)\s*[-_/]\s*)?words?", re.IGNORECASE)
@@ -61,7 +62,7 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
         else:
             tiers.append((name, tier["entries"]))
             _check_labels(name, tier["entries"], place, reading)
-    tiers += _words_only(tiers, words)
+    tiers += _words_only(tiers, words, reading.language)
     return [Session((), list(turns_of(tiers, words)), "textgrid", left_out=left_out)]
 
 
@@ -76,7 +77,9 @@ def _check_labels(name: str, entries: list[tuple], place: str, reading: SplitCon
         reading.warn("a tier in phonetic letters; is another the transcript?", f"{place} {name}")
 
 
-def _words_only(tiers: list[tuple[str, list[tuple]]], words: dict[str, list[Word]]) -> list[tuple[str, list[tuple]]]:
+def _words_only(
+    tiers: list[tuple[str, list[tuple]]], words: dict[str, list[Word]], language: str
+) -> list[tuple[str, list[tuple]]]:
     """A tier for each speaker who has words and no tier of utterances: one interval with all of them."""
     speakers = {name for name, _ in tiers}
     more_tiers = []
@@ -84,7 +87,7 @@ def _words_only(tiers: list[tuple[str, list[tuple]]], words: dict[str, list[Word
         if not words_of_tier or name in speakers or (not name and tiers):
             continue
         end = max(word.end for word in words_of_tier)
-        text = " ".join(word.text for word in words_of_tier)
+        text = spacing.join((word.text for word in words_of_tier), language)
         more_tiers.append((name, [(words_of_tier[0].start, end, text)]))
     return more_tiers
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from stages.corpus.markup import chat_codes, plain_markup
 from stages.corpus.markup.tokens import Kind, Token
-from stages.records import letter_case
+from stages.records import letter_case, spacing
 
 CAPITALS = 0.9  # share of capitals among the letters above which a split counts as transcribed IN CAPITALS
 
@@ -43,7 +43,7 @@ def clean_all(
     case : preprocess.letter_case: keep, lower, or auto: lower-case a split transcribed in capitals, which tell nothing
         about names and sentence starts, and which Whisper would spell letter by letter
     own_markup : preprocess.markup, marks with the names of their kinds
-    language : whose rules of lower-casing hold
+    language : whose rules of lower-casing and of spaces between words hold
     """
     own = plain_markup.own_table(own_markup)
     tokenizers = {
@@ -51,16 +51,17 @@ def clean_all(
         "ogi": lambda text: plain_markup.tokenize(text, plain_markup.OGI | own),
         "chat": lambda text: chat_codes.tokenize(text, own),
     }
-    cleaned = [_clean(text, tokenizers[convention], SPOKEN[style]) for text, convention in texts]
+    cleaned = [_clean(text, tokenizers[convention], SPOKEN[style], language) for text, convention in texts]
     if case == "lower" or (case == "auto" and in_capitals(row.text for row in cleaned)):
         return [replace(row, text=letter_case.lower(row.text, language)) for row in cleaned]
     return cleaned
 
 
-def _clean(raw: str, tokenize: Callable[[str], list[Token]], spoken: frozenset[Kind]) -> Cleaned:
+def _clean(raw: str, tokenize: Callable[[str], list[Token]], spoken: frozenset[Kind], language: str) -> Cleaned:
     """Clean one transcript; `spoken` are the kinds of tokens that stay."""
     words, unclear, unknown, readings = [], [], [], []
-    for token in tokenize(normal_form(raw)):
+    normal = normal_form(spacing.join(map(str.strip, raw.split("\n")), language))
+    for token in tokenize(normal):
         if token.kind in spoken and token.text:
             words.append(token.text)
         elif token.kind is Kind.UNCLEAR:
@@ -69,7 +70,8 @@ def _clean(raw: str, tokenize: Callable[[str], list[Token]], spoken: frozenset[K
             unknown.append(token.text)
         if token.read_as:
             readings.append((token.text, token.read_as))
-    text = " ".join(words)
+    # Where the transcript has no spaces, marks are not replaced by any.
+    text = " ".join(words) if " " in normal else spacing.join(words, language)
     if not any(map(str.isalnum, text)):  # punctuation or a note sign: nothing was said, or ???
         if text.strip("? ") == "" and "?" in text:
             unclear.append(text)

@@ -24,7 +24,7 @@ def with_dev(readings: dict[str, SplitContents], fraction: float, seed: int) -> 
     except UserError as error:
         sentence = one_folder(train)
         raise UserError(f"{error}; {sentence}" if sentence else str(error)) from None
-    dev = SplitContents("dev", train.options, spans=train.spans)
+    dev = SplitContents("dev", train.options, train.language, spans=train.spans)
     others = []
     for row in train.utterances:
         (dev.utterances if row.speaker in chosen else others).append(row)

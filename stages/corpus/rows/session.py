@@ -16,6 +16,7 @@ from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.speaker_names import folders_of_speaker
 from stages.corpus.rows.speakers import gender_of
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance, Word
+from stages.records import spacing
 from stages.records.units import Seconds
 
 # Names of tiers and speakers that are no names of persons, beside the codes of speaker_codes.py: another recording's
@@ -160,7 +161,7 @@ def _utterance(
         id=id,
         audio=audio,
         source=files.shown(audio),
-        text_raw=" ".join(turn.text.split("\n")),
+        text_raw=spacing.join(turn.text.split("\n"), reading.language),
         speaker=speaker,
         speaker_known=is_known,
         start=turn.start,

@@ -115,6 +115,7 @@ class SplitContents:
 
     split: str
     options: Preprocess
+    language: str = "en"  # Whisper's code of it: whether there are spaces between words
     utterances: list[Utterance] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     # Every annotated stretch of each recording, of any speaker: a clip's context must not reach into them.
