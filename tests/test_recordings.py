@@ -89,6 +89,18 @@ def test_recordings_of_any_length_and_rate(workspace, monkeypatch, capsys):
     assert sorted(path.name for path in Path("out").iterdir()) == ["long.vtt", "one.vtt"]
 
 
+def test_segments_that_may_lack_their_end_are_counted(workspace, settings, monkeypatch, capsys):
+    texts = [("I like the dog", True), ("no no no no no no", True), ("I like it", False), ("", False)]
+    segments = [Segment(0, 1, Hypothesis(text, -0.1, is_cut)) for text, is_cut in texts]
+    monkeypatch.setattr(transcription, "transcribe_recording", lambda *_: segments)
+    chosen = targets.targets([Path("a/one.wav"), Path("a/long.flac")], "text", Path("out"))
+    recordings.transcribe(chosen, "tiny", settings, "text")
+    assert "warning: 2 segment(s) were cut off at the limit of new tokens" in capsys.readouterr().err
+    monkeypatch.setattr(transcription, "transcribe_recording", lambda *_: segments[1:])
+    recordings.transcribe(chosen, "tiny", settings, "text")
+    assert "warning" not in capsys.readouterr().err
+
+
 def test_one_bad_recording_does_not_keep_the_others_from_it(workspace, settings, capsys):
     Path("a/bad.wav").write_bytes(b"<html>")
     chosen = targets.targets([Path(f"a/{name}") for name in ("bad.wav", "one.wav", "long.flac")], "text", Path("out"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stages.common import params
 from stages.common.files import folder_sha256
-from stages.decoding import transcription
+from stages.decoding import token_limits, transcription
 from stages.records import paths, shards, transcripts
 from stages.runtime import checkpoints, cost, devices, failures
 from stages.whisper import model
@@ -39,9 +39,13 @@ def transcribe_evaluation_sets(name: str, settings: params.Params) -> None:
         stack.enter_context(failures.explain_early_end(stage, memory_advice(settings), progress))
         decoder = transcription.prepare(model.load_checkpoint(paths.MODELS[name]), settings)
         figures["precision"] = decoder.precision
-        rows = []
+        needs, rows = [], []
+        for folder in folders:
+            needs += token_limits.needs_of(folder.name, shards.read_manifest(folder), decoder)
+        token_limits.warn_of_references(needs, decoder)
         for folder in folders:
             rows += transcribe_set(decoder, folder, journal)
+        token_limits.warn_of_cut_transcripts(needs, rows, decoder)
         figures["clips"] = len(rows) - known  # only those that this run decoded, as its seconds
         transcripts.write_transcripts(paths.TRANSCRIPTS / f"{name}.jsonl", rows)
     shutil.rmtree(work)

@@ -57,6 +57,7 @@ class Hypothesis:
 
     text: str  # as the model wrote it, special tokens removed
     log_probability: float | None  # mean over its tokens, natural; None: nothing was audible, so nothing was decoded
+    is_cut: bool = False  # at the limit of new tokens
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ def _transcript(split: str, clip: Clip, hypothesis: Hypothesis) -> Transcript:
         hypothesis=hypothesis.text,
         log_probability=hypothesis.log_probability,
         compression_ratio=round(compression_ratio(hypothesis.text), DIGITS),
+        is_cut=hypothesis.is_cut,
     )
 
 
@@ -200,7 +202,11 @@ def _join(segments: list[Segment], language: str) -> Hypothesis:
     if not log_probabilities:
         return Hypothesis("", None)
     mean = sum(log_probabilities) / len(log_probabilities)
-    return Hypothesis(spacing.join(filter(None, texts), language), round(mean, DIGITS))
+    return Hypothesis(
+        spacing.join(filter(None, texts), language),
+        round(mean, DIGITS),
+        is_cut=any(segment.hypothesis.is_cut for segment in segments),
+    )
 
 
 def model_inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:
@@ -224,11 +230,13 @@ def decode_batch(decoder: Decoder, inputs: Inputs) -> list[Hypothesis]:
             decoder.checkpoint.model, log_mel, decoder.settings, decoder.prompt_length, inputs.limits
         )
     # Each clip has a limit of its own, so that its text does not depend on which clips it was batched with.
-    tokens = [row[:limit] for row, limit in zip(tokens, inputs.limits, strict=True)]
-    texts = decoder.checkpoint.processor.batch_decode(tokens, skip_special_tokens=True)
+    limited = [row[:limit] for row, limit in zip(tokens, inputs.limits, strict=True)]
+    texts = decoder.checkpoint.processor.batch_decode(limited, skip_special_tokens=True)
+    longest = max(inputs.limits)  # where generate stops: a row of that length has no end
     hypotheses = []
-    for text, log_probability in zip(texts, log_probabilities, strict=True):
-        hypotheses.append(Hypothesis(text.strip(), round(log_probability, DIGITS)))
+    for text, log_probability, row, limit in zip(texts, log_probabilities, tokens, inputs.limits, strict=True):
+        is_cut = len(row) > limit or len(row) == longest
+        hypotheses.append(Hypothesis(text.strip(), round(log_probability, DIGITS), is_cut))
     return hypotheses
 
 

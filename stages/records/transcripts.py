@@ -19,6 +19,7 @@ class Transcript:
     hypothesis: str
     log_probability: float | None  # mean over the tokens, natural; None: nothing was audible, so nothing was decoded
     compression_ratio: float  # of the hypothesis
+    is_cut: bool = False  # at the limit of new tokens; only in the journal, since no score depends on it
 
 
 def compression_ratio(text: str) -> float:
@@ -29,12 +30,17 @@ def compression_ratio(text: str) -> float:
 
 def write_transcripts(path: Path, transcripts: Iterable[Transcript]) -> None:
     """Write one JSON object a line."""
+    lines = []
+    for row in transcripts:
+        content = asdict(row)
+        del content["is_cut"]
+        lines.append(_line(content))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(map(_line, transcripts)), encoding="utf-8")
+    path.write_text("".join(lines), encoding="utf-8")
 
 
-def _line(row: Transcript) -> str:
-    return json.dumps(asdict(row), ensure_ascii=False, sort_keys=True) + "\n"
+def _line(content: dict) -> str:
+    return json.dumps(content, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 class Journal:
@@ -57,7 +63,7 @@ class Journal:
     def append(self, rows: Iterable[Transcript]) -> None:
         """Append rows; a kill may leave only the first of them."""
         rows = list(rows)
-        self._file.write("".join(map(_line, rows)).encode())
+        self._file.write("".join(_line(asdict(row)) for row in rows).encode())
         self._file.flush()
         self.rows += rows
 

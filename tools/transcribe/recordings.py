@@ -14,7 +14,7 @@ from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.corpus.rows.files import nfc
 from stages.cutting import audio, pcm
-from stages.decoding import transcription
+from stages.decoding import token_limits, transcription
 from tools import sources
 from tools.transcribe import captions
 
@@ -37,7 +37,8 @@ def transcribe(
     """
     _, write = captions.FORMATS[form]
     decoder = transcription.prepare(sources.load_checkpoint(checkpoint, base), settings)
-    failed = []
+    failed: list[str] = []
+    cut = 0  # segments that were cut off at the limit of new tokens, and do not repeat themselves
     for file, target in tqdm(targets.items(), unit="file", disable=len(targets) == 1):
         try:
             recording = audio.decode(file, settings.preprocess.channel)
@@ -47,13 +48,21 @@ def transcribe(
         if recording.truncated:
             tqdm.write(f"warning: {file} is incomplete: {recording.truncated}", file=sys.stderr)
         samples = recording.samples.astype(np.float32) / pcm.FULL_SCALE
-        content = write(nfc(file.name), transcription.transcribe_recording(decoder, samples), decoder.language)
+        segments = transcription.transcribe_recording(decoder, samples)
+        cut += sum(token_limits.may_lack_speech(segment.hypothesis) for segment in segments)
+        content = write(nfc(file.name), segments, decoder.language)
         if target:
             _write(target, content)
         else:
             if len(targets) > 1 and form == "text":
                 sys.stdout.write(f"{nfc(str(file))}\n")
             sys.stdout.write(content)
+    if cut:
+        print(
+            f"warning: {cut} segment(s) were cut off at the limit of new tokens and may lack their end; raise "
+            f"{token_limits.KEY} in params.yaml, now {decoder.settings.tokens_per_second:g}",
+            file=sys.stderr,
+        )
     if failed:
         raise UserError("\n".join([f"{len(failed)} of {len(targets)} recordings could not be read:", *failed]))
 
