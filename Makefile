@@ -19,9 +19,9 @@ lint: .venv/requirements-dev.txt ## check style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-experiments: .venv/requirements.txt ## WER of all experiments; KEYS='train_lora.rank|seed' adds columns
-	PATH="$(CURDIR)/$(BIN):$$PATH" dvc exp show --drop '.*' \
-	  --keep 'Experiment|(base|lora|selective)(.adult)?.wer$$$(if $(KEYS),|$(KEYS))'
+experiments: .venv/requirements.txt ## error rates of all experiments; KEYS='train_lora.rank|seed' adds columns
+	key=$$($(BIN)/python -m experiments.rate) && PATH="$(CURDIR)/$(BIN):$$PATH" dvc exp show --drop '.*' \
+	  --keep 'Experiment|(base|lora|selective)(.adult)?.'"$$key"'$$$(if $(KEYS),|$(KEYS))'
 
 # dvc metrics show would print all figures in one row of over 2000 columns.
 metrics: .venv/$(REQUIREMENTS) ## scores of the models, from metrics/scores.json

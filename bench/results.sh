@@ -11,7 +11,8 @@ dvc repro
 for seed in 2 3; do
   echo "benchmark-seed-$seed seed=$seed"
 done | python -m experiments.run
-dvc exp show --md --drop '.*' --keep 'Experiment|^seed|(base|lora|selective)(.adult)?.wer$' |
+key=$(python -m experiments.rate) # wer or cer
+dvc exp show --md --drop '.*' --keep "Experiment|^seed|(base|lora|selective)(.adult)?.$key\$" |
   awk '!/\[/ || /\[benchmark-/' # without other recipes' rows
 
 experiments/data_size.sh

@@ -14,6 +14,7 @@ for part in 8 4 2 1; do
     "train.epochs=$((epochs * part)) train.patience=$((patience * part))"
 done | python -m experiments.run
 
-dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train.data_share|(lora|selective).wer$' |
+key=$(python -m experiments.rate) # wer or cer
+dvc exp show --md --hide-workspace --drop '.*' --keep "Experiment|train.data_share|(lora|selective).$key\$" |
   awk '!/\[/ || /\[data-size-/' # without other recipes' rows
 python -m experiments.plot data-size --vary train.data_share --models lora selective --log

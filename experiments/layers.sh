@@ -7,6 +7,7 @@ for layers in 0 1 2 all; do
   echo "layers-encoder-$layers train_selective.encoder_layers=$layers train_selective.decoder_layers=all"
 done | python -m experiments.run
 
-dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_selective.(encoder|decoder)_layers|selective.wer$' |
+key=$(python -m experiments.rate) # wer or cer
+dvc exp show --md --hide-workspace --drop '.*' --keep "Experiment|train_selective.(encoder|decoder)_layers|selective.$key\$" |
   awk '!/\[/ || /\[layers-/' # without other recipes' rows
 python -m experiments.plot layers --vary train_selective.encoder_layers --models selective

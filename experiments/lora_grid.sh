@@ -10,6 +10,7 @@ for rank in 4 16 64; do
   done
 done | python -m experiments.run
 
-dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_lora.(rank|learning_rate)|lora.wer$' |
+key=$(python -m experiments.rate) # wer or cer
+dvc exp show --md --hide-workspace --drop '.*' --keep "Experiment|train_lora.(rank|learning_rate)|lora.$key\$" |
   awk '!/\[/ || /\[lora-grid-/' # without other recipes' rows
 python -m experiments.plot lora-grid --vary train_lora.rank train_lora.learning_rate --log

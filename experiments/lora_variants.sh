@@ -11,6 +11,7 @@ for rank in 16 64; do
   echo "lora-variants-rslora-rank$rank train_lora.variant=rslora train_lora.rank=$rank train_lora.alpha=8"
 done | python -m experiments.run
 
-dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|train_lora.(variant|rank)|lora.wer$' |
+key=$(python -m experiments.rate) # wer or cer
+dvc exp show --md --hide-workspace --drop '.*' --keep "Experiment|train_lora.(variant|rank)|lora.$key\$" |
   awk '!/\[/ || /\[lora-variants-/' # without other recipes' rows
 python -m experiments.plot lora-variants --vary train_lora.rank train_lora.variant --log

@@ -1,7 +1,11 @@
 """Recipes: overrides are checked before anything is queued, nothing done is done again, plots are reproducible."""
 
 import itertools
+import os
+import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -190,6 +194,46 @@ def test_recipe_fits_the_parameters(tmp_path, recipe, profile):
     assert all(name.startswith(f"{words[0]}-") for name in wanted)
     values = shown.flat(params.load(ROOT / profile).model_dump())
     assert {word for word in words if "." in word} <= values.keys()
+
+
+COLUMNS = ["lora.wer", "lora.wer_low", "lora.cer", "lora.cer_low", "selective.wer", "selective.cer", "lora.light.wer"]
+
+
+def kept(folder: Path, language: str, command: list[str]) -> list[str]:
+    """Run a command that shows a table of experiments, with a dvc that prints its words; returns the columns kept."""
+    text = (ROOT / "params.yaml").read_text().replace("language: en ", f"language: {language} ")
+    (folder / "params.yaml").write_text(text)
+    for name, content in (("dvc", 'printf "%s\\n" "$@"'), ("python", f'exec {sys.executable} "$@"')):
+        program = folder / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{content}\n")
+        program.chmod(0o755)
+    environment = os.environ | {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    lines = result.stdout.splitlines()
+    pattern = lines[lines.index("--keep") + 1]
+    assert pattern.startswith("Experiment|")
+    return [column for column in COLUMNS if re.match(pattern, column)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("language", "key"), [("en", "wer"), ("zh", "cer")])
+@pytest.mark.parametrize("script", ["data_size", "layers", "lora_grid", "lora_variants", "results"])
+def test_table_of_a_recipe_has_the_rate_of_the_language(tmp_path, script, language, key):
+    (path,) = [*ROOT.glob(f"experiments/{script}.sh"), *ROOT.glob(f"bench/{script}.sh")]
+    (table,) = re.findall(r"^key=.*\ndvc exp show .*(?= \|$)", path.read_text(), re.MULTILINE)
+    models = {"lora_grid": ["lora"], "lora_variants": ["lora"], "layers": ["selective"]}
+    expected = [f"{model}.{key}" for model in models.get(script, ["lora", "selective"])]
+    assert kept(tmp_path, language, ["bash", "-euc", table]) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("language", "key"), [("en", "wer"), ("zh", "cer")])
+def test_make_experiments_has_the_rate_of_the_language(tmp_path, language, key):
+    expected = [f"lora.{key}", f"selective.{key}"]
+    make = ["make", "-sf", str(ROOT / "Makefile"), "-o", ".venv/requirements.txt", "experiments", "BIN=bin"]
+    assert kept(tmp_path, language, make) == expected
+    assert kept(tmp_path, language, [*make, "KEYS=lora.light|seed"]) == [*expected, "lora.light.wer"]
 
 
 def test_experiment_that_ends_while_dvc_looks_at_it_is_looked_at_again(monkeypatch):
