@@ -1,6 +1,7 @@
 """Tiny corpora for tests: noise bursts for speech, in the layouts that preprocess reads."""
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -65,9 +66,15 @@ def textgrid(tiers: dict[str, list[tuple[float, float, str]]], duration: float =
     return "\n".join(lines) + "\n"
 
 
+@cache
+def _default_options() -> Preprocess:
+    """Read once: some tests read hundreds of small corpora."""
+    return params.load(PARAMS).preprocess
+
+
 def options(**changes) -> Preprocess:
     """The default preprocess parameters with some changed."""
-    return params.load(PARAMS).preprocess.model_copy(update=changes)
+    return _default_options().model_copy(update=changes, deep=True)
 
 
 def reading(split: str = "train", **changes) -> SplitContents:
