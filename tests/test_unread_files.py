@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from stages.common import params
@@ -83,6 +84,22 @@ def test_what_a_format_claims_is_not_named(data, monkeypatch):
     assert "1 .lines file(s)" in registry.unread(data, "train")[0]
     monkeypatch.setattr(registry, "FORMATS", (lines_format, *registry.FORMATS))
     assert registry.unread(data, "train") == []
+
+
+@pytest.mark.parametrize("name", ["speakers.csv", "speakers.tsv", "Speakers.xlsx"])
+def test_lists_of_speakers_are_named_only_where_they_are_not_read(data, name):
+    lists = [data / "train" / name, data / "train/anna" / name]
+    for path in lists:
+        if path.suffix == ".xlsx":
+            workbook = openpyxl.Workbook()
+            workbook.active.append(["speaker", "age"])
+            workbook.active.append(["anna", 6])
+            workbook.save(path)
+        else:
+            write(path, "speaker,age\nanna,6\n")
+    reading = registry.read(data, options())["train"]
+    assert [row.age_months for row in reading.utterances] == [72]
+    assert [line.partition(":")[0] for line in reading.unread] == [f"1 named {name.lower()} (data/train/anna/{name})"]
 
 
 def test_many_files_are_counted_and_few_are_named(data):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 from stages.common.errors import UserError
 from stages.corpus.rows import speaker_roles
@@ -52,13 +53,16 @@ def gender_of(text: str) -> str | None:
     return None if text in UNKNOWN else GENDERS.get(text, text)
 
 
+def speaker_lists(files: Files) -> list[Path]:
+    """The lists of speakers that are read: those in the split's folder."""
+    return [path for path in files.paths if path.parent == files.folder and path.name.lower() in SPEAKER_LISTS]
+
+
 def complete(reading: SplitContents, files: Files) -> None:
     """Set ages and genders that the annotations lack, from speakers.csv (.tsv, .xlsx) in the split's folder."""
     ages: dict[str, tuple[str | None, int | None]] = {}  # as the corpus writes it, and in months
     genders: dict[str, str | None] = {}
-    for path in files.with_suffix(".csv", ".tsv", ".xlsx"):
-        if path.parent != files.folder or path.name.lower() not in SPEAKER_LISTS:
-            continue
+    for path in speaker_lists(files):
         known = (*SPEAKER_COLUMNS, *AGE_COLUMNS, *GENDER_COLUMNS)
         try:
             for place, rows in read_tables(path, files.shown(path), reading, known):

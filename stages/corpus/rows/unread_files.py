@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from stages.corpus.rows.files import PAPERS, Files, nfc
-from stages.corpus.rows.speakers import SPEAKER_LISTS
+from stages.corpus.rows.speakers import SPEAKER_LISTS, speaker_lists
 
 SHOWN = 3  # files of a kind
 SHOWN_KINDS = 10
@@ -44,9 +44,8 @@ ADVICE = {
 
 def describe(files: Files, claimed: Collection[Path]) -> list[str]:
     """One line for each kind of file that is neither a recording, nor in `claimed`, nor a companion of the corpus."""
-    passed_over = {*claimed, *files.recordings}
-    paths = [path for path in files.paths if path not in passed_over and not _is_companion(path)]
-    return _lines([path for path in paths if path not in _speaker_lists(files)], files)
+    passed_over = {*claimed, *files.recordings, *speaker_lists(files)}
+    return _lines([path for path in files.paths if path not in passed_over and not _is_companion(path)], files)
 
 
 def outside_splits(data: Path) -> list[str]:
@@ -56,12 +55,6 @@ def outside_splits(data: Path) -> list[str]:
         if path.is_file() and not path.name.startswith(".") and not _is_companion(path):
             names.append(nfc(path.name))
     return names
-
-
-def _speaker_lists(files: Files) -> list[Path]:
-    """The lists of speakers that stages/corpus/rows/speakers.py reads."""
-    lists = files.with_suffix(".csv", ".tsv")
-    return [path for path in lists if path.parent == files.folder and path.name.lower() in SPEAKER_LISTS]
 
 
 def _is_companion(path: Path) -> bool:
