@@ -175,6 +175,26 @@ def test_children_of_different_folders_are_different(tmp_path, path, speaker, kn
     assert {(row.speaker, row.speaker_known) for row in rows} == {(speaker, known)}
 
 
+@pytest.mark.parametrize(
+    ("name", "speakers"),
+    [
+        ("Ella", {("Providence-Ella", True)}),
+        ("Mary Ann", {("Providence-Mary Ann", True)}),  # not Mary, as Mary Lou would be too
+        *(
+            (name, {("a", True), ("b", True)})
+            for name in ("Child", "CHI", "Target_Child", "Participant", "Boy", "Child1")
+        ),
+    ],
+)
+def test_only_proper_names_are_one_child_in_several_folders(tmp_path, name, speakers):
+    data = tmp_path / "data"
+    for folder in ("a", "b"):
+        write_audio(data / f"train/{folder}/session1.wav", 6)
+        write(data / f"train/{folder}/session1.cha", CHAT.replace("CHI Target_Child", f"CHI {name} Target_Child"))
+    rows = registry.read_split(data, "train", options()).utterances
+    assert {(row.speaker, row.speaker_known) for row in rows} == speakers
+
+
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(damaged(CHAT))
 def test_rubbish(content):

@@ -20,7 +20,7 @@ import pylangacq
 
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files
-from stages.corpus.rows.session import Session, Turn, read_sessions
+from stages.corpus.rows.session import Session, Turn, is_proper_name, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents, Word
 from stages.records import spacing
 
@@ -124,7 +124,8 @@ def _people(chat: pylangacq.CHAT, text: str) -> dict[str, Person]:
     for participant in chat.participants():
         # Of "CHI Mary Ann Target_Child", it takes "Ann Target_Child" for the role.
         role = (participant.role or "").split()
-        people[participant.code] = Person(participant.name or "", role=role[-1] if role else "")
+        name = " ".join([participant.name or "", *role[:-1]]).strip()
+        people[participant.code] = Person(name, role=role[-1] if role else "")
     for row in ID.findall(text):
         fields = [field.strip() for field in row.split("|")]
         fields += [""] * (ID_FIELDS - len(fields))
@@ -152,7 +153,7 @@ def _turn(utterance: pylangacq.Utterance, people: dict[str, Person], line: int) 
     code = utterance.participant.strip()
     person = people.get(code, Person())
     name = person.name
-    if name and person.corpus:
+    if person.corpus and is_proper_name(name):  # all children of a corpus may be called Child
         name = f"{person.corpus}-{name}"
     spoken = utterance.tiers[utterance.participant]
     times = TIME.findall(spoken)  # pairs of start and end; a line may be timed in several pieces

@@ -178,6 +178,11 @@ def _utterance(
     )
 
 
+def is_proper_name(name: str) -> bool:
+    """Whether a name may be one person's, and is no code or word for a role, a tier or any speaker."""
+    return not GENERIC_NAME.fullmatch(name) and speaker_codes.meaning_of(name) is None
+
+
 def speaker_of(turn: Turn, path: Path, audio: Path, files: Files) -> tuple[str, bool]:
     """The speaker's name, the same in all recordings of a person, and whether it is known.
 
@@ -186,7 +191,7 @@ def speaker_of(turn: Turn, path: Path, audio: Path, files: Files) -> tuple[str, 
     is unknown and called after the recording.
     """
     name = nfc(turn.name or turn.label).strip()
-    if not GENERIC_NAME.fullmatch(name) and speaker_codes.meaning_of(name) is None:
+    if is_proper_name(name):
         return name, True
     folders = folders_of_speaker(path, files)
     owner = "-".join(folders) or files.named(audio)
