@@ -203,8 +203,9 @@ def test_elan_reference_numbers_on_top(data):
 @pytest.mark.parametrize("more", [(), (symbolic_tier("x@k1", "ref@k1", PARTS[3:]), NUMBERED[1])])
 def test_elan_only_numbers(data, more):
     found = read(data, "fam/s.eaf", eaf(NUMBERED[0], *more))
-    assert [row.text_raw for row in found.utterances] == ["001", "002"]
-    message = "a top tier that holds only numbers; is another the transcript?"
+    assert found.utterances == []
+    assert found.left_out["no speech: ref@k1"] == 2
+    message = "a tier that holds only numbers; is another the transcript?"
     assert found.warnings[message] == ["train/fam/s.eaf ref@k1"]
 
 

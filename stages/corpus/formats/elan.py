@@ -35,6 +35,8 @@ WORDS = re.compile(r"(.*[-_@/ ])?words?([-_@/ ].*)?", re.IGNORECASE)
 REFERENCE = re.compile(
     r"(.*[-_@/ ])?ref([-_@/ ].*)?", re.IGNORECASE
 )  # ref@k1: names of utterances, such as Tale_01.003
+# What people write for the participant where it is nobody in particular: the tier then says more.
+NOBODY = re.compile(r"multi(ple)?|various|several|unknown|none|n/?a|\W*", re.IGNORECASE)
 MILLISECONDS = 1000  # in a second
 
 Span = tuple[Seconds | None, Seconds | None]
@@ -121,18 +123,23 @@ def _transcripts(tiers: dict[str, Tier], left_out: Counter[str], place: str, rea
     for tier in tiers.values():
         if tier.parent is not None:
             continue
-        are_numbers = tier_labels.are_numbers(tier.labels)
-        is_reference = are_numbers or REFERENCE.fullmatch(tier.name) or not any(map(str.strip, tier.labels))
+        if tier_labels.are_names(tier.labels, tiers.keys() - {tier.name}):
+            reading.warn("a tier that holds only names of other tiers, passed over", f"{place} {tier.name}")
+            left_out[f"no speech: {tier.name}"] += len(tier.rows)
+            continue
+        is_blank = not any(map(str.strip, tier.labels))
+        is_reference = tier_labels.are_numbers(tier.labels) or REFERENCE.fullmatch(tier.name) or is_blank
         below = _transcripts_below(tier, tiers) if is_reference else [tier]
         if len(below) == 1:
             transcripts += below
-        elif not are_numbers:  # such as a tier without text: somebody speaks there
-            transcripts.append(tier)
-        else:
-            reading.warn("a top tier that holds only numbers; is another the transcript?", f"{place} {tier.name}")
+        else:  # such as a tier without text: somebody speaks there
             transcripts.append(tier)
         if tier not in transcripts:
             left_out[f"no speech: {tier.name}"] += len(tier.rows)
+    for tier in transcripts:
+        doubt = tier_labels.doubt(tier.labels)
+        if doubt and (reading.is_speech(tier.name) or REFERENCE.fullmatch(tier.name)):
+            reading.warn(doubt, f"{place} {tier.name}")
     return transcripts
 
 
@@ -206,7 +213,7 @@ def _participant(tier: Tier, tiers: dict[str, Tier]) -> str:
     while not tier.participant and tier.parent in tiers and tier.name not in seen:
         seen.add(tier.name)
         tier = tiers[tier.parent]
-    return tier.participant
+    return "" if NOBODY.fullmatch(tier.participant.strip()) else tier.participant
 
 
 def _media(root: Element) -> tuple[str, ...]:

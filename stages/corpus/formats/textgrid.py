@@ -23,7 +23,7 @@ from stages.records import spacing
 from stages.records.units import Seconds
 
 WORDS = re.compile(r"(?:(.*?)\s*[-_/]\s*)?words?", re.IGNORECASE)
-NO_UTTERANCES = re.compile(r"(.*[-_/]\s*)?(phones?|phonemes?|segments?|syllables?|pho|syl)", re.IGNORECASE)
+NO_UTTERANCES = re.compile(r"(.*[-_/]\s*)?(phones?|phons?|phonemes?|segments?|syllables?|pho|syl)", re.IGNORECASE)
 # How many intervals or points a tier has: in the long form, or after the name and two times in the short form.
 SIZE = re.compile(
     r"(?:intervals|points): size = ([0-9]+)|^\"(?:IntervalTier|TextTier)\"\n\"(?:[^\"]|\"\")*\"\n\S+\n\S+\n([0-9]+)$",
@@ -61,7 +61,10 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
             left_out[f"tier {name}"] += 1
         else:
             tiers.append((name, tier["entries"]))
-            _check_labels(name, tier["entries"], place, reading)
+    if reading.options.tiers is None:
+        tiers = _without_names_and_numbers(tiers, words, left_out, place, reading)
+    for name, entries in tiers:
+        _check_labels(name, entries, place, reading)
     tiers += _words_only(tiers, words, reading.language)
     return [Session((), list(turns_of(tiers, words)), "textgrid", left_out=left_out)]
 
@@ -70,11 +73,39 @@ def _check_labels(name: str, entries: list[tuple], place: str, reading: SplitCon
     """Warn of a tier whose labels do not look like words, and whose name does not say so."""
     if not reading.is_speech(name):
         return
-    labels = [entry[2] for entry in entries]
-    if tier_labels.are_numbers(labels):
-        reading.warn("a tier that holds only numbers; is another the transcript?", f"{place} {name}")
-    elif tier_labels.are_ipa(labels):
-        reading.warn("a tier in phonetic letters; is another the transcript?", f"{place} {name}")
+    doubt = tier_labels.doubt([entry[2] for entry in entries])
+    if not doubt and tier_labels.are_words_of_phrases(_words(entries)):
+        doubt = "a tier of single words that follow each other; if they are word times, call it words"
+    if doubt:
+        reading.warn(doubt, f"{place} {name}")
+
+
+def _without_names_and_numbers(
+    tiers: list[tuple[str, list[tuple]]],
+    words: dict[str, list[Word]],
+    left_out: Counter[str],
+    place: str,
+    reading: SplitContents,
+) -> list[tuple[str, list[tuple]]]:
+    """The tiers without those that say who speaks when, and those of numbers beside the only tier of words.
+
+    With one of these, the tier of words would be taken for the word times of what it holds.
+    """
+    names = {name for name, _ in tiers} | words.keys() - {""}
+    words_of_all = [word.text for word in words.get("", [])]
+    transcripts = []
+    for name, entries in tiers:
+        labels = [entry[2] for entry in entries]
+        if tier_labels.are_names(labels, names - {name}):
+            message = "a tier that holds only names of other tiers, passed over"
+        elif tier_labels.are_numbers(labels) and tier_labels.have_words(words_of_all):
+            message = "a tier that holds only numbers, beside one of words, passed over"
+        else:
+            transcripts.append((name, entries))
+            continue
+        reading.warn(message, f"{place} {name}")
+        left_out[f"no speech: {name}"] += len(entries)
+    return transcripts
 
 
 def _words_only(

@@ -26,18 +26,23 @@ mot mother mom mum mommy mummy mama mamma ma mo mutter mutti mere madre mor
 fat father dad daddy papa pa fa vater papi pere padre far
 parent parents gra grm grf grandma grandpa grandmother grandfather granny grandad grandparent oma opa
 aunt auntie uncle caregiver carer caretaker nanny nurse babysitter sitter
-inv investigator exp experimenter int interviewer researcher ra research_assistant tester examiner assessor clinician
-therapist slp slt speech_therapist doctor tea teacher tutor instructor educator coach staff observer visitor
+inv investigator exp experimenter int ivr interviewer researcher ra research_assistant tester examiner assessor
+clinician therapist slp slt speech_therapist doctor tea teacher tutor instructor educator coach staff observer visitor
 adult adu fem mal fan faf man maf ua female_adult male_adult adult_female adult_male woman
 """
 _NO_SPEECH = """
 note notes comment comments com remark remarks noise noises background bg silence sil pause pauses music event events
 marker markers section sections segment_number ref reference_number number line_number time timestamp code codes coding
+coding tocode to_code on_off on_or_off onoff onoroff addressee adressee xds vcm lex mwu sylcnt remember_me
+breaks tones tobi pitch intonation prosody stress syllable syllables vowel vowels misc miscellaneous
 translation translations free_translation literal_translation ft lt gloss glosses glossing morph morphs morphemes pos
-ipa phon phonetic phonetics phonology phonemes phones gesture gestures gaze action actions activity activities task
-oln olf tvn tvf non nof overlap ee electronic context metadata participant_info
+ipa phon phons phonetic phonetics phonology phonemes phones gesture gestures gaze action actions activity activities
+task oln olf tvn tvf non nof overlap ee electronic context metadata participant_info
 """
 
+
+# Of names such as code_num_periodic and context_random, which ACLEW's templates have.
+_FIRST_OF_NO_SPEECH = frozenset("code codes coding context".split())
 
 SHORTEST_WORD = 5  # letters: far, pere and oma are names too
 
@@ -56,9 +61,15 @@ MEANINGS = _table()
 def meaning_of(name: str) -> str | None:
     """CHILD, ADULT or NO_SPEECH for a name or code that says what somebody or a tier is; None for any other name.
 
-    Upper or lower case, numbers and punctuation do not count: "MOT*", "Mom 2" and "mom" are one.
+    Upper or lower case, numbers and punctuation do not count: "MOT*", "Mom 2" and "mom" are one. Of vcm@CHI, as ELAN's
+    users name the codes for CHI, the part before the @ counts if it means no speech.
     """
     words = re.findall(r"[^\W\d_]+", name.lower())
+    if words[:1] and words[0] in _FIRST_OF_NO_SPEECH:
+        return NO_SPEECH
+    about, _, person = name.partition("@")
+    if person and meaning_of(about) == NO_SPEECH:
+        return NO_SPEECH
     return MEANINGS.get("_".join(words))
 
 
