@@ -270,6 +270,45 @@ def test_rolling_captions_and_word_times(data):
     ]
 
 
+STAYING = "captions that stay while the next one is said, cut to the start of the next"
+
+
+@pytest.mark.parametrize(
+    ("times", "ends", "warned"),
+    [
+        ([(1, 7), (4, 11), (7, 13), (11, 14)], [4, 7, 11, 14], True),
+        ([(1, 7), (4, 11), (7, 13), (13, 14)], [4, 7, 13, 14], True),  # two of three
+        ([(1, 7), (4, 6), (7, 9), (9, 11)], [7, 6, 9, 11], False),  # people may speak at the same time
+        ([(1, 4), (4, 7)], [4, 7], False),
+        ([(1, 7), (1, 7), (1, 7)], [7, 7, 7], False),
+    ],
+)
+def test_captions_that_stay_while_the_next_one_is_said(data, times, ends, warned):
+    content = ""
+    for start, end in times:
+        content += f"1\n00:00:{start:02d},000 --> 00:00:{end:02d},000\nwords from {start}\n\n"
+    found = read(data, "a.srt", content)
+    assert [row.end for row in found.utterances] == ends
+    assert (STAYING in found.warnings) == warned
+
+
+def test_captions_of_speakers_who_overlap_stay_whole(data):
+    cue = "00:{:02d}.000 --> 00:{:02d}.000\n<v {}>yes\n\n"
+    content = HEAD + cue.format(1, 7, "Anna") + cue.format(4, 11, "Ben") + cue.format(7, 13, "Anna")
+    found = read(data, "a.vtt", content)
+    assert [row.end for row in found.utterances] == [7, 11, 13]
+    assert STAYING not in found.warnings
+
+
+def test_word_times_of_captions_that_stay(data):
+    cue = "00:{:02d}.000 --> 00:{:02d}.000\none<00:{:02d}.000>two\n\n"
+    content = HEAD + cue.format(1, 7, 2) + cue.format(4, 11, 10) + cue.format(9, 13, 11)
+    found = read(data, "a.vtt", content)
+    assert found.utterances[0].words == (Word(1, 2, "one"), Word(2, 4, "two"))
+    assert found.utterances[1].words == ()  # "two" is said after the next caption begins
+    assert found.utterances[2].words == (Word(9, 11, "one"), Word(11, 13, "two"))
+
+
 def test_rolling_captions_without_inline_times(data):
     found = read(data, "a.srt", cues("a", "a\nb", "b", "b\nc", "c\nd"))
     assert texts(found) == ["a", "b", "c", "d"]

@@ -8,9 +8,12 @@ Times within a cue are word times.
 
 Rolling captions, as YouTube makes them, show what was said before above what is said now. What a cue repeats of the one
 before is dropped, in files that have times within cues or where at least half of the cues of several rows repeat.
+Where these files show two rows as two cues, each stays while the next one is said: at least half of the cues end after
+the next one starts. Then they are cut there.
 """
 
 import html
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -62,6 +65,9 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
     texts = ["\n".join(cue.rows) for cue in cues]
     for cue, parts in zip(cues, parts_of(texts), strict=True):
         turns += _turns(cue, parts, place, reading)
+    if _stay_for_the_next(turns):
+        turns = _cut_at_the_next(turns)
+        reading.warn("captions that stay while the next one is said, cut to the start of the next", place)
     for turn in turns:
         if not turn.text and not turn.refused:
             left_out["captions without text"] += 1
@@ -126,6 +132,31 @@ def _turns(cue: Cue, parts: list[Part], place: str, reading: SplitContents) -> I
             reading.warn("word times out of order, passed over", f"{place}:{cue.line}")
             words = []
         yield Turn(name, text, start, end, cue.line, words=tuple(words))
+
+
+def _stay_for_the_next(turns: list[Turn]) -> bool:
+    """Whether captions without speakers, in the order of their starts, mostly end after the next one starts."""
+    timed = [turn for turn in turns if turn.start is not None]
+    pairs = [(turn, after) for turn, after in pairwise(timed) if turn.start < after.start]
+    overlapping = sum(turn.end > after.start for turn, after in pairs)
+    is_ordered = len(pairs) == len(timed) - 1
+    return is_ordered and overlapping > 1 and 2 * overlapping >= len(pairs) and not any(turn.label for turn in turns)
+
+
+def _cut_at_the_next(turns: list[Turn]) -> list[Turn]:
+    """The turns, each until the next one starts at the latest; word times go with them."""
+    cut = []
+    following = math.inf  # when the next one starts
+    for turn in reversed(turns):
+        if turn.start is not None:
+            if turn.end > following:
+                words = [replace(word, end=min(word.end, following)) for word in turn.words]
+                if any(word.start >= following for word in words):
+                    words = []
+                turn = replace(turn, end=following, words=tuple(words))
+            following = turn.start
+        cut.append(turn)
+    return cut[::-1]
 
 
 def _words(text: str, start: Seconds, end: Seconds) -> list[Word]:
