@@ -82,6 +82,33 @@ def test_binary_transcript(data):
     assert reasons(read(data)) == ["not-text"]
 
 
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (textgrid({"CHI": [(0, 1, "the dog")]}), "rename it to 1.TextGrid"),
+        ('File type = "ooTextFile short"\n"TextGrid"\n', "rename it to 1.TextGrid"),
+        ("/scratch/run 2/a.wav\t95.1\t48.9\n/scratch/run 2/b.wav\t3.1\t2.9\n", "it is a list"),
+        ("tmp/a.wav\t95.1\t48.9\ntmp/b.wav\t3.1\t2.9\n", "it is a list"),
+        ("a.mp3 0.31\nb.mp3 0.44\n", "it is a list"),
+    ],
+)
+def test_text_of_another_kind_is_no_transcript(data, content, advice):
+    write_audio(data / "train/anna/1.wav")
+    write(data / "train/anna/1.txt", content)
+    found = registry.read_split(data, "train", options())
+    assert found.utterances == []
+    (refusal,) = found.refusals
+    assert refusal.reason == "other-format"
+    assert advice in refusal.detail
+
+
+@pytest.mark.parametrize("text", ["play song.wav please", "file type = 3", "the dog.flacid"])
+def test_text_that_speaks_of_files_is_one(data, text):
+    write_audio(data / "train/anna/1.wav")
+    write(data / "train/anna/1.txt", text)
+    assert [row.text_raw for row in registry.read_split(data, "train", options()).utterances] == [text]
+
+
 def test_lfs_pointer_for_a_transcript(data):
     write_audio(data / "train/a.wav")
     write(data / "train/a.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")

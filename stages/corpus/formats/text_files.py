@@ -3,6 +3,7 @@
 The speaker is the folder that holds them; folders such as wav and clips are passed over.
 """
 
+import re
 from pathlib import Path
 
 from stages.corpus.rows.ages import age_in_months
@@ -14,6 +15,13 @@ from stages.corpus.rows.speakers import gender_of
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 
 SUFFIXES = (".trn", ".txt", ".lab")
+
+TEXTGRID = re.compile(r"\s*File type = \"oo(?:TextFile|ShortTextFile)")
+# At the beginning of a line, before other columns: recordings/0001.wav 95.08
+RECORDING_NAME = re.compile(
+    r"^(?:/[^\t\n,;|]{0,300}|[^\s,;|]{1,300})\.(?:wav|flac|mp3|ogg|opus|m4a|mp4|sph)(?=[\s,;|]|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def claims(files: Files) -> list[Path]:
@@ -49,10 +57,22 @@ def _read_transcript(path: Path, files: Files, reading: SplitContents) -> None:
 
 
 def words_in(path: Path, files: Files, reading: SplitContents) -> str:
-    """The text of a transcript. Raises Refused (not-text) where the file is binary."""
+    """The text of a transcript.
+
+    Raises
+    ------
+    Refused
+        not-text (binary data) or other-format: it is a TextGrid, or names recordings
+    """
     text = read_text(path, files.shown(path), reading)
     if "\0" in text:
         raise Refused("not-text", "it holds binary data")
+    if TEXTGRID.match(text):
+        raise Refused("other-format", f"it is a TextGrid: rename it to {path.stem}.TextGrid")
+    recording = RECORDING_NAME.search(text)
+    if recording:
+        detail = f"it names a recording, {recording[0].strip()!r}: it is a list, and not what is said in one of them"
+        raise Refused("other-format", detail)
     return text.strip()
 
 
