@@ -173,6 +173,8 @@ def test_speech_that_minchat_does_not_write(raw):
         ("+< and then +/.", "and then"),
         ('he said +"/.', "he said"),
         ("he goed [: went] home [* m:=ed] .", "he goed home."),
+        ("gimme [:give me] five.", "gimme five."),
+        ("gimme [::give me] five.", "gimme five."),
         ("I [/] I want (.) this [=! shouts] ?", "I I want this?"),
         ("choo@o choo@o !", "choo choo!"),
         ("<a b> [/] a b", "a b a b"),

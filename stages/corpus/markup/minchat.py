@@ -18,12 +18,14 @@ SPECIAL_FORM = re.compile(rf"(?P<form>[^\s@]+){FORM}(?P<rest>[.,?!;:]*)")
 TERMINATOR = r"\+(?:\.\.[.?]|!\?|/{1,2}[.?]|\"/?\.)"
 ENDED = re.compile(rf"(?P<word>[^\s+]*){TERMINATOR}")
 LINKER = re.compile(r"(?<!\S)\+[<\"^,]+(?=\s|$)")
-# [: replacement] [* error] [= meaning] [=! manner] [% comment], retracing and overlap; (.) is a pause
+# [: replacement] (some write [:replacement]) [* error] [= meaning] [=! manner] [% comment], retracing and overlap; (.)
+# is a pause
 BRACKET = re.compile(
-    r"\[(?:::? \S[^\]]*|\* \S[^\]]*|=[!?]? ?\S[^\]]*|% ?\w[^\]]*|/{1,3}|/[-?]|[<>][0-9]?)\]|\(\.{1,2}\)"
+    r"\[(?:::? ?[^\s:\]][^\]]*|\* \S[^\]]*|=[!?]? ?\S[^\]]*|% ?\w[^\]]*|/{1,3}|/[-?]|[<>][0-9]?)\]|\(\.{1,2}\)"
 )
 MARKED = re.compile(
-    rf"(?<!\S)&[-+~=*][^\W_]|[^\s@]{FORM}(?=[\s.,?!;:]|$)|{TERMINATOR}(?=\s|$)|(?<!\S)\+[<\"^,]|\[(?:::? |\* |=|/)"
+    rf"(?<!\S)&[-+~=*][^\W_]|[^\s@]{FORM}(?=[\s.,?!;:]|$)|{TERMINATOR}(?=\s|$)|(?<!\S)\+[<\"^,]"
+    r"|\[(?:::? ?[^\W\d_]|\* |=|/)"
 )
 # <want to> [//]: the group that a code is about, which was said. Groups may hold groups.
 GROUP = re.compile(
