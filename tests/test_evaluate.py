@@ -14,7 +14,7 @@ from stages.common.errors import UserError
 from stages.records import light_normaliser, speaker_share
 from stages.records.seen_texts import TrainedTexts
 from stages.records.transcripts import Journal, Transcript, read_transcripts, write_transcripts
-from stages.results import summary
+from stages.results import findings, summary
 from stages.scores import score_tables, scoreboard, slicing
 from stages.wer.alignment import UtteranceErrors
 from tests.support.checkpoints import tiny_checkpoint
@@ -106,6 +106,38 @@ def test_summary_says_what_is_shown_and_what_is_not():
     text = summary.markdown(scoreboard.figures(same, RULES), slicing.slices(same))
     assert "With LoRA, WER is the same as with the base (+0.00 to +0.00; p = 1.0000): no difference is shown." in text
     assert "Too few speakers" in text
+
+
+def test_one_speaker_has_no_interval_and_shows_no_difference():
+    """All resamples of one speaker are the same: the interval would be a point, and p as small as can be."""
+    texts = [("a b c d", "a b x x", "a b c x", "a b c d")] * 12
+    models = board(*texts, clips=[clip(str(number)) for number in range(12)])
+    content, slices = scoreboard.figures(models, RULES), slicing.slices(models)
+    assert content["paired"]["test"]["lora_minus_base"] == {"wer": -0.25, "matched_pairs_p": 0.0}
+    assert score_tables.paired_table(content).splitlines()[1].split() == "test lora - base -25.00 - - <0.0001".split()
+    assert "with one, there are no intervals" in score_tables.score_table(content)
+    text = summary.markdown(content, slices)
+    answers = []
+    for finding in findings.findings(content, slices, {}, with_examples=False):
+        answers += finding.answers
+    for shown in (text, "\n".join(answers)):
+        assert "With LoRA, WER is 25.00 points lower than with the base: one speaker cannot show a difference." in shown
+        assert "difference is shown" not in shown
+        assert "too narrow" not in shown
+    assert "neither is shown to be better" in "\n".join(answers)
+
+
+def test_findings_of_every_set_say_that_its_speakers_are_too_few():
+    clips = {"test": [clip(str(number), f"s{number}") for number in range(10)], "adult": [clip("a"), clip("b", "s2")]}
+    models = {}
+    for model, last in (("base", "x"), ("lora", "c"), ("selective", "c")):
+        rows = [answer(name, row.id, "a b c", f"a b {last}") for name, of_set in clips.items() for row in of_set]
+        models[model] = scoreboard.results_by_set(rows, clips, light_normaliser.light)
+    content, slices = scoreboard.figures(models, RULES), slicing.slices(models)
+    answers = {row.question: row.answers for row in findings.findings(content, slices, {}, with_examples=False)}
+    few = "With only 2 speakers, these intervals are too narrow: read them as hints."
+    assert f"adult: {few}" in answers["What was forgotten?"]
+    assert few not in answers["Is the difference real?"]
 
 
 def test_slices():

@@ -9,7 +9,6 @@ from stages.results.summary import NAMES
 from stages.scores import unknown_speakers
 from stages.scores.score_tables import has_unseen_words, interval, percent
 from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
-from stages.scores.significance import FEWEST_SPEAKERS
 from stages.scores.slicing import SEEN, UNKNOWN, UNSEEN
 
 # Seen texts (those that were trained on) matter to the headline rate if they hold a tenth of the reference words,
@@ -87,11 +86,7 @@ def _real(content: dict, unit: ErrorUnit) -> list[str]:
     answers = []
     for label, difference in content[PAIRED][HEADLINE_SET].items():
         answers.append(summary.comparison(label, difference, unit))
-    size = content["base"][HEADLINE_SET]
-    if size["speakers"] < FEWEST_SPEAKERS:
-        speakers = unknown_speakers.speakers_text(size)
-        answers.append(f"With only {speakers}, these intervals are too narrow: read them as hints.")
-    return [*answers, *unknown_speakers.sentences(size)]
+    return [*answers, *summary.about_speakers(content["base"][HEADLINE_SET])]
 
 
 def _about_texts(content: dict, slices: dict, unit: ErrorUnit) -> list[Finding]:
@@ -201,7 +196,7 @@ def _forgotten(content: dict, unit: ErrorUnit) -> list[str]:
         for model in tuned(content):
             label = f"{model}_minus_base"
             answers.append(f"On {name}: {summary.comparison(label, content[PAIRED][name][label], unit)}")
-        answers += unknown_speakers.notes({name: content["base"][name]})
+        answers += [f"{name}: {sentence}" for sentence in summary.about_speakers(content["base"][name])]
     return answers or ["There is no other evaluation set, such as data/adult, on which forgetting would show."]
 
 

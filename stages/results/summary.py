@@ -33,7 +33,9 @@ def markdown(content: dict, slices: dict, unit: ErrorUnit = WORDS) -> str:
         parts.append("\n".join(f"- {comparison(*pair, unit)}" for pair in content[PAIRED][name].items()))
         if sentence := seen_texts_sentence(slices, name, unit):
             parts.append(f"{sentence}.")
-        if size["speakers"] < FEWEST_SPEAKERS:
+        if size["speakers"] == 1:
+            parts.append("*Only one speaker: there are no intervals over speakers.*")
+        elif size["speakers"] < FEWEST_SPEAKERS:
             parts.append(f"*Too few speakers: with fewer than {FEWEST_SPEAKERS}, the intervals are too narrow.*")
     parts += [f"## By age, on {HEADLINE_SET}", _ages(slices, unit)]
     parts.append(
@@ -65,14 +67,30 @@ def comparison(label: str, difference: dict, unit: ErrorUnit = WORDS) -> str:
     points = 100 * abs(difference["wer"])
     direction = "lower" if difference["wer"] < 0 else "higher"
     change = f"{points:.2f} points {direction} than with {first}" if points else f"the same as with {first}"
+    if "p" not in difference:
+        return f"With {second}, {unit.rate} is {change}: one speaker cannot show a difference."
     verdict = "a difference is shown" if is_shown(difference) else "no difference is shown"
     around = interval(difference, "+")
     return f"With {second}, {unit.rate} is {change} ({around}; p = {difference['p']:.4f}): {verdict}."
 
 
 def is_shown(difference: dict) -> bool:
-    """Whether the interval of a comparison in scores.json excludes 0."""
-    return difference["wer_low"] > 0 or difference["wer_high"] < 0
+    """Whether the interval of a comparison in scores.json excludes 0; False for one of a single speaker."""
+    return "wer_low" in difference and (difference["wer_low"] > 0 or difference["wer_high"] < 0)
+
+
+def about_speakers(figures: dict) -> list[str]:
+    """What a reader of a set's comparisons has to know about its speakers: too few, or unknown.
+
+    Parameters
+    ----------
+    figures : of the set, in scores.json
+    """
+    sentences = []
+    if 1 < figures["speakers"] < FEWEST_SPEAKERS:  # of one speaker, there are no intervals
+        speakers = unknown_speakers.speakers_text(figures)
+        sentences.append(f"With only {speakers}, these intervals are too narrow: read them as hints.")
+    return [*sentences, *unknown_speakers.sentences(figures)]
 
 
 def _ages(slices: dict, unit: ErrorUnit) -> str:

@@ -86,7 +86,7 @@ def paired_rows(content: dict) -> list[tuple[str, ...]]:
         for label, difference in comparisons.items():
             compared = label.replace("_minus_", " - ")
             points = f"{100 * difference['wer']:+.2f}"
-            p, matched_pairs_p = _p(difference["p"]), _p(difference["matched_pairs_p"])
+            p, matched_pairs_p = _p(difference.get("p")), _p(difference["matched_pairs_p"])
             rows.append((name, compared, points, interval(difference, "+"), p, matched_pairs_p))
     return rows
 
@@ -213,11 +213,16 @@ def interval(figures: dict, sign: str = "") -> str:
     return f"{low:{sign}.2f} to {high:{sign}.2f}{unknown_speakers.resampled(figures)}"
 
 
-def _p(p: float) -> str:
+def _p(p: float | None) -> str:
+    """A p in four digits; "-" for None: the set has one speaker."""
+    if p is None:
+        return "-"
     return f"{p:.4f}" if p >= 0.0001 else "<0.0001"
 
 
 def _warning(speakers: int) -> str:
     if speakers >= FEWEST_SPEAKERS:
         return ""
+    if speakers == 1:
+        return " (too few speakers: with one, there are no intervals over speakers)"
     return f" (too few speakers: with fewer than {FEWEST_SPEAKERS}, the {LEVEL:g} % intervals are too narrow)"

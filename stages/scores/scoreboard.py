@@ -228,10 +228,10 @@ def _comparisons(results: Results, name: str) -> dict[str, dict[str, float]]:
 
 
 def _rounded(difference: Difference) -> dict[str, float]:
-    return {
-        "wer": round(difference.wer, DIGITS),
-        "wer_low": round(difference.interval.low, DIGITS),
-        "wer_high": round(difference.interval.high, DIGITS),
-        "p": round(difference.p, DIGITS),
-        "matched_pairs_p": round(difference.matched_pairs_p, DIGITS),
-    }
+    block = {"wer": round(difference.wer, DIGITS)}
+    if difference.interval is not None:  # else the set has one speaker
+        block["wer_low"] = round(difference.interval.low, DIGITS)
+        block["wer_high"] = round(difference.interval.high, DIGITS)
+        block["p"] = round(difference.p, DIGITS)
+    block["matched_pairs_p"] = round(difference.matched_pairs_p, DIGITS)
+    return block

@@ -28,8 +28,8 @@ class Difference(NamedTuple):
     """One model's WER minus another's on the same utterances, as shares of the reference words."""
 
     wer: float
-    interval: Interval
-    p: float  # two-sided: how often resamples would deny a difference
+    interval: Interval | None  # None: of one speaker, every resample is the same
+    p: float | None  # two-sided: how often resamples would deny a difference; None: as for the interval
     matched_pairs_p: float
 
 
@@ -44,6 +44,7 @@ class SpeakerBootstrap:
         speakers : of each utterance
         """
         names, self._speaker = np.unique(np.asarray(speakers, dtype=str), return_inverse=True)
+        self.speakers = len(names)
         self._draws = speaker_draws(len(names))
 
     def interval(self, errors: np.ndarray, words: np.ndarray) -> Interval:
@@ -58,14 +59,12 @@ class SpeakerBootstrap:
     def difference(self, first: np.ndarray, second: np.ndarray, words: np.ndarray) -> Difference:
         """Compare the errors of two models on the same utterances; negative: the second makes fewer."""
         change = second - first
+        wer, matched_pairs_p = float(change.sum() / words.sum()), matched_pairs(first, second)
+        if self.speakers == 1:
+            return Difference(wer, None, None, matched_pairs_p)
         rates = self.resampled_rates(change, words)
         denied = 1 + min(np.count_nonzero(rates <= 0), np.count_nonzero(rates >= 0))
-        return Difference(
-            wer=float(change.sum() / words.sum()),
-            interval=_middle(rates),
-            p=min(1.0, 2 * denied / (RESAMPLINGS + 1)),
-            matched_pairs_p=matched_pairs(first, second),
-        )
+        return Difference(wer, _middle(rates), min(1.0, 2 * denied / (RESAMPLINGS + 1)), matched_pairs_p)
 
     def resampled_rates(self, errors: np.ndarray, words: np.ndarray) -> np.ndarray:
         """Corpus rate in every resample, shape (RESAMPLINGS,)."""
