@@ -239,7 +239,7 @@ def test_table():
     lines = score_tables.score_table(scoreboard.figures(two_sets(), RULES)).splitlines()
     assert lines[1].split() == "test base 25.00 - 25.00 14.29 1 0 0 0 0 4".split()
     assert lines[2].split() == "adult base 0.00 - 50.00 0.00 0 0 0 0 0 2".split()
-    assert lines[4].startswith("test: 1 utterances, 1 speakers (too few speakers")
+    assert lines[4].startswith("test: 1 utterances, 1 speaker (too few speakers")
 
 
 def recorded(name: str) -> dict:

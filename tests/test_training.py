@@ -5,6 +5,7 @@ import json
 import resource
 import shutil
 from concurrent import futures
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +160,17 @@ def test_a_share_of_the_speakers_is_trained_on(workspace, tmp_path, capsys):
     by_text = {row.text: row.speaker for row in shards.read_manifest(Path("processed_data/train"))}
     assert len({by_text[PROCESSOR.tokenizer.decode(row[4:-1]).strip()] for row in rows}) == 1
     run("train_lora", settings(data_share=0.5))
-    assert "8 clips of 1 speaker(s)" in capsys.readouterr().out
+    assert "8 clips of 1 speaker," in capsys.readouterr().out
+
+
+def test_training_counts_recordings_where_speakers_are_unknown(workspace, tmp_path):
+    folder = Path("processed_data/train")
+    clips = shards.read_manifest(folder)
+    for unknown, expected in ((0, "2 speakers"), (1, "2 speakers and recordings of"), (16, "2 recordings of unknown")):
+        flags = [[shards.UNKNOWN_SPEAKER] if number < unknown else [] for number in range(len(clips))]
+        shards.write_manifest(folder, [replace(row, flags=of_row) for row, of_row in zip(clips, flags, strict=True)])
+        trainer = trainer_of(settings(), tmp_path / f"run{unknown}")
+        assert dataset.speakers_text(trainer.train_dataset.table).startswith(expected)
 
 
 def test_dora_learns_and_is_saved(workspace):

@@ -4,6 +4,7 @@ One that names them has not a word about it.
 """
 
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from stages import evaluate, report
-from stages.records import light_normaliser, paths
+from stages.cutting import accounts
+from stages.records import light_normaliser, paths, speaker_counts
+from stages.records.error_unit import WORDS as WORDS_COUNTED
 from stages.records.shards import UNKNOWN_SPEAKER, Clip, read_manifest, write_manifest
 from stages.results import figures, findings, page, summary
 from stages.scores import score_tables, scoreboard, slicing, unknown_speakers
+from tests.support.corpora import reading
 from tests.support.report_inputs import write_report_inputs
 from tests.support.scores import RULES, answer, clip
 from tools import score
@@ -170,6 +174,40 @@ def test_card_of_the_corpus():
         "2 recordings",
         "2 with recordings",
     ]
+
+
+def test_speakers_are_counted_in_words():
+    counts = [(4, 0, 9), (1, 0, 9), (4, 9, 9), (1, 9, 9), (4, 1, 9)]
+    assert [speaker_counts.text(*count) for count in counts] == [
+        "4 speakers",
+        "1 speaker",
+        "4 recordings of unknown speakers",
+        "1 recording of unknown speakers",
+        "4 speakers and recordings of unknown speakers",
+    ]
+    assert [speaker_counts.cell(*count) for count in counts] == [
+        "4",
+        "1",
+        "4 recordings",
+        "1 recording",
+        "4 with recordings",
+    ]
+
+
+def test_table_of_preprocess_counts_recordings_where_speakers_are_unknown(tmp_path):
+    readings = {name: reading(name) for name in ("train", "dev", "test")}
+    clips = {"train": clips_of(4), "dev": clips_of(1), "test": clips_of(0)}
+    lines = accounts.describe(readings, clips, tmp_path).splitlines()
+    cells = [re.split("  +", line)[3] for line in lines[1:4]]
+    assert cells == ["3 recordings", "3 with recordings", "3"]
+
+
+def test_page_calls_no_recording_a_speaker():
+    slices = slicing.slices(results(test=1))
+    _, _, rows = page.slice_table(slices, "speaker", WORDS_COUNTED)
+    assert [row[0] for row in rows] == ["s0 (recording)", "s1", "s2"]
+    _, _, rows = page.slice_table(slices, "format", WORDS_COUNTED)
+    assert [row[0] for row in rows] == ["table"]
 
 
 @pytest.fixture(scope="module")

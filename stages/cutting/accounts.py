@@ -6,7 +6,8 @@ from pathlib import Path
 from stages.common.errors import UserError
 from stages.common.text_table import aligned
 from stages.corpus.rows.utterance import SplitContents
-from stages.records.shards import Clip
+from stages.records import speaker_counts
+from stages.records.shards import Clip, of_unknown_speakers
 
 HEADER = ("split", "utterances", "minutes", "speakers", "refused", "left out", "audio without transcript")
 SHOWN = 10  # kinds of unknown markup
@@ -47,13 +48,13 @@ def describe(readings: dict[str, SplitContents], clips: dict[str, list[Clip]], r
     """An aligned table of the splits, with notes."""
     rows, notes = [HEADER], []
     for split, reading in readings.items():
-        speakers = {clip.speaker for clip in clips[split]}
+        speakers = len({clip.speaker for clip in clips[split]})
         minutes = sum(clip.duration for clip in clips[split]) / 60
         row = (
             split,
             str(len(clips[split])),
             f"{minutes:.1f}",
-            str(len(speakers)),
+            speaker_counts.cell(speakers, of_unknown_speakers(clips[split]), len(clips[split])),
             str(len(reading.refusals)),
             str(reading.left_out.total()),
             str(reading.untranscribed),

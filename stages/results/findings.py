@@ -179,8 +179,6 @@ def _whom(slices: dict, name: str, unit: ErrorUnit) -> list[str]:
 
 def _age(age: str, block: dict) -> str:
     speakers, utterances = unknown_speakers.speakers_text(block), _count(block["utterances"], "utterance")
-    if unknown_speakers.UNKNOWN not in block:
-        speakers = _count(block["speakers"], "speaker")
     return f"age {age} ({percent(block['wer'])} %, {speakers}, {utterances})"
 
 

@@ -84,7 +84,8 @@ def slice_table(slices: dict, name: str, unit: ErrorUnit) -> tuple[str, tuple[st
         headings.append(f"{model} %")
     rows = []
     for group, size in by_model["base"].items():
-        cells = [group]
+        is_recording = name == "speaker" and unknown_speakers.UNKNOWN in size
+        cells = [f"{group} (recording)" if is_recording else group]
         for groups in by_model.values():
             cells.append(score_tables.percent(groups[group].get("wer")))
         rows.append((*cells, str(size["utterances"]), str(size["words"])))

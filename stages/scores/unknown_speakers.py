@@ -6,6 +6,7 @@ the children of the training data out of the evaluation sets.
 
 from collections.abc import Iterable
 
+from stages.records import speaker_counts
 from stages.records.shards import UNKNOWN_SPEAKER, Clip, of_unknown_speakers
 
 UNKNOWN = "utterances_of_unknown_speakers"  # of figures: how many of their utterances
@@ -25,26 +26,25 @@ def resampled(figures: dict) -> str:
     ----------
     figures : a block of scores.json or slices.json that has an interval
     """
-    words = {"none": "", "all": " over recordings", "some": " over speakers and recordings"}
-    return words[_unknown(figures)]
+    if UNKNOWN not in figures:
+        return ""
+    words = {"all": " over recordings", "some": " over speakers and recordings"}
+    return words[speaker_counts.kind(figures[UNKNOWN], figures["utterances"])]
 
 
 def speakers_text(figures: dict) -> str:
     """How many speakers a set or a slice has, in words, or what counts as a speaker there."""
-    nouns = {"none": "speakers", "all": "recordings of unknown speakers"}
-    nouns["some"] = "speakers and recordings of unknown speakers"
-    return f"{figures['speakers']} {nouns[_unknown(figures)]}"
+    return speaker_counts.text(figures["speakers"], figures.get(UNKNOWN, 0), figures["utterances"])
 
 
 def speakers_cell(figures: dict) -> str:
     """How many speakers a set or a slice has, for a column of a table."""
-    nouns = {"none": "", "all": " recordings", "some": " with recordings"}
-    return f"{figures['speakers']}{nouns[_unknown(figures)]}"
+    return speaker_counts.cell(figures["speakers"], figures.get(UNKNOWN, 0), figures["utterances"])
 
 
 def card_cell(card: dict) -> str:
     """How many speakers a split of corpus.json has, for a column of a table."""
-    return speakers_cell({"speakers": card["speakers"], "utterances": card["clips"], UNKNOWN: unknown_in_card(card)})
+    return speaker_counts.cell(card["speakers"], unknown_in_card(card), card["clips"])
 
 
 def unknown_in_card(card: dict) -> int:
@@ -113,11 +113,3 @@ def sentences(figures: dict) -> Iterable[str]:
             f"The speakers of {in_training} utterances of the training data (train and dev) are unknown: that none of "
             "them speaks in this set was not checked."
         )
-
-
-def _unknown(figures: dict) -> str:
-    """Whether "none", "all" or "some" of the utterances have an unknown speaker."""
-    unknown = figures.get(UNKNOWN, 0)
-    if not unknown:
-        return "none"
-    return "all" if unknown == figures["utterances"] else "some"

@@ -10,7 +10,7 @@ from datasets import Dataset
 from transformers import WhisperProcessor
 
 from stages.common.params import Augment
-from stages.records import speaker_share
+from stages.records import speaker_counts, speaker_share
 from stages.training import augmentation
 from stages.training.batching import Draw
 from stages.training.loss import IGNORED
@@ -30,6 +30,17 @@ def of_speakers(table: Dataset, share: float, seed: int) -> Dataset:
         return table
     indices = [index for index, name in enumerate(speakers) if name in chosen]
     return table.select(indices)
+
+
+def speakers_text(table: Dataset) -> str:
+    """How many speakers are trained on, or recordings, where the corpus does not name their speakers.
+
+    Parameters
+    ----------
+    table : of the clips, made by stages.training.feature_cache
+    """
+    unknown = len(table) - sum(table["speaker_known"][:])
+    return speaker_counts.text(len(set(table["speaker"][:])), unknown, len(table))
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,9 @@ def speech_table(
     """The clips of processed_data/<split> as an Arrow table on disk, longest clip first.
 
     Columns: log_mel (float16 bytes, shape (mel_bins, frames)), length (frames), speech (frames before the spare
-    silence), tokens (prompt, text, end), speaker. float16 rounds a log-mel by at most 0.0005 and halves its size.
-    Takes 3 ms a clip and core, and 16 kB a second of audio; the next run with the same clips and model reuses it.
+    silence), tokens (prompt, text, end), speaker, speaker_known. float16 rounds a log-mel by at most 0.0005 and halves
+    its size. Takes 3 ms a clip and core, and 16 kB a second of audio; the next run with the same clips and model
+    reuses it.
 
     Parameters
     ----------
@@ -153,4 +154,5 @@ def _rows(
             "speech": speech,
             "tokens": tokens,
             "speaker": clip.speaker,
+            "speaker_known": clip.speaker_known,
         }

@@ -163,12 +163,12 @@ def make_trainer(
 def announce(stage: str, tuned, trainer: SpeechTrainer, runtime: Runtime) -> None:
     """Print what is going to be trained, and how."""
     learning, total = strategies.parameter_counts(tuned)
-    batches, speakers = trainer.batches, len(set(trainer.train_dataset.table["speaker"][:]))
+    batches, speakers = trainer.batches, dataset.speakers_text(trainer.train_dataset.table)
     if trainer.is_world_process_zero():
         print(f"{stage}: {learning:,} of {total:,} parameters learn ({learning / total:.2%})")
         sharded = ", which share one copy of the model (FSDP)" if trainer.is_fsdp_enabled else ""
         print(
-            f"{stage}: {len(trainer.train_dataset)} clips of {speakers} speaker(s), {batches.steps} steps an epoch; "
+            f"{stage}: {len(trainer.train_dataset)} clips of {speakers}, {batches.steps} steps an epoch; "
             f"each batch in {batches.devices * batches.parts} part(s) on {batches.devices} "
             f"{trainer.args.device.type} device(s){sharded}"
         )
