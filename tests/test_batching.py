@@ -131,10 +131,23 @@ def test_a_clip_that_would_outgrow_the_window_keeps_its_speed():
 
 
 def test_parts_are_not_smaller_than_a_clip(capsys):
-    """With 0.001 s on a device, each batch would be cut into 30 000 parts, nearly all of them empty."""
+    """With 0.001 s on a device, each batch would be cut into 9 000 parts, nearly all of them empty."""
     lengths = [96, 160, 300, 900] * 8
     usual = trainer_options.make_batches(lengths, settings(), WINDOW)
     tiny = trainer_options.make_batches(lengths, settings({"device_seconds": 0.001}), WINDOW)
     assert tiny.parts == max(len(clips) for clips, _ in usual.batches(0)) > 1
     assert (usual.parts, tiny.batches(0)) == (1, usual.batches(0))
-    assert capsys.readouterr().out.count("runtime.device_seconds is 0.001, less than a clip") == 1
+    printed = capsys.readouterr().out
+    assert printed.count("runtime.device_seconds is 0.001, which asks for 9000 parts per device") == 1
+    assert f"no batch has over {tiny.parts} clips; it is cut into {tiny.parts} part(s) per device" in printed
+
+
+def test_few_clips_are_not_said_to_be_longer_than_a_part(capsys):
+    """Three clips of 1 s fit into one part of 10 s; a batch of 30 s would still be cut into three."""
+    three = trainer_options.make_batches([100] * 3, settings({"device_seconds": 10.0}, batch_seconds=30.0), WINDOW)
+    two = trainer_options.make_batches([100] * 2, settings({"device_seconds": 10.0}, batch_seconds=30.0), WINDOW)
+    assert (three.parts, two.parts) == (3, 2)
+    assert capsys.readouterr().out == (
+        "runtime.device_seconds is 10, which asks for 3 parts per device, but no batch has over 2 clips; it is cut"
+        " into 2 part(s) per device\n"
+    )

@@ -51,10 +51,12 @@ def make_batches(lengths: Sequence[int], settings: Params, window: int) -> Batch
     most_clips = max(len(clips) for clips, _ in batches.batches(epoch=0))
     most_parts = math.ceil(most_clips / batches.devices)
     if batches.parts > most_parts:
-        batches.parts = most_parts
         if process.is_main_process:
-            seconds = settings.runtime.device_seconds
-            print(f"runtime.device_seconds is {seconds:g}, less than a clip; each clip is a part of its batch")
+            print(
+                f"runtime.device_seconds is {settings.runtime.device_seconds:g}, which asks for {batches.parts} parts"
+                f" per device, but no batch has over {most_clips} clips; it is cut into {most_parts} part(s) per device"
+            )
+        batches.parts = most_parts
     return batches
 
 
