@@ -77,9 +77,7 @@ def read(experiment: Experiment, model: str, keys: list[str]) -> Point:
     UserError
         The experiment has no such model or key.
     """
-    values, block = flat(experiment.params), experiment.scores.get(model)
-    if block is None:
-        raise UserError(f"experiment {experiment.name} has no scores of {model!r}; it has {sorted(experiment.scores)}")
+    values, block = flat(experiment.params), scores_of(experiment, model)
     for key in keys:
         if key not in values:
             raise UserError(f"--vary {key}: params.yaml has no such key")
@@ -90,6 +88,13 @@ def read(experiment: Experiment, model: str, keys: list[str]) -> Point:
     return Point(line, values[keys[0]], 100 * rate, 100 * low, 100 * high, unknown_speakers.UNKNOWN in block)
 
 
+def scores_of(experiment: Experiment, model: str) -> dict:
+    """Return a model's figures in wer.json; UserError if the experiment has none."""
+    if model not in experiment.scores:
+        raise UserError(f"experiment {experiment.name} has no scores of {model!r}; it has {sorted(experiment.scores)}")
+    return experiment.scores[model]
+
+
 def unit_of(block: dict) -> ErrorUnit:
     """Return what was counted for a model's figures in wer.json: those of characters have no WER."""
     return WORDS if WORDS.key in block else CHARACTERS
@@ -97,7 +102,7 @@ def unit_of(block: dict) -> ErrorUnit:
 
 def counted(done: list[Experiment]) -> ErrorUnit:
     """Return what was counted in the experiments; UserError where they differ, and cannot be on one axis."""
-    by_unit = {unit_of(row.scores["base"]): row.name for row in done}
+    by_unit = {unit_of(scores_of(row, "base")): row.name for row in done}
     if len(by_unit) > 1:
         raise UserError(
             f"{by_unit[WORDS]} has a word error rate and {by_unit[CHARACTERS]} a character error rate, because their "

@@ -12,6 +12,7 @@ from stages import evaluate
 from stages.common import params
 from stages.common.errors import UserError
 from stages.records import light_normaliser, speaker_share
+from stages.records.error_unit import CHARACTERS
 from stages.records.seen_texts import TrainedTexts
 from stages.records.transcripts import Journal, Transcript, read_transcripts, write_transcripts
 from stages.results import findings, summary
@@ -59,6 +60,8 @@ def test_headline_has_the_test_set_at_the_top_and_other_sets_under_their_names()
 def test_set_named_like_a_headline_figure(name):
     with pytest.raises(UserError, match=f"data/{name}: an evaluation set cannot be called '{name}'"):
         scoreboard.headline(scoreboard.figures(two_sets(name), RULES))
+    with pytest.raises(UserError, match=f"data/{name}: an evaluation set cannot be called '{name}'"):
+        scoreboard.headline(scoreboard.figures(two_sets(name), RULES, CHARACTERS), CHARACTERS)
 
 
 def test_transcripts_of_other_clips():

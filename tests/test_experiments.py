@@ -172,6 +172,10 @@ def test_plot_names_what_is_missing(workspace):
         plot.read(scored("one", 0.2), "lara", ["seed"])
     with pytest.raises(UserError, match=r"sed: params.yaml has no such key"):
         plot.read(scored("one", 0.2), "lora", ["sed"])
+    row = scored("one", 0.2)
+    row.scores.clear()
+    with pytest.raises(UserError, match=r"experiment one has no scores of 'base'; it has \[\]"):
+        plot.counted([scored("two", 0.2), row])
 
 
 @pytest.mark.slow

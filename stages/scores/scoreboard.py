@@ -133,7 +133,8 @@ def headline(scores: dict, unit: ErrorUnit = WORDS) -> dict:
     UserError
         A set is called as one of these figures, beside which its name would be.
     """
-    reserved = score_files.named(dict.fromkeys(HEADLINE_FIGURES), unit)
+    # Also the names of the other unit: what was counted is known by them (experiments/plot.py).
+    reserved = score_files.named(dict.fromkeys(HEADLINE_FIGURES), unit) | dict.fromkeys(HEADLINE_FIGURES)
     short = {}
     for model, sets in by_model(scores).items():
         short[model] = _headline_figures(sets[HEADLINE_SET])
