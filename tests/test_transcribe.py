@@ -1,6 +1,7 @@
 """The transcription stage, interrupted in every way, ends as if it had not been."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -16,6 +17,7 @@ from stages.decoding import evaluation_sets, transcription
 from stages.records.paths import TRANSCRIPTS
 from stages.records.transcripts import read_transcripts
 from stages.runtime import cost
+from stages.whisper import dtypes
 from tests.support import warm_python
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.training import write_split
@@ -124,6 +126,24 @@ def test_only_what_is_missing_is_decoded(workspace, expected, monkeypatch):
     # Each clip takes a whole window of 10 s, so two are a batch: 2 + 20 batches, of which 3 were there.
     assert len(decoded) == 19
     assert TRANSCRIPTS.read_bytes() == expected
+
+
+def test_transcripts_of_another_precision_are_not_resumed(workspace, monkeypatch):
+    """Interrupted on one device and resumed on another, whose `auto` is another precision."""
+    with monkeypatch.context() as patch:
+        patch.setattr(dtypes, "choose_precision", lambda wanted, device, learning: "bf16")
+        with pytest.raises(UserError, match="interrupted"):
+            interrupted_after(3, KeyboardInterrupt(), monkeypatch)
+    monkeypatch.setattr(dtypes, "choose_precision", lambda wanted, device, learning: "fp32")
+    decoded = []
+    decode = transcription.decode_batch
+    monkeypatch.setattr(
+        transcription, "decode_batch", lambda decoder, inputs: decoded.append(1) or decode(decoder, inputs)
+    )
+    run()
+    assert len(decoded) == 22  # all
+    (interrupted,) = Path("checkpoints/transcribe_base").iterdir()
+    shutil.rmtree(interrupted)
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried"), MemoryError()])

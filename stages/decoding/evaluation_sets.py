@@ -10,7 +10,7 @@ from stages.common.files import folder_sha256
 from stages.decoding import token_limits, transcription
 from stages.records import paths, shards, transcripts
 from stages.runtime import checkpoints, cost, devices, failures
-from stages.whisper import model
+from stages.whisper import dtypes, model
 
 CODE_FOLDERS = ("decoding", "whisper", "records")  # of stages/: an edit of other code changes no transcript
 
@@ -26,13 +26,16 @@ def transcribe_evaluation_sets(name: str, settings: params.Params) -> None:
     """
     stage = f"transcribe_{name}"
     folders = shards.evaluation_sets()
-    relevant = [settings.language, settings.transcribe.model_dump()]
+    device = devices.choose_device(settings.runtime.device)
+    # `auto` differs between devices: transcripts in two precisions would be under the name of one of them.
+    precision = dtypes.choose_precision(settings.transcribe.precision, device, learning=False)
+    relevant = [settings.language, settings.transcribe.model_dump(), precision]
     digests = [folder_sha256(path) for path in (paths.BASE_FOLDER, paths.MODELS[name], *folders)]
     digests += checkpoints.code_digests(CODE_FOLDERS)
     work = checkpoints.run_folder(stage, relevant, digests)
     with contextlib.ExitStack() as stack:
         stack.enter_context(checkpoints.exclusive_lock(work))
-        figures = stack.enter_context(cost.measured(stage, devices.choose_device(settings.runtime.device)))
+        figures = stack.enter_context(cost.measured(stage, device))
         journal = stack.enter_context(transcripts.Journal(work / "journal.jsonl"))
         known = len(journal.rows)
         progress = functools.partial(describe_progress, journal, work)
