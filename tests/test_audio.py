@@ -121,6 +121,60 @@ def test_video_sound(tmp_path):
     assert pitch(recording.samples / pcm.FULL_SCALE) == pytest.approx(TONE, abs=1)
 
 
+def write_film(path: Path, codec: str, sound_from: float, gap: tuple[float, float]) -> None:
+    """Six seconds of a black picture, and a sound that begins at `sound_from` with a click at each full second.
+
+    Parameters
+    ----------
+    gap : begin and end of the part of the sound whose packets are missing
+    """
+    av = pytest.importorskip("av", reason="needs PyAV, which is optional")
+    rate, size = 48_000, 960
+    sound = np.zeros(6 * rate, np.float32)
+    for second in range(1, 6):
+        sound[second * rate : second * rate + 4800] = tone(0.1, rate)
+    with av.open(str(path), "w") as container:
+        picture = container.add_stream("mpeg4" if path.suffix == ".mp4" else "libvpx", rate=10)
+        picture.width = picture.height = 64
+        picture.pix_fmt = "yuv420p"
+        stream = container.add_stream(codec, rate=rate, layout="mono")
+        packets = []
+        for number in range(60):
+            image = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+            image.pts = number
+            packets += picture.encode(image)
+        packets += picture.encode(None)
+        for first in range(0, len(sound) - round(sound_from * rate), size):
+            if gap[0] <= first / rate < gap[1]:
+                continue
+            frame = av.AudioFrame.from_ndarray(sound[None, first : first + size], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = rate, first + round(sound_from * rate)
+            packets += stream.encode(frame)
+        for packet in [*packets, *stream.encode(None)]:
+            container.mux(packet)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mp4", "aac"), ("a.mkv", "pcm_s16le"), ("a.webm", "libopus")])
+@pytest.mark.parametrize(
+    ("sound_from", "gap", "clicks"),
+    [
+        (0.0, (0, 0), [1, 2, 3, 4, 5]),
+        (2.0, (0, 0), [3, 4, 5]),
+        (0.0, (1.5, 3.5), [1, 4, 5]),
+        (1.5, (1.5, 2.5), [2.5, 4.5, 5.5]),
+    ],
+)
+def test_times_of_a_film_are_those_of_its_picture(tmp_path, name, codec, sound_from, gap, clicks):
+    """Annotations count from the picture's start: what the sound lacks at its beginning or within is silence."""
+    write_film(tmp_path / name, codec, sound_from, gap)
+    recording = audio.decode(tmp_path / name)
+    loud = np.flatnonzero(np.abs(recording.samples.astype(float)) > 0.1 * pcm.FULL_SCALE) / 16_000
+    starts = loud[np.diff(loud, prepend=-1) > 0.5]
+    assert starts == pytest.approx(clicks, abs=0.03)
+    assert recording.truncated == ""
+    assert recording.seconds == pytest.approx(6.0, abs=0.1)
+
+
 def test_video_without_its_package(tmp_path, monkeypatch):
     monkeypatch.setattr("stages.cutting.video.installed", lambda: False)
     write(tmp_path / "a.mp4", b"\0" * 100)
@@ -230,6 +284,25 @@ def test_truncated_container(tmp_path, name, form, codec):
         except audio.AudioError as error:
             truncated = error.detail
         assert re.match(r"its header promises 4\.\d+ s, and [12]\.\d+ s can be read|.*incomplete: copy it", truncated)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_container_whose_only_sound_does_not_begin_at_0(tmp_path, cut):
+    """As a part of a longer one: players count from its first sound."""
+    av = pytest.importorskip("av", reason="needs PyAV, which is optional")
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        for number in range(4):
+            frame = av.AudioFrame.from_ndarray(noise(1.0)[None], format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 16_000, (10 + number) * 16_000
+            for packet in stream.encode(frame):
+                container.mux(packet)
+    if cut:
+        path.write_bytes(path.read_bytes()[:-20_000])
+    recording = audio.decode(path)
+    assert recording.truncated == ("its header promises 4.000 s, and 3.000 s can be read; copy it again" if cut else "")
+    assert recording.seconds == pytest.approx(3.0 if cut else 4.0, abs=0.001)
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "mp3", "ogg"])
