@@ -166,3 +166,23 @@ def test_a_table_of_segments_that_names_the_child(tmp_path, column):
         ("kid1-OCH", True, 2.0, None, None),
     ]
     assert reading.left_out == {"other speakers: MAL": 1}
+
+
+@pytest.mark.parametrize("name", ["raw/a.eaf", "raw/other.eaf"])
+def test_what_segments_were_made_from_is_not_read_again(project, name):
+    """ChildProject keeps the annotators' own files, in another folder than the recordings that they name."""
+    slots = '<TIME_SLOT TIME_SLOT_ID="t1" TIME_VALUE="1000"/><TIME_SLOT TIME_SLOT_ID="t2" TIME_VALUE="2500"/>'
+    annotation = (
+        '<ALIGNABLE_ANNOTATION ANNOTATION_ID="a1" TIME_SLOT_REF1="t1" TIME_SLOT_REF2="t2">'
+        "<ANNOTATION_VALUE>want that</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION>"
+    )
+    write(
+        project / "annotations/eaf/an1" / name,
+        '<ANNOTATION_DOCUMENT><HEADER TIME_UNITS="milliseconds"><MEDIA_DESCRIPTOR MEDIA_URL="file:///x/a.wav"/>'
+        f"</HEADER><TIME_ORDER>{slots}</TIME_ORDER>"
+        f'<TIER TIER_ID="CHI"><ANNOTATION>{annotation}</ANNOTATION></TIER></ANNOTATION_DOCUMENT>',
+    )
+    reading = read(project)
+    assert [(row.text_raw, row.speaker) for row in reading.utterances] == [("want that", "kid1"), ("me", "kid1-FC1")]
+    place = f"train/corpus/annotations/eaf/an1/{name}"
+    assert reading.warnings == {"a second transcript of a recording, passed over": [place]}

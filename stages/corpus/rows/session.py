@@ -6,7 +6,7 @@ done here: finding the recording, leaving adults out, naming speakers and uttera
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,8 @@ GENERIC_NAME = re.compile(
 )
 # Of these, the ones that mean the child that a recording is about, who is called like the folder.
 MAIN_SPEAKER = re.compile(r"(?!(sib|sis|bro|mot|fat|inv|exp|adult|fc|mc|uc|cx|och|[b-d]$))[^0-9]*1?", re.IGNORECASE)
+
+SECOND_TRANSCRIPT = "a second transcript of a recording, passed over"
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,15 @@ def read_sessions(
 ) -> None:
     """Parse annotation files one by one, and add the children's turns of their sessions to `reading`.
 
-    A file is passed over if the recording of the same name has been annotated by another file before.
+    A file is passed over if the recording of the same name has been annotated by another file before; a session, if
+    files of another format have annotated its recording, such as the tables that ChildProject has made of ELAN files.
 
     Parameters
     ----------
     parse : gets the file, its path as messages show it, and `reading`, for its options, warnings and refusals of single
         lines; returns a session for each recording, and raises Refused where the file is unusable
     """
+    earlier = frozenset(reading.annotated)  # by other formats
     for path in paths:
         if not is_first_annotation(path, files, reading):
             continue
@@ -86,7 +90,7 @@ def read_sessions(
             continue
         for session in sessions:
             try:
-                _take(session, path, files, reading)
+                _take(session, path, earlier, files, reading)
             except Refused as refused:
                 reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
 
@@ -95,12 +99,16 @@ def is_first_annotation(path: Path, files: Files, reading: SplitContents) -> boo
     """Whether the recording of the same name is still without annotation; if not, a warning names the file."""
     if reading.annotated.isdisjoint(files.recordings_beside(path)):
         return True
-    reading.warn("a second transcript of a recording, passed over", files.shown(path))
+    reading.warn(SECOND_TRANSCRIPT, files.shown(path))
     return False
 
 
-def _take(session: Session, path: Path, files: Files, reading: SplitContents) -> None:
+def _take(session: Session, path: Path, earlier: Collection[Path], files: Files, reading: SplitContents) -> None:
     """Add the children's turns of a session of the annotation file `path` to `reading`.
+
+    Parameters
+    ----------
+    earlier : recordings that files of other formats have annotated: this session is a second transcript of them
 
     Raises
     ------
@@ -108,6 +116,9 @@ def _take(session: Session, path: Path, files: Files, reading: SplitContents) ->
         The recording is not there.
     """
     audio = media.recording_of(path, session.media, files, session.own_stem)
+    if audio in earlier:
+        reading.warn(SECOND_TRANSCRIPT, files.shown(path))
+        return
     name = media.other_name(audio, session.media)
     if name:
         reading.warn(media.OTHER_NAME, f"{files.shown(path)}: {name}, read from {files.shown(audio)}")
