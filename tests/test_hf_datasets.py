@@ -1,5 +1,7 @@
 """Parquet files and folders of Dataset.save_to_disk: their sounds are read out of them, row by row."""
 
+import datetime
+import decimal
 from pathlib import Path
 
 import datasets
@@ -161,6 +163,7 @@ def test_image_is_no_sound(data):
             {"mic1": [{"bytes": b"x", "path": "a"}], "mic2": [{"bytes": b"x", "path": "a"}], "text": ["hi"]},
             "ambiguous-audio",
         ),
+        ({"audio": sounds(1), "text": [["hi", "there"]], "sentence": ["what was to be read"]}, "no-text-column"),
         ({"audio_array": [{"array": [0.1], "sampling_rate": 16_000}], "text": ["hi"]}, "decoded-audio"),
     ],
 )
@@ -169,6 +172,41 @@ def test_unclear_columns_are_refused(data, table, reason):
     pyarrow.parquet.write_table(pyarrow.table(table), data / "train/0.parquet")
     (refusal,) = read(data).refusals
     assert (refusal.reason, refusal.file) == (reason, "train/0.parquet")
+
+
+def test_column_of_texts_named_by_the_user(data):
+    columns = {"audio": sounds(1), "text": [["hi", "there"]], "sentence": ["hi"]}
+    (data / "train").mkdir(parents=True)
+    pyarrow.parquet.write_table(pyarrow.table(columns), data / "train/0.parquet")
+    own = Columns(**{name: None for name in Columns.model_fields}).model_copy(update={"text": "sentence"})
+    assert [row.text_raw for row in read(data, columns=own).utterances] == ["hi"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (decimal.Decimal("2.50"), decimal.Decimal("64")),
+        (datetime.timedelta(seconds=2.5), datetime.timedelta(minutes=1, seconds=4)),
+        (datetime.time(0, 0, 2, 500_000), datetime.time(0, 1, 4)),
+    ],
+)
+def test_types_of_times(data, start, end):
+    """Times that were no numbers were taken for blank cells, and the whole recording for the row's stretch."""
+    write_audio(data / "train/a.wav", 70)
+    columns = {"file": ["a.wav"], "text": ["hi"], "speaker": ["anna"], "start": [start], "end": [end]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), data / "train/0.parquet")
+    reading = read(data)
+    assert [(row.start, row.end) for row in reading.utterances] == [(2.5, 64.0)]
+    assert not reading.refusals
+
+
+def test_times_that_cannot_be_read_are_no_blank_cells(data):
+    write_audio(data / "train/a.wav")
+    columns = {"file": ["a.wav"], "text": ["hi"], "start": [datetime.datetime(2020, 1, 1)]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), data / "train/0.parquet")
+    reading = read(data)
+    assert not reading.utterances
+    assert [refusal.reason for refusal in reading.refusals] == ["bad-time"]
 
 
 def test_column_of_sounds_named_by_the_user(data):

@@ -696,6 +696,13 @@ def test_cells_that_are_no_text(data, cells, texts, speakers):
     assert [row.speaker for row in reading.utterances] == speakers
 
 
+@pytest.mark.parametrize("time", [[1.5], {"seconds": 1.5}, True])
+def test_times_that_are_no_cells_are_refused(data, time):
+    write_audio(data / "train/a.wav", 4)
+    write_table(data / "train", [{"file_name": "a.wav", "text": "hi", "start": time, "end": 2.5}])
+    assert reasons(read(data)) == ["bad-time"]
+
+
 @pytest.mark.parametrize("stated", ["soon", "nan", "inf"])
 def test_unreadable_length_does_not_cost_the_row(data, stated):
     write_audio(data / "train/a.wav")

@@ -69,8 +69,10 @@ def open_file(path: Path, reading: SplitContents) -> DataFile:
     features = _features(table.schema)
     columns: dict[str, str] = {}
     labels: dict[str, list[str]] = {}
+    nested = []
     for field in table.schema:
         if types.is_nested(field.type) or _is_binary(field.type):
+            nested.append(_row_name(field.name))
             continue
         name = _row_name(field.name)
         columns[name] = field.name
@@ -82,6 +84,8 @@ def open_file(path: Path, reading: SplitContents) -> DataFile:
     if sound:
         layout.fields["file_name"] = (_row_name(sound),)
     _check_fields(layout, columns)
+    if own_name("text", reading.options.columns) not in columns:
+        _check_text(layout, nested)
     return DataFile(path, table, columns, labels, sound, layout)
 
 
@@ -92,6 +96,17 @@ def _check_fields(layout: Layout, columns: dict[str, str]) -> None:
         raise Refused("no-sound-column", f"no column holds sounds or names recordings; its other columns: {others}")
     if not layout.fields["text"]:
         detail = f"no column holds the text; name it in preprocess.columns.text. Its columns: {others}"
+        raise Refused("no-text-column", detail)
+
+
+def _check_text(layout: Layout, nested: list[str]) -> None:
+    """Raises Refused where a column that says more clearly that it holds the text than the one of texts is `nested`.
+
+    A column "text" of lists of words may be what is said, and "sentence" beside it what was to be read.
+    """
+    name = columns_named([*nested, *layout.fields["text"]], KNOWN["text"])[0]
+    if name in nested:
+        detail = f"{name} holds lists or objects and no texts; name the column of texts in preprocess.columns.text"
         raise Refused("no-text-column", detail)
 
 

@@ -1,5 +1,7 @@
 """Columns of tables: finding them by their names, and the text of a row's cells."""
 
+import datetime
+import decimal
 import math
 import re
 from collections.abc import Iterable
@@ -53,10 +55,26 @@ def yes_or_no(row: dict, names: Iterable[str]) -> str:
     return ""
 
 
+def clock_time(value: datetime.timedelta) -> str:
+    """A duration as h:mm:ss.ffffff; those below zero are no times, and are left as Python writes them."""
+    if value < datetime.timedelta():
+        return str(value)
+    hours, rest = divmod(value, datetime.timedelta(hours=1))
+    minutes, seconds = divmod(rest, datetime.timedelta(minutes=1))
+    return f"{hours}:{minutes:02}:{seconds.seconds:02}.{seconds.microseconds:06}"
+
+
 def _text(value: object) -> str:
-    """What a cell holds, as text. pandas writes NaN for an empty cell, and a column of whole numbers as 12.0."""
+    """What a cell holds, as text; "" for lists and other things that are no text, number or time of a clock.
+
+    pandas writes NaN for an empty cell, and a column of whole numbers as 12.0. Parquet files have decimals and times.
+    """
     if isinstance(value, float):
         if math.isnan(value):
             return ""
         value = int(value) if value.is_integer() and abs(value) < EXACT else value
+    elif isinstance(value, datetime.timedelta):
+        value = clock_time(value)
+    elif isinstance(value, decimal.Decimal | datetime.time):
+        value = str(value)
     return nfc(str(value)).strip() if isinstance(value, str | int | float) else ""

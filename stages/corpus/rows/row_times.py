@@ -166,6 +166,7 @@ def seconds(row: dict, columns: tuple[str, ...]) -> Seconds | None:
     for name in columns:
         text = cell(row, [name])
         if not text:
+            _check_blank(name, row.get(name))
             continue
         times.append(_seconds_of_cell(name, text))
     if not times:
@@ -174,6 +175,12 @@ def seconds(row: dict, columns: tuple[str, ...]) -> Seconds | None:
         values = ", ".join(f"{name} {cell(row, [name])}" for name in columns)
         raise Refused("contradicting-times", f"columns of one meaning differ: {values}; remove or rename one")
     return times[0]
+
+
+def _check_blank(name: str, value: object) -> None:
+    """Refuse a cell that cannot be read and is not blank, such as a list in JSON or a date in a parquet file."""
+    if value is not None and not isinstance(value, str | float):  # float: NaN, which pandas writes for a blank cell
+        raise Refused("bad-time", f"{name} is {value!r}, expected a number of seconds or milliseconds, or h:mm:ss")
 
 
 def _seconds_of_cell(name: str, text: str) -> Seconds:

@@ -10,6 +10,7 @@ from pathlib import Path
 import openpyxl
 from openpyxl.cell import Cell
 
+from stages.corpus.rows.columns import clock_time
 from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.utterance import Refused, SplitContents
 
@@ -101,7 +102,5 @@ def text_of(value: object, number_format: str) -> str:
             return f"{value.hour}:{value.minute:02}"
         return value.isoformat()
     if isinstance(value, datetime.timedelta):
-        hours, rest = divmod(value, datetime.timedelta(hours=1))
-        minutes, seconds = divmod(rest, datetime.timedelta(minutes=1))
-        return f"{hours}:{minutes:02}:{seconds.seconds:02}.{seconds.microseconds:06}"
+        return clock_time(value)
     return str(value).replace("\xa0", " ")
