@@ -168,3 +168,30 @@ def test_spellings_are_shared_between_splits_of_other_formats(data, kind):
 )
 def test_are_roles(names, expected):
     assert speaker_roles.are_roles(names) is expected
+
+
+@pytest.mark.parametrize("column", ["role", "speaker_role", "Speaker Type", "participant_role"])
+@pytest.mark.parametrize(("child", "adult"), [("child", "teacher"), ("CHI", "FEM"), ("student", "Adult"), ("", "mom")])
+def test_adults_are_left_out_by_a_column_of_roles(data, column, child, adult):
+    rows = [{"speaker": "kim", column: child}, {"speaker": "maria", column: adult}, {"speaker": "lee", column: "x"}]
+    reading = read(data, rows)
+    assert people(reading) == [("kim", True), ("lee", True)]
+    assert reading.left_out == {f"other speakers: {adult}": 1}
+    assert len(read(data, rows, everyone_in=["train"]).utterances) == 3
+
+
+def test_name_of_an_adult_beside_the_role_of_a_child(data):
+    """Who is read to may be in the column of roles, too: nobody is a child by a role alone."""
+    reading = read(data, [{"speaker": "kim", "role": "child"}, {"speaker": "teacher", "role": "child"}])
+    assert people(reading) == [("kim", True)]
+
+
+def test_segments_with_semicolons(data):
+    """ChildProject's columns in a table that is read as any other."""
+    write_audio(data / "train/a.wav", 10)
+    header = "segment_onset;segment_offset;speaker_type;speaker_id;transcription;recording_filename\n"
+    rows = "500;1500;CHI;kim;hello;a.wav\n2000;3000;FEM;maria;what?;a.wav\n"
+    write(data / "train/segments.csv", header + rows)
+    reading = registry.read_split(data, "train", options())
+    assert [(row.speaker, row.text_raw, row.start) for row in reading.utterances] == [("kim", "hello", 0.5)]
+    assert reading.left_out == {"other speakers: FEM": 1}

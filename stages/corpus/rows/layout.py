@@ -23,6 +23,7 @@ KNOWN = {
     ),
     "id": ("id", "utterance_id", "utt_id"),
     "speaker": SPEAKER_COLUMNS,
+    "role": ("role", "speaker_role", "speaker_type", "participant_role", "participant_type"),
     "gender": GENDER_COLUMNS,
 }
 SPLIT = ("split", "split_name", "status", "partition", "set")

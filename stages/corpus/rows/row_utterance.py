@@ -72,7 +72,6 @@ def utterance_of(
     derived_id = (id or files.named(audio)) + ("" if start is None else f"-{1000 * start:06.0f}")
     named_speaker = cell(row, layout.fields["speaker"])
     speaker = speaker if named_speaker.lower() in UNKNOWN else named_speaker
-    names = [cell(row, [column]) for column in layout.fields["speaker"]]
     age = _age(row, layout)
     if not speaker:
         reading.warn_unknown_speaker(place)
@@ -92,7 +91,8 @@ def utterance_of(
         line=line,
         format=format,
         check_name=True,
-        other_name=speaker_roles.first_name(names),
+        role=speaker_roles.known_role(cell(row, layout.fields["role"])),
+        other_name=speaker_roles.first_name(cell(row, [column]) for column in layout.fields["speaker"]),
         stated_seconds=_stated_seconds(row, layout, place, reading) if start is None else None,
     )
 

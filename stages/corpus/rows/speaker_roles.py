@@ -1,4 +1,4 @@
-"""Tables whose speaker column says what people are (CHI, Mother) and not who they are.
+"""What speakers are (CHI, Mother): in a column of roles, or in a table's speaker column instead of who they are.
 
 Taken for a name, a role would make one speaker of all children: train and test would share it, and there would be no
 interval. The name is then in another column of speakers, such as participant_id; without one, the speaker is unknown.
@@ -17,6 +17,11 @@ def is_role(name: str) -> bool:
     """Whether a name is a word or code for a child or an adult. With a number (Kid0, FA1) it may be a person's."""
     meaning = speaker_codes.meaning_of(name)
     return meaning in (speaker_codes.CHILD, speaker_codes.ADULT) and not any(map(str.isdigit, name))
+
+
+def known_role(text: str) -> str:
+    """A cell of a column of roles; "" where it says neither child nor adult: such columns hold other things too."""
+    return text if speaker_codes.meaning_of(text) in (speaker_codes.CHILD, speaker_codes.ADULT) else ""
 
 
 def are_roles(names: set[str]) -> bool:
@@ -66,9 +71,10 @@ def first_name(names: Iterable[str]) -> str:
 
 
 def is_child(row: Utterance, reading: SplitContents) -> bool:
-    """Whether an utterance whose name is still to be checked is a child's: by its role if it has one."""
+    """Whether an utterance whose name is still to be checked is a child's: by its role if it has one, and its name."""
     if not row.role:
         return reading.is_child(row.speaker, from_column=True)
     if reading.options.child_names == ANYBODY:
-        return reading.is_child(row.role)
+        is_name_of_child = not row.speaker_known or reading.is_child(row.speaker, from_column=True)
+        return is_name_of_child and reading.is_child(row.role)
     return reading.is_child(row.role, row.speaker)
