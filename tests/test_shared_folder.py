@@ -8,6 +8,7 @@ from stages.common.errors import UserError
 from stages.corpus.formats import registry
 from stages.corpus.rows import dev_split, speaker_names, speakers
 from stages.corpus.rows.utterance import SplitContents
+from tests.support.containers import encoded, write_tar
 from tests.support.corpora import options, write, write_audio, write_table
 
 SENTENCE = "all 2 recordings of data/{} are in a folder named {}, which is taken for the speaker's name; if they are"
@@ -56,3 +57,29 @@ def test_kind_of_files_is_no_speaker(tmp_path, folder):
     found = readings(tmp_path / "data", {"train": [folder, folder], "test": ["a", "b"]})
     with pytest.raises(UserError, match=r"names no speaker of its 2 recordings\. Folders are speakers"):
         speaker_names.check_known(found, is_allowed=False)
+
+
+def check_one_folder_is_a_warning(data: Path, folder: str) -> None:
+    found = {"train": registry.read_split(data, "train", options())}
+    assert {(row.speaker, row.speaker_known) for row in found["train"].utterances} == {(folder, True)}
+    speaker_names.warn_of_one_folder(found)
+    sentence = SENTENCE.format("train", folder)
+    assert sum(sentence in message for message in found["train"].warnings) == 1
+
+
+@pytest.mark.parametrize("separator", [",", "|", "\t"])
+def test_table_without_header(tmp_path, separator):
+    """As LJSpeech: its speakers are folders, and all recordings are in one."""
+    folder = tmp_path / "data/train/LJSpeech-1.1"
+    for number in (1, 2):
+        write_audio(folder / f"wavs/LJ-{number}.wav")
+    write(folder / "metadata.csv", f"LJ-1{separator}he said it\nLJ-2{separator}she said it\n")
+    check_one_folder_is_a_warning(tmp_path / "data", "LJSpeech-1.1")
+
+
+def test_folder_inside_a_tar(tmp_path):
+    members = {}
+    for number in (1, 2):
+        members |= {f"corpus/{number}.wav": encoded(1, number), f"corpus/{number}.txt": "we call it bear"}
+    write_tar(tmp_path / "data/train/0.tar", members)
+    check_one_folder_is_a_warning(tmp_path / "data", "corpus")

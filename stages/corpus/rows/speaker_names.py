@@ -6,7 +6,7 @@ from pathlib import Path
 from stages.common.errors import UserError
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.named_folders import without_kinds
-from stages.corpus.rows.utterance import SplitContents
+from stages.corpus.rows.utterance import SplitContents, Utterance
 
 # In the order in which they are looked at; upper and lower case, spaces, underscores and hyphens make no difference.
 SPEAKER_COLUMNS = tuple(
@@ -80,16 +80,23 @@ def one_folder(reading: SplitContents) -> str:
     """
     speakers = {row.speaker for row in reading.utterances}
     recordings = {row.source for row in reading.utterances}
-    is_named = any(row.format in ("table", "kaldi") or not row.speaker_known for row in reading.utterances)
-    if is_named or len(speakers) != 1 or len(recordings) < 2:
+    if len(speakers) != 1 or len(recordings) < 2 or any(_is_named(row, reading) for row in reading.utterances):
         return ""
     (speaker,) = speakers
-    if any(speaker not in source.split("/")[1:-1] for source in recordings):
-        return ""
+    for source in recordings:
+        folders = source.replace("::", "/").split("/")[1:-1]  # data.tar::anna/0001.wav
+        if speaker not in folders:
+            return ""
     return (
         f"all {len(recordings)} recordings of data/{reading.split} are in a folder named {speaker}, which is taken for"
         " the speaker's name; if they are of several children, make a folder for each"
     )
+
+
+def _is_named(row: Utterance, reading: SplitContents) -> bool:
+    """Whether something else than a folder's name says who speaks, or nothing does."""
+    is_from_column = row.format in ("table", "kaldi") and row.file not in reading.without_header
+    return is_from_column or not row.speaker_known
 
 
 def warn_of_one_folder(readings: dict[str, SplitContents]) -> None:
