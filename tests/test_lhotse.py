@@ -236,3 +236,12 @@ def test_length_of_a_recording_is_compared(data):
     (result,) = cut_embedded(read(data))
     assert isinstance(result, cutting.Refusal)
     assert result.reason == "truncated-audio"
+
+
+@pytest.mark.parametrize("column", ["audio_filepath", "file_name", "path", "audio"])
+def test_table_with_ids_of_recordings_is_no_manifest(data, column):
+    row = {"id": "u1", "recording_id": "r1", "start": 1.0, "duration": 0.5, "text": "yes", "speaker": "anna"}
+    write(data / "train/rows.jsonl", json.dumps({**row, column: "wav/r1.wav"}) + "\n")
+    reading = read(data)
+    assert [(row.id, row.start, row.end, row.format) for row in reading.utterances] == [("u1", 1.0, 1.5, "table")]
+    assert not reading.refusals

@@ -194,3 +194,28 @@ def test_a_list_whose_recordings_are_in_no_folder_names_no_speaker(data):
     assert [row.speaker_known for row in reading.utterances] == [False, False]
     with pytest.raises(UserError, match="Folders are speakers"):
         speaker_names.check_known({"train": reading}, False)
+
+
+@pytest.mark.parametrize("separator", [" ", "\t", "|"])
+@pytest.mark.parametrize("name", ["0001", "0001.wav"])
+@pytest.mark.parametrize(
+    ("own", "content", "text"),
+    [
+        ("0001.txt", "we calls it bear", "we calls it bear"),
+        ("0001.TRN", "we calls it bear", "we calls it bear"),
+        ("0001.srt", "1\n00:00:00,100 --> 00:00:00,900\nwe calls it bear\n", "we calls it bear"),
+    ],
+)
+def test_prompts_do_not_replace_what_was_said(data, separator, name, own, content, text):
+    """A list of what was to be read, beside recordings that have transcripts of their own."""
+    write_audio(data / "train/anna/0001.wav")
+    write_audio(data / "train/anna/0002.wav")
+    write(data / "train/anna" / own, content)
+    second = name.replace("1", "2")
+    write(data / "train/anna/prompts.txt", f"{name}{separator}we call it bear\n{second}{separator}and you too\n")
+    reading = read(data)
+    assert [row.text_raw for row in reading.utterances] == [text, "and you too"]
+    own_text = "a list's text of a recording that has a transcript of its own name, passed over"
+    second_text = "a second transcript of a recording, passed over"
+    assert reading.warnings[own_text] + reading.warnings[second_text] == ["train/anna/prompts.txt:1"]
+    assert not reading.refusals

@@ -134,3 +134,11 @@ def test_other_json_is_left_to_tables(data, content):
     write(data / "train/anna/a.json", content)
     assert not read(data).utterances
     assert not [message for message in read(data).warnings if "recogniser" in message]
+
+
+def test_row_of_a_table_with_segments_is_not_of_a_recogniser(data):
+    """It names its recording and speaker, and is no program's."""
+    add(data, "row.json", segment(0, 1, "hi"), audio="a.wav", speaker="kim")
+    reading = read(data)
+    assert [(row.text_raw, row.speaker, row.format) for row in reading.utterances] == [("hi", "kim", "table")]
+    assert not reading.warnings

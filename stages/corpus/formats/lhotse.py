@@ -18,7 +18,9 @@ from pathlib import Path
 from stages.common.errors import UserError, first_lines
 from stages.corpus.formats.lhotse_rows import Manifests, add_cut, add_supervision
 from stages.corpus.rows.arrow_tables import check_is_whole, damaged
+from stages.corpus.rows.columns import columns_named
 from stages.corpus.rows.files import Files
+from stages.corpus.rows.layout import KNOWN
 from stages.corpus.rows.other_splits import files_of_split
 from stages.corpus.rows.utterance import Refused, SplitContents
 
@@ -69,6 +71,8 @@ def _kind(path: Path) -> str:
         return CUTS
     if row.keys() >= {"id", "sources", "sampling_rate"}:
         return RECORDINGS
+    if columns_named(row, KNOWN["file_name"]):
+        return ""  # a table whose rows name their recordings, and have such ids too
     if row.keys() >= {"id", "recording_id", "start", "duration"}:
         return SUPERVISIONS
     return FEATURES if row.keys() >= {"storage_type", "storage_path", "num_features"} else ""

@@ -20,7 +20,7 @@ from stages.corpus.rows.columns import cell, columns_named
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.headers import QUOTES, delimiter_of, first_line, is_first_row
 from stages.corpus.rows.layout import KNOWN, Layout, known_names, layout_of
-from stages.corpus.rows.list_lines import head_of, is_listed, may_be_list
+from stages.corpus.rows.list_lines import head_of, is_listed, is_text_of, may_be_list
 from stages.corpus.rows.listed_speakers import speaker_of_recording
 from stages.corpus.rows.other_splits import is_row_of_another_split, tables_of_split
 from stages.corpus.rows.row_recordings import find_recording, is_recording, named_recording, warn_of_other_name
@@ -69,7 +69,9 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
         is_named = partial(is_recording, folder=path.parent, files=files)
         try:
             for table_place, rows in read_tables(path, place, reading, known, is_named):
-                utterances += _utterances(path, table_place, rows, files, reading, mistimed)
+                for row in _utterances(path, table_place, rows, files, reading, mistimed):
+                    if path.suffix.lower() != ".txt" or is_text_of(row.audio, f"{row.file}:{row.line}", files, reading):
+                        utterances.append(row)
         except Refused as refused:
             reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
     add_rows(utterances, mistimed, files, reading)

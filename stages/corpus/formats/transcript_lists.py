@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from stages.corpus.formats.text_files import whole_recording
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files, nfc
-from stages.corpus.rows.list_lines import is_list, lines_of, listed_recording, may_be_list
+from stages.corpus.rows.list_lines import is_list, is_text_of, lines_of, listed_recording, may_be_list
 from stages.corpus.rows.listed_speakers import PARTS, speaker_of_recording
 from stages.corpus.rows.speakers import gender_of
 from stages.corpus.rows.uncertain_times import uncertain_times
@@ -82,7 +82,7 @@ def _read_list(path: Path, files: Files, reading: SplitContents) -> None:
             continue
         if audio in reading.annotated:  # by another file: the rows of this one are added below
             reading.warn("a second transcript of a recording, passed over", f"{place}:{line}")
-        else:
+        elif is_text_of(audio, f"{place}:{line}", files, reading):
             rows.append(_utterance(name, text, line, audio, path, files, reading))
     uncertain = uncertain_times(rows, set())
     for row in rows:

@@ -11,8 +11,10 @@ import math
 from collections import Counter
 from pathlib import Path
 
+from stages.corpus.rows.columns import columns_named
 from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.files import Files
+from stages.corpus.rows.layout import KNOWN
 from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents, Word
 from stages.records.units import Seconds
@@ -36,7 +38,7 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
 
 
 def is_of_recogniser(path: Path) -> bool:
-    """Whether a .json file holds segments with start, end and text."""
+    """Whether a .json file holds segments with start, end and text, and names no recording, as rows of tables do."""
     try:
         data = path.read_bytes()
         if not all(name in data for name in NAMES):
@@ -44,7 +46,9 @@ def is_of_recogniser(path: Path) -> bool:
         content = json.loads(data)
     except (OSError, ValueError, RecursionError):
         return False  # table.py reports what cannot be read
-    segments = content.get("segments") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or columns_named(content, KNOWN["file_name"]):
+        return False
+    segments = content.get("segments")
     if not isinstance(segments, list) or not segments:
         return False
     return all(isinstance(segment, dict) and {"start", "end", "text"} <= segment.keys() for segment in segments)

@@ -4,7 +4,7 @@ import os
 import posixpath
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from stages.corpus.rows import listing, named_folders, near_names
@@ -108,6 +108,11 @@ class Files:
         same_stem = self._by_stem.get((folder, stem)) or self._by_stem.get((folder, stem.partition(".")[0]), [])
         same_case = [recording for recording in same_stem if nfc(recording.stem) == nfc(path.stem)]
         return same_case or same_stem
+
+    def has_beside(self, recording: Path, suffixes: Iterable[str]) -> bool:
+        """Whether there is a file of a recording's stem in its folder with one of these extensions, in lower case."""
+        stem = posixpath.splitext(self.shown(recording))[0]
+        return any(key(stem + suffix) in self._by_key for suffix in suffixes)
 
     def beside(self, path: Path) -> Path:
         """The recording of the same stem in the same folder.

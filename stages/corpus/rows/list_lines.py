@@ -5,10 +5,13 @@ from pathlib import Path, PurePosixPath
 
 from stages.corpus.rows import media
 from stages.corpus.rows.files import PAPERS, RECORDING_SUFFIXES, Files
-from stages.corpus.rows.utterance import Refused
+from stages.corpus.rows.utterance import Refused, SplitContents
 
 HEAD_BYTES = 4096  # how much of a file head_of reads
 COMPARED = 20  # lines
+# Of annotation files of one recording, in lower case.
+OWN_FILES = frozenset(".trn .txt .lab .textgrid .eaf .cha .trs .stm .srt .vtt".split())
+OWN_TRANSCRIPT = "a list's text of a recording that has a transcript of its own name, passed over"
 
 
 def lines_of(text: str) -> Iterator[tuple[int, str, str]]:
@@ -56,6 +59,17 @@ def is_listed(name: str, path: Path, files: Files) -> bool:
     except Refused as refused:
         return refused.reason == "ambiguous-audio"
     return True
+
+
+def is_text_of(audio: Path, place: str, files: Files, reading: SplitContents) -> bool:
+    """Whether the text that a list has of a recording is to be read; if not, a warning names the line, `place`.
+
+    A transcript of the recording's name beside it says what was said; a list may hold what was to be read.
+    """
+    if not files.has_beside(audio, OWN_FILES):
+        return True
+    reading.warn(OWN_TRANSCRIPT, place)
+    return False
 
 
 def listed_recording(name: str, path: Path, files: Files) -> Path:
