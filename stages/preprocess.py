@@ -29,6 +29,8 @@ from stages.records.shards import Clip, ShardWriter
 
 REJECTED = PROCESSED / "rejected.jsonl"
 
+SAME_SOUND = "clips with the same sound, each counted: if they were read twice, remove one of the files"
+
 # The fields that a clip copies from its utterance.
 COPIED_FIELDS = "id text text_raw speaker age age_months gender format source start end flags".split()
 
@@ -120,6 +122,8 @@ def pack(reading: SplitContents, pool: workers.Pool, contents: leaks.Contents) -
                 row["flags"].append(shards.UNKNOWN_SPEAKER)
             clips.append(writer.write(cut.flac, **row, source_rate=cut.source_rate, duration=cut.duration))
             contents.add(reading.split, cut)
+        for pair in contents.repeated(reading.split):
+            reading.warn(SAME_SOUND, pair)
         return clips
 
 

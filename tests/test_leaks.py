@@ -65,3 +65,19 @@ def test_sound_in_two_evaluation_sets_is_a_warning(capsys):
     sets = {"train": [cut("t", "z", "q")], "test": [cut("a", "x", "r")], "noisy": [cut("b", "x", "s")]}
     contents(**sets).check_apart(allowed=False)
     assert capsys.readouterr().out == "warning: test and noisy share the audio of 1 clip(s): a.wav (a) = b.wav (b)\n"
+
+
+@pytest.mark.parametrize(
+    ("cuts", "pairs"),
+    [
+        ([cut("a", "x", "r"), cut("b", "y", "q")], []),
+        ([cut("a", "x", "r", 0, 2), cut("b", "y", "r", 2, 3)], []),
+        ([cut("a", "x", "r"), cut("b", "x", "r")], ["a.wav (a) = b.wav (b)"]),
+        ([cut("a", "x", "r", 0, 2), cut("b", "x", "q", 4, 6)], ["a.wav (a) = b.wav (b)"]),
+        ([cut("a", "x", "r", 1, 2), cut("b", "y", "r")], ["b.wav (b) = a.wav (a)"]),
+    ],
+)
+def test_sound_twice_in_one_split(cuts, pairs):
+    found = contents(train=cuts, test=[cut("c", "x", "r")])
+    assert found.repeated("train") == pairs
+    assert found.repeated("test") == found.repeated("dev") == []

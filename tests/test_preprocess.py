@@ -499,6 +499,19 @@ def test_recordings_inside_other_files(project):
     assert tree() == first
 
 
+def test_sound_that_is_read_twice_in_one_split_is_a_warning(project, capsys):
+    """A tar beside what was unpacked from it into a folder of another name."""
+    write_containers(project / "data")
+    write(project / "data/test/unpacked/dora/1.flac", encoded(0.9, seed=50, format="FLAC"))
+    write(project / "data/test/unpacked/dora/1.txt", "something else")
+    preprocess.main()
+    assert len(clips("test")) == 2
+    assert (
+        "test: warning: clips with the same sound, each counted: if they were read twice, remove one of the files"
+        " (1, first: test/0.tar::dora/1.flac (0-dora-1) = test/unpacked/dora/1.flac (unpacked-dora-1))"
+    ) in capsys.readouterr().out
+
+
 def test_sound_of_a_parquet_file_that_is_in_another_split(project):
     write_containers(project / "data")
     write_tar(project / "data/test/1.tar", {"eve/1.wav": encoded(0.6, seed=1), "eve/1.txt": "words 1"})

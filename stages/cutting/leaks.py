@@ -1,4 +1,4 @@
-"""Checks that no sound is in both what the models learn from and what they are tested on."""
+"""Checks that no sound is in both what the models learn from and what they are tested on, or twice in one split."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -12,6 +12,8 @@ from stages.records.units import Seconds
 
 SHOWN = 10  # pairs of clips in a message
 TOUCHING: Seconds = 0.1  # stretches of one recording that share less are neighbours, not the same
+
+WHOLE = (0.0, float("inf"))  # start and end of a clip that is all of its recording
 
 
 class Stretch(NamedTuple):
@@ -27,15 +29,31 @@ class Contents:
 
     def __init__(self) -> None:
         self._clips: dict[str, dict[str, str]] = defaultdict(dict)  # split -> hash -> name of the first such clip
+        self._repeated: dict[str, list[str]] = defaultdict(list)  # split -> clips whose sound another clip has
         # split -> hash of the recording -> its clips
         self._stretches: dict[str, dict[str, list[Stretch]]] = defaultdict(lambda: defaultdict(list))
 
     def add(self, split: str, cut: Cut) -> None:
         name = f"{cut.row.source} ({cut.row.id})"
-        self._clips[split].setdefault(cut.content, name)
+        first = self._clips[split].setdefault(cut.content, name)
+        if first != name:
+            self._repeated[split].append(f"{first} = {name}")
         start = 0.0 if cut.row.start is None else cut.row.start
         end = float("inf") if cut.row.end is None else cut.row.end
         self._stretches[split][cut.recording].append(Stretch(start, end, name))
+
+    def repeated(self, split: str) -> list[str]:
+        """The pairs of clips of one split that have the same sound: it was read twice, or is in two files.
+
+        A clip of a whole recording is paired with each that is a stretch of it.
+        """
+        pairs = list(self._repeated[split])
+        for stretches in self._stretches[split].values():
+            wholes = [stretch for stretch in stretches if (stretch.start, stretch.end) == WHOLE]
+            parts = [stretch for stretch in stretches if (stretch.start, stretch.end) != WHOLE]
+            if wholes:
+                pairs += [f"{wholes[0].name} = {part.name}" for part in parts]
+        return pairs
 
     def check_apart(self, allowed: bool) -> None:
         """Refuse a corpus in which sound that the models learn from is also tested on (or chosen by).
