@@ -199,3 +199,13 @@ def test_only_proper_names_are_one_child_in_several_folders(tmp_path, name, spea
 @given(damaged(CHAT))
 def test_rubbish(content):
     read_damaged(chat, "a.cha", content)
+
+
+def test_headers_on_which_the_parser_breaks_off(data):
+    """pylangacq is written in Rust, whose panics are no Exceptions and ended the run with a traceback."""
+    broken = CHAT.replace(
+        "@ID:\teng|Prov", "@Participants:\tCHI Target_C|||Target_Child|||\n@ID:\teng|x|MOT\n@ID:\teng|Prov", 1
+    )
+    reading = read(data, broken)
+    assert not reading.utterances
+    assert [refusal.reason for refusal in reading.refusals] == ["broken-chat"]

@@ -36,6 +36,8 @@ TIMED_MEDIA = re.compile(r'%(?:snd|mov):\s*(?:\x15%(?:snd|mov):)?"([^"\x15\n]*)"
 TIMED_WORD = re.compile(r"(?<![^\s\x15])([^\s\x15]+)\s*" + TIME.pattern)
 MILLISECONDS = 1000  # in a second
 
+PANIC = "PanicException"  # of Rust, which pylangacq is written in: no Exception, and in no module to import it from
+
 
 @dataclass(frozen=True)
 class Person:
@@ -109,6 +111,10 @@ def _parsed(text: str) -> tuple[pylangacq.CHAT, list[pylangacq.Utterance]]:
         chat = pylangacq.CHAT.from_strs([text], parallel=False, strict=False, mor_tier=None, gra_tier=None)
     except (ValueError, OSError) as error:
         raise Refused("broken-chat", f"pylangacq cannot read it: {error}") from None
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
+        raise Refused("broken-chat", f"pylangacq breaks off in it: {error}") from None
     # Those without a participant are headers between lines.
     utterances = [utterance for utterance in chat.utterances() if utterance.participant is not None]
     lines = sum(line.startswith("*") and ":" in line for line in text.split("\n"))
