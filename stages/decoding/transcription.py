@@ -32,11 +32,15 @@ class Decoder:
 
     checkpoint: Checkpoint
     settings: Transcribe
-    prompt_length: int  # tokens
+    prompt: list[int]  # tokens that the decoder gets before those of the text
     max_tokens: int  # new ones that the decoder has positions for, after the prompt
     device: torch.device
     precision: str  # resolved: fp32, bf16 or fp16
     language: str  # Whisper's code of it
+
+    @property
+    def prompt_length(self) -> int:
+        return len(self.prompt)
 
     @property
     def window(self) -> Seconds:
@@ -77,9 +81,9 @@ def prepare(checkpoint: Checkpoint, settings: Params) -> Decoder:
     device = devices.choose_device(settings.runtime.device)
     model = checkpoint.model.to(device)
     set_language(model, settings.language)
-    prompt = len(prompt_tokens(model, settings.language))
+    prompt = prompt_tokens(model, settings.language)
     precision = dtypes.choose_precision(settings.transcribe.precision, device, learning=False)
-    max_tokens = model.config.max_target_positions - prompt
+    max_tokens = model.config.max_target_positions - len(prompt)
     return Decoder(checkpoint, settings.transcribe, prompt, max_tokens, device, precision, settings.language)
 
 

@@ -1,0 +1,168 @@
+"""Write an alignment as a Praat TextGrid, an ELAN file, a CHAT file with times, or JSON.
+
+A tier a speaker, and a tier `notes` with what a person has to look at: lines that were not found, doubtful ones, and
+speech that no line says. preprocess takes no text from `notes`.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from praatio import textgrid
+
+from stages.common.errors import UserError
+from stages.records.units import Seconds
+from tools.align.session import Alignment, Placed
+from tools.align.transcript import Line
+
+DOUBTFUL = 0.2  # lines of lower confidence are pointed out
+NOTES = "notes"
+NO_SPEAKER = "speaker"  # name of the tier where the transcript names nobody
+MILLISECONDS = 1000  # in a second
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """What is written: an alignment, its recording, and its transcript."""
+
+    alignment: Alignment
+    recording: Path
+    seconds: Seconds  # of the recording
+    transcript: Path
+
+
+def tiers(alignment: Alignment, seconds: Seconds) -> dict[str, list[tuple[Seconds, Seconds, str]]]:
+    """(start, end, text) of each speaker's lines and of the notes, in order and without overlaps."""
+    rows: dict[str, list[tuple[Seconds, Seconds, str]]] = {}
+    for placed in alignment.placed:
+        if placed.start is not None:
+            rows.setdefault(placed.line.speaker or NO_SPEAKER, []).append((placed.start, placed.end, placed.line.text))
+    rows[NOTES] = notes(alignment, seconds)
+    return rows
+
+
+def notes(alignment: Alignment, seconds: Seconds) -> list[tuple[Seconds, Seconds, str]]:
+    """What a person has to look at, where it is; lines that were not found stand between their neighbours."""
+    rows = [(start, end, "speech without text") for start, end in alignment.without_text]
+    missing: list[Line] = []
+    end = 0.0
+    for placed in [*alignment.placed, None]:
+        if placed and placed.start is None:
+            missing.append(placed.line)
+            continue
+        start = placed.start if placed else seconds
+        if missing:
+            texts = "; ".join(f"line {line.number} {line.text}" for line in missing)
+            rows.append((min(end, start), start, f"not found: {texts}"))
+            missing = []
+        if placed:
+            end = placed.end
+            if placed.confidence < DOUBTFUL:
+                rows.append((placed.start, placed.end, f"doubtful ({placed.confidence}): line {placed.line.number}"))
+    return _without_overlaps(sorted(rows), seconds)
+
+
+def _without_overlaps(rows: list[tuple[Seconds, Seconds, str]], seconds: Seconds) -> list[tuple[Seconds, Seconds, str]]:
+    """Notes that overlap become one."""
+    joined: list[tuple[Seconds, Seconds, str]] = []
+    for start, end, text in rows:
+        end = max(end, min(start + 0.1, seconds))
+        if joined and start < joined[-1][1]:
+            before = joined[-1]
+            joined[-1] = (before[0], max(before[1], end), f"{before[2]}; {text}")
+        else:
+            joined.append((start, end, text))
+    return joined
+
+
+def write_textgrid(path: Path, aligned: Aligned) -> None:
+    grid = textgrid.Textgrid(0, aligned.seconds)
+    for name, rows in tiers(aligned.alignment, aligned.seconds).items():
+        grid.addTier(textgrid.IntervalTier(name, rows, 0, aligned.seconds))
+    grid.save(str(path), format="long_textgrid", includeBlankSpaces=True)
+
+
+def write_elan(path: Path, aligned: Aligned) -> None:
+    """ELAN's own format, version 3.0 (https://www.mpi.nl/tools/elan/EAF_Annotation_Format_3.0_and_ELAN.pdf)."""
+    root = ElementTree.Element("ANNOTATION_DOCUMENT", AUTHOR="", DATE="", FORMAT="3.0", VERSION="3.0")
+    header = ElementTree.SubElement(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
+    name = aligned.recording.name
+    ElementTree.SubElement(
+        header, "MEDIA_DESCRIPTOR", MEDIA_URL=name, MIME_TYPE="audio/x-wav", RELATIVE_MEDIA_URL=f"./{name}"
+    )
+    order = ElementTree.SubElement(root, "TIME_ORDER")
+    slots = annotations = 0
+    for speaker, rows in tiers(aligned.alignment, aligned.seconds).items():
+        tier = ElementTree.SubElement(root, "TIER", TIER_ID=speaker, LINGUISTIC_TYPE_REF="utterance")
+        if speaker != NOTES:
+            tier.set("PARTICIPANT", speaker)
+        for start, end, text in rows:
+            for time in (start, end):
+                slots += 1
+                ElementTree.SubElement(
+                    order, "TIME_SLOT", TIME_SLOT_ID=f"ts{slots}", TIME_VALUE=str(round(time * MILLISECONDS))
+                )
+            annotations += 1
+            annotation = ElementTree.SubElement(
+                ElementTree.SubElement(tier, "ANNOTATION"),
+                "ALIGNABLE_ANNOTATION",
+                ANNOTATION_ID=f"a{annotations}",
+                TIME_SLOT_REF1=f"ts{slots - 1}",
+                TIME_SLOT_REF2=f"ts{slots}",
+            )
+            ElementTree.SubElement(annotation, "ANNOTATION_VALUE").text = text
+    ElementTree.SubElement(root, "LINGUISTIC_TYPE", LINGUISTIC_TYPE_ID="utterance", TIME_ALIGNABLE="true")
+    ElementTree.indent(root)
+    ElementTree.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def write_chat(path: Path, aligned: Aligned) -> None:
+    """The CHAT file that was aligned, with a time (bullet) after each line that was found."""
+    if aligned.transcript.suffix.lower() != ".cha":
+        raise UserError(f"{aligned.transcript}: only a .cha transcript can be written as CHAT; use another --format")
+    text = aligned.transcript.read_text(encoding="utf-8-sig")
+    rows = text.split("\n")
+    for placed in aligned.alignment.placed:
+        if placed.start is None:
+            continue
+        last = placed.line.number - 1
+        while last + 1 < len(rows) and re.match(r"[ \t]", rows[last + 1]):  # the line goes on
+            last += 1
+        start, end = round(placed.start * MILLISECONDS), round(placed.end * MILLISECONDS)
+        untimed = re.sub("[ \t]*\x15[^\x15]*\x15", "", rows[last]).rstrip()
+        rows[last] = f"{untimed} \x15{start}_{end}\x15"
+    path.write_text("\n".join(rows), encoding="utf-8")
+
+
+def write_json(path: Path, aligned: Aligned) -> None:
+    lines = [_row(placed) for placed in aligned.alignment.placed]
+    content = {
+        "recording": aligned.recording.name,
+        "transcript": aligned.transcript.name,
+        "lines": lines,
+        "speech_without_text": [[round(start, 3), round(end, 3)] for start, end in aligned.alignment.without_text],
+    }
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _row(placed: Placed) -> dict:
+    return {
+        "line": placed.line.number,
+        "speaker": placed.line.speaker,
+        "text": placed.line.text,
+        "start": placed.start if placed.start is None else round(placed.start, 3),
+        "end": placed.end if placed.end is None else round(placed.end, 3),
+        "confidence": placed.confidence,
+    }
+
+
+# The suffix of a format's files, and the function that writes one.
+FORMATS: dict[str, tuple[str, Callable[[Path, Aligned], None]]] = {
+    "textgrid": (".TextGrid", write_textgrid),
+    "elan": (".eaf", write_elan),
+    "chat": (".timed.cha", write_chat),
+    "json": (".align.json", write_json),
+}
