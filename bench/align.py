@@ -18,6 +18,7 @@ from stages.decoding import transcription
 from stages.records import paths
 from stages.wer import normalisers
 from tools import sources
+from tools.align.alignment import Placed
 from tools.align.session import align
 from tools.align.transcript import Line
 
@@ -28,7 +29,9 @@ def foreign_line(speaker: str, text: str) -> Line:
     return Line(0, speaker, text, text)
 
 
-def harmed(truth: list[dict], share: float, foreign: list[str], random) -> list[tuple[Line, dict | None]]:
+def harmed(
+    truth: list[dict], share: float, foreign: list[str], random: np.random.Generator
+) -> list[tuple[Line, dict | None]]:
     """The transcript's lines and the true place of each; None: said nowhere."""
     lines = [(Line(0, place["speaker"], place["text"], place["text"]), place) for place in truth]
     count = round(share * len(lines) / 3)
@@ -43,10 +46,9 @@ def harmed(truth: list[dict], share: float, foreign: list[str], random) -> list[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--checkpoint", required=True)
-    parser.add_argument("--harm", type=float, default=0.0)
-    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("folder", type=Path, help="of bench.sessions")
+    parser.add_argument("--checkpoint", required=True, help="a folder, or a model of the hub")
+    parser.add_argument("--harm", type=float, default=0.0, help="share of the lines; default: 0")
     arguments = parser.parse_args()
     settings = params.load()
     decoder = transcription.prepare(sources.load_checkpoint(arguments.checkpoint), settings)
@@ -54,36 +56,44 @@ def main() -> None:
     random = np.random.default_rng(1)
     sessions = sorted(arguments.folder.glob("*.json"))
     truths = {path: [p for p in json.loads(path.read_text()) if p["transcribed"]] for path in sessions}
-    errors, counts, began, audio = [], {"lines": 0, "placed": 0, "wrong": 0, "said": 0}, time.perf_counter(), 0.0
+    errors: list[float] = []
+    counts = {"lines": 0, "placed": 0, "wrong": 0, "said": 0}
+    began, seconds = time.perf_counter(), 0.0
     for path in sessions:
         samples, rate = soundfile.read(path.with_suffix(".wav"), dtype="float32")
-        audio += len(samples) / rate
-        foreign = [p["text"] for other in sessions if other != path for p in truths[other]]
+        seconds += len(samples) / rate
+        foreign = [place["text"] for other in sessions if other != path for place in truths[other]]
         lines = harmed(truths[path], arguments.harm, foreign, random)
         result = align(decoder, samples, [line for line, _ in lines], normalise)
         for placed, (_, place) in zip(result.placed, lines, strict=True):
-            counts["lines"] += 1
-            counts["said"] += place is not None
-            if placed.start is None:
-                if arguments.verbose:
-                    print("untimed", place)
-                continue
-            counts["placed"] += 1
-            overlap = 0.0 if place is None else min(placed.end, place["end"]) - max(placed.start, place["start"])
-            if place is None or overlap < CLOSE * min(placed.end - placed.start, place["end"] - place["start"]):
-                counts["wrong"] += 1
-                if arguments.verbose:
-                    print("wrong", placed, place)
-                continue
-            e = [placed.start - place["start"], placed.end - place["end"]]
-            if arguments.verbose and max(map(abs, e)) > 0.4:
-                print("border", placed, place, e)
-            errors += e
+            count(placed, place, counts, errors)
         print(path.name, counts, flush=True)
-    e = np.abs(errors)
+    sizes = np.abs(errors)
+    found = 100 * counts["placed"] / counts["said"]
+    wrong = 100 * counts["wrong"] / counts["lines"]
+    speed = seconds / (time.perf_counter() - began)
     print(
-        f"placed {100 * counts['placed'] / counts['said']:.1f} % of {counts['said']}, wrong {100 * counts['wrong'] / counts['lines']:.1f} %, border error median {np.median(e):.3f} s, 95th percentile {np.quantile(e, 0.95):.3f} s; {audio / (time.perf_counter() - began):.1f} x real time"
+        f"{found:.1f} % of the {counts['said']} lines that are said were found, {wrong:.1f} % of all in a wrong place"
     )
+    print(f"borders: median error {np.median(sizes):.3f} s, 95th percentile {np.quantile(sizes, 0.95):.3f} s")
+    print(f"{seconds / 60:.0f} minutes of recordings, {speed:.1f} times as fast as they last")
+
+
+def count(placed: Placed, place: dict | None, counts: dict[str, int], errors: list[float]) -> None:
+    """Add a line to the counts, and the errors of its borders if it is in its place (None: it is said nowhere)."""
+    counts["lines"] += 1
+    counts["said"] += place is not None
+    if placed.start is None:
+        return
+    counts["placed"] += 1
+    overlap = shorter = 0.0
+    if place is not None:
+        overlap = min(placed.end, place["end"]) - max(placed.start, place["start"])
+        shorter = min(placed.end - placed.start, place["end"] - place["start"])
+    if place is None or overlap < CLOSE * shorter:
+        counts["wrong"] += 1
+        return
+    errors += [placed.start - place["start"], placed.end - place["end"]]
 
 
 if __name__ == "__main__":

@@ -19,8 +19,6 @@ from stages.records import shards
 from stages.records.shards import Clip
 from stages.records.units import SAMPLE_RATE, Seconds
 
-SHORTEST_GAP: Seconds = 0.5
-LONGEST_GAP: Seconds = 20.0
 ADULT_SHARE = 0.25  # of the gaps
 LEVEL_FRAME = SAMPLE_RATE // 100  # samples in 10 ms
 SPEECH_RANGE = 30.0  # dB: quieter frames than this under the loudest are no speech
@@ -96,23 +94,31 @@ class Session:
         return (np.clip(mixed, -1, 1 - 2**-15) * 2**15).astype(np.int16)
 
 
-def gap(random: np.random.Generator) -> Seconds:
-    """Short gaps are more frequent than long ones."""
-    return float(np.exp(random.uniform(np.log(SHORTEST_GAP), np.log(LONGEST_GAP))))
+def gap(limits: tuple[Seconds, Seconds], random: np.random.Generator) -> Seconds:
+    """A pause between two limits; short ones are more frequent than long ones."""
+    return float(np.exp(random.uniform(*np.log(limits))))
 
 
 def make_session(
-    children: list[tuple[Clip, np.ndarray]], adults: list[tuple[Clip, np.ndarray]], random: np.random.Generator
+    children: list[tuple[Clip, np.ndarray]],
+    adults: list[tuple[Clip, np.ndarray]],
+    gaps: tuple[Seconds, Seconds],
+    random: np.random.Generator,
 ) -> Session:
-    """Put the children's clips one after the other, in their order, with gaps and some of the adults' clips between."""
+    """Put the children's clips one after the other, in their order, with gaps and some of the adults' clips between.
+
+    Parameters
+    ----------
+    gaps : the shortest and the longest one
+    """
     session = Session()
-    session.wait(gap(random))
+    session.wait(gap(gaps, random))
     for clip, samples in children:
         session.speak(clip, samples, transcribed=True)
-        session.wait(gap(random))
+        session.wait(gap(gaps, random))
         if adults and random.random() < ADULT_SHARE:
             session.speak(*adults[random.integers(len(adults))], transcribed=False)
-            session.wait(gap(random))
+            session.wait(gap(gaps, random))
     return session
 
 
@@ -138,6 +144,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, default=Path("processed_data/evaluation/test"), help="children")
     parser.add_argument("--adults", type=Path, help="their clips go into some of the gaps; default: none")
     parser.add_argument("--sessions", type=int, help="default: all children, each in one session")
+    parser.add_argument("--gaps", type=float, nargs=2, default=(0.5, 20.0), help="seconds; default: 0.5 20")
     parser.add_argument("--noise", type=float, default=-25.0, help="room noise, dB beside the speech; default: -25")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -156,7 +163,7 @@ def main() -> None:
         clips = [clip for speaker in speakers for clip in speaker]
         random.shuffle(clips)
         children = [(clip, shards.read_audio(arguments.clips, clip)) for clip in clips]
-        session = make_session(children, adults, random)
+        session = make_session(children, adults, arguments.gaps, random)
         path = arguments.folder / f"session-{number:02d}"
         write_session(path, session, arguments.noise, random)
         print(f"{path}.wav: {session.length / SAMPLE_RATE / 60:.1f} minutes, {len(clips)} utterances of children")

@@ -1,8 +1,11 @@
 """Where somebody speaks in a recording, by Silero VAD (MIT; its weights are in its package) and the sound level."""
 
+import importlib.util
+
 import numpy as np
 import torch
 
+from stages.common.errors import UserError
 from stages.records.units import SAMPLE_RATE, Seconds
 
 # Of Silero's probability, where a stretch begins and ends. Its defaults are 0.5 and 0.35; children speak softly.
@@ -20,6 +23,13 @@ LATEST_END: Seconds = 0.3  # how much of a stretch's end may be cut off as too q
 BACKGROUND_REACH: Seconds = 10.0  # the background is measured this far around a stretch
 
 Span = tuple[Seconds, Seconds]
+
+
+def check_installed() -> None:
+    """Raise UserError where Silero VAD is not installed."""
+    for package in ("silero_vad", "onnxruntime"):
+        if importlib.util.find_spec(package) is None:
+            raise UserError("finding speech needs Silero VAD: pip install 'silero-vad[onnx-cpu]'")
 
 
 def speech(samples: np.ndarray) -> list[Span]:

@@ -11,31 +11,33 @@ from pathlib import Path
 
 from stages.common import params
 from stages.common.errors import exit_on_user_error
-from stages.decoding import transcription
-from stages.whisper.quiet import quiet_transformers
-from tools import sources
-from tools.align import recordings, writers
+from tools import checkpoint_names
+from tools.align import pairs, writers
 
 
 @exit_on_user_error
 def main() -> None:
-    quiet_transformers()
     parser = argparse.ArgumentParser(
         prog="python -m tools.align", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("recording", type=Path, metavar="RECORDING", help="a recording, or a folder of them")
     parser.add_argument("transcript", nargs="?", type=Path, metavar="TRANSCRIPT", help="default: of the same name")
-    parser.add_argument("--checkpoint", required=True, help="a folder, or a model of the hub (id or id@revision)")
-    parser.add_argument("--base", help=sources.BASE_HELP)
+    parser.add_argument("--checkpoint", required=True, help=checkpoint_names.CHECKPOINT_HELP)
+    parser.add_argument("--base", help=checkpoint_names.BASE_HELP)
     parser.add_argument("--format", choices=writers.FORMATS, default="textgrid", help="default: textgrid")
     parser.add_argument("--output", type=Path, help="folder to write to; default: beside the recording")
     arguments = parser.parse_args()
     settings = params.load()
-    files = recordings.pairs(arguments.recording, arguments.transcript)
-    paths = recordings.targets(files, arguments.format, arguments.output)
-    checkpoint = sources.find(arguments.checkpoint)
-    decoder = transcription.prepare(sources.load_checkpoint(arguments.checkpoint, arguments.base), settings)
-    recordings.align_all(decoder, files, arguments.format, paths, settings, checkpoint)
+    files = pairs.pairs(arguments.recording, arguments.transcript)
+    paths = pairs.targets(files, arguments.format, arguments.output)
+    for name in (arguments.checkpoint, arguments.base):
+        checkpoint_names.check(name)
+    # Not at the top: torch takes 10 seconds, and mistakes are found before.
+    from stages.whisper.quiet import quiet_transformers
+    from tools.align import recordings
+
+    quiet_transformers()
+    recordings.align_all(files, paths, arguments.format, arguments.checkpoint, arguments.base, settings)
 
 
 if __name__ == "__main__":

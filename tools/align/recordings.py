@@ -9,86 +9,40 @@ from tqdm import tqdm
 
 from stages.common.errors import UserError
 from stages.common.params import Params
-from stages.corpus.rows.files import AUDIO_SUFFIXES
-from stages.cutting import audio
-from stages.decoding.transcription import Decoder
+from stages.cutting import audio, pcm
+from stages.decoding import transcription
 from stages.records.units import SAMPLE_RATE
 from stages.wer import normalisers
+from tools import sources, voice
 from tools.align import transcript, writers
-from tools.align.session import Alignment, align
+from tools.align.alignment import Alignment
+from tools.align.session import align
 from tools.align.writers import Aligned
 
 FEWEST_FOUND = 0.2  # of a transcript's lines; if fewer are found, it is another recording's
 
 
-def pairs(recording: Path, given: Path | None) -> list[tuple[Path, Path]]:
-    """The recordings to align, each with its transcript: the one given, or the file of the same name beside it.
+def align_all(
+    files: list[tuple[Path, Path]], paths: list[Path], form: str, checkpoint: str, base: str | None, settings: Params
+) -> None:
+    """Align each recording and write it; those that cannot be aligned are reported at the end.
 
     Parameters
     ----------
-    recording : a file, or a folder of recordings
-
-    Raises
-    ------
-    UserError
-        A file is missing, or a folder holds no recording with a transcript.
+    files : recordings, each with its transcript
+    paths : the file to write for each
+    form : one of writers.FORMATS
+    checkpoint, base : see sources.load_checkpoint
     """
-    if recording.is_dir():
-        if given:
-            raise UserError(f"{recording} is a folder; its transcripts are found beside the recordings")
-        files = sorted(path for path in recording.rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
-        found = [(path, text) for path in files if (text := _beside(path))]
-        for path in files:
-            if _beside(path) is None:
-                print(f"{path}: no transcript beside it ({', '.join(transcript.SUFFIXES)}), left out")
-        if not found:
-            raise UserError(f"{recording} holds no recording with a transcript of the same name beside it")
-        return found
-    if not recording.is_file():
-        raise UserError(f"{recording} is not a file")
-    text = given or _beside(recording)
-    if text is None:
-        names = ", ".join(recording.stem + suffix for suffix in transcript.SUFFIXES)
-        raise UserError(f"{recording} has no transcript beside it (one of {names}); name it after the recording")
-    if not text.is_file():
-        raise UserError(f"{text} is not a file")
-    if text.suffix.lower() not in transcript.SUFFIXES:
-        raise UserError(f"{text}: transcripts are read from {', '.join(transcript.SUFFIXES)}")
-    return [(recording, text)]
-
-
-def _beside(recording: Path) -> Path | None:
-    """The transcript of the same name."""
-    for suffix in transcript.SUFFIXES:
-        path = recording.with_suffix(suffix)
-        if path.is_file():
-            return path
-    return None
-
-
-def targets(files: list[tuple[Path, Path]], form: str, output: Path | None) -> list[Path]:
-    """The file to write for each recording. UserError where one is there already: a person may have corrected it."""
-    suffix, _ = writers.FORMATS[form]
-    paths = [(output or recording.parent) / (recording.stem + suffix) for recording, _ in files]
-    for path in paths:
-        if path.exists():
-            raise UserError(f"{path} is there already; move it away, or name another folder: --output FOLDER")
-        if paths.count(path) > 1:
-            raise UserError(f"two recordings would be written to {path}; align them one by one")
-    return paths
-
-
-def align_all(
-    decoder: Decoder, files: list[tuple[Path, Path]], form: str, paths: list[Path], settings: Params, checkpoint: Path
-) -> None:
-    """Align each recording and write it; those that cannot be aligned are reported at the end."""
-    normalise = normalisers.load(checkpoint, settings.language)["whisper"]
+    voice.check_installed()
+    decoder = transcription.prepare(sources.load_checkpoint(checkpoint, base), settings)
+    normalise = normalisers.load(sources.find(checkpoint), settings.language)["whisper"]
     failed = []
     for (recording, text), path in zip(tqdm(files, unit="recording", disable=len(files) == 1), paths, strict=True):
         try:
             lines = transcript.read(text, recording, settings)
             samples = audio.decode(recording, settings.preprocess.channel).samples.astype(np.float32)
-            samples /= audio.FULL_SCALE
+            samples /= pcm.FULL_SCALE
             alignment = align(decoder, samples, lines, normalise)
             _check_found(alignment, recording, text)
             _write(path, form, Aligned(alignment, recording, len(samples) / SAMPLE_RATE, text))

@@ -2,14 +2,13 @@
 
 1. Stretches of speech are found (voice.py), grouped, and transcribed.
 2. Recognised words and transcript are aligned as wholes: that gives each line its groups (matching.py, placing.py).
-3. A line of which too little was recognised is tried in the groups that are left between its neighbours: how likely is
-   its text there, for the model?
+3. A line of which too little was recognised is tried in the groups that are left between its neighbours: how much
+   likelier is its text there than in silence, for the model?
 4. Where neighbouring lines share a group, the cross-attention of the true text says where one ends (word_times.py).
 """
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from stages.decoding.transcription import Decoder
 from stages.records.units import SAMPLE_RATE, Seconds
 from tools import voice
 from tools.align import placing
+from tools.align.alignment import Alignment, Placed
 from tools.align.placing import Range
 from tools.align.transcript import Line
 from tools.align.word_times import TimedTokens, align_tokens
@@ -28,28 +28,10 @@ LONGEST_GROUP: Seconds = 14.0
 PAUSE: Seconds = 0.6  # between stretches of different groups, at least
 MARGIN: Seconds = 0.2  # of sound around a group, for the model
 # How much likelier a text's tokens have to be in a group than in silence, for it to be what is said there: mean
-# difference of log-probabilities. On children (bench/sessions.py), it is 2 to 6 in the right place, below 0.1 elsewhere.
+# difference of log-probabilities. On children (bench/sessions.py), it is 2 to 6 in the right place, under 0.1 elsewhere
 SURELY = 1.2
 SILENCE: Seconds = 3.0
 SHORTEST_PART: Seconds = 0.25  # of a stretch; a line's border this near to a stretch's end does not divide it
-
-
-@dataclass(frozen=True)
-class Placed:
-    """Where a line is spoken; start, end and confidence are None where it was not found."""
-
-    line: Line
-    start: Seconds | None
-    end: Seconds | None
-    confidence: float | None  # 0 to 1: geometric mean probability of the text's tokens in its place
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """A transcript in its recording."""
-
-    placed: list[Placed]
-    without_text: list[Span]  # stretches in which somebody speaks what no line says
 
 
 class Aligner:

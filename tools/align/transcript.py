@@ -2,7 +2,7 @@
 
 .txt     one utterance a line, with or without a speaker ("Anna: one two")
 .cha     CHAT; times that some lines have are not used
-.csv, .tsv, .jsonl, .json    tables with a column for the text, read as preprocess reads them
+.csv, .tsv, .xlsx, .jsonl, .json    tables with a column for the text, read as preprocess reads them
 """
 
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from stages.corpus.markup import cleaning
 from stages.corpus.rows.columns import cell
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.layout import known_names, layout_of
-from stages.corpus.rows.table_rows import read_rows
+from stages.corpus.rows.table_rows import read_tables
 from stages.corpus.rows.utterance import Refused, SplitContents
 
-TABLES = (".csv", ".tsv", ".jsonl", ".json")
+TABLES = (".csv", ".tsv", ".xlsx", ".jsonl", ".json")
 SUFFIXES = (".txt", ".cha", *TABLES)
 
 
@@ -91,7 +91,9 @@ def _chat_lines(path: Path, recording: Path, reading: SplitContents) -> Iterator
 
 def _table_lines(path: Path, recording: Path, reading: SplitContents) -> Iterator[Row]:
     columns = reading.options.columns
-    rows = list(read_rows(path, str(path), reading, known_names(columns)))
+    rows: list[tuple[int, dict]] = []
+    for _, sheet in read_tables(path, str(path), reading, known_names(columns)):
+        rows += sheet
     present = dict.fromkeys(name for _, row in rows for name in row)
     layout = layout_of(present, columns)
     if not layout.fields["text"]:

@@ -15,7 +15,7 @@ from praatio import textgrid
 
 from stages.common.errors import UserError
 from stages.records.units import Seconds
-from tools.align.session import Alignment, Placed
+from tools.align.alignment import Alignment, Placed
 from tools.align.transcript import Line
 
 DOUBTFUL = 0.2  # lines of lower confidence are pointed out
