@@ -46,8 +46,7 @@ def align_tokens(decoder: Decoder, clips: list[np.ndarray], texts: list[list[int
     log_mel = model_inputs(decoder, clips).features.to(decoder.device)
     with _attention_weights(model), torch.inference_mode(), dtypes.autocast(decoder.device, decoder.precision):
         output = model(input_features=log_mel, decoder_input_ids=inputs, output_attentions=True, use_cache=False)
-    heads = model.generation_config.alignment_heads
-    attention = torch.stack([output.cross_attentions[layer][:, head] for layer, head in heads], dim=1)
+    attention = torch.stack([output.cross_attentions[layer][:, head] for layer, head in alignment_heads(model)], dim=1)
     first = len(prompt) - 1  # the row that predicts the first token of the text
     timed = []
     for row, (clip, text) in enumerate(zip(clips, texts, strict=True)):
@@ -59,6 +58,19 @@ def align_tokens(decoder: Decoder, clips: list[np.ndarray], texts: list[list[int
         chosen = torch.tensor([*text, end], device=scores.device)[:, None]
         timed.append(TimedTokens(borders[:-1], scores.gather(1, chosen)[:, 0].tolist()))
     return timed
+
+
+def alignment_heads(model: WhisperForConditionalGeneration) -> list[tuple[int, int]]:
+    """(layer, head) of the cross-attention heads that look at what is spoken.
+
+    For a model whose generation_config does not name them, all heads of the upper half of the decoder, as in
+    openai/whisper.
+    """
+    named = getattr(model.generation_config, "alignment_heads", None)
+    if named:
+        return [(layer, head) for layer, head in named]
+    layers, heads = model.config.decoder_layers, model.config.decoder_attention_heads
+    return [(layer, head) for layer in range(layers // 2, layers) for head in range(heads)]
 
 
 @contextlib.contextmanager
