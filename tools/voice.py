@@ -32,12 +32,13 @@ def check_installed() -> None:
             raise UserError("finding speech needs Silero VAD: pip install 'silero-vad[onnx-cpu]'")
 
 
-def speech(samples: np.ndarray) -> list[Span]:
+def speech(samples: np.ndarray, longest: Seconds) -> list[Span]:
     """The stretches in which somebody speaks, in order, pauses under 0.2 s included.
 
     Parameters
     ----------
     samples : float32, shape (samples,), 16 kHz
+    longest : a stretch that is longer is divided, at its last short pause if it has one; may be exceeded by REACH
     """
     threads = torch.get_num_threads()
     # Here, because importing it makes torch use one thread.
@@ -50,6 +51,7 @@ def speech(samples: np.ndarray) -> list[Span]:
         threshold=THRESHOLD,
         neg_threshold=LOWER_THRESHOLD,
         min_speech_duration_ms=round(1000 * SHORTEST_SPEECH),
+        max_speech_duration_s=longest,
         min_silence_duration_ms=round(1000 * SHORTEST_PAUSE),
         speech_pad_ms=0,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 from stages.common.errors import UserError
 from stages.corpus.rows.files import RECORDING_SUFFIXES
 from tools.align import transcript, writers
+from tools.transcribe.targets import check_folder
 
 
 def pairs(recording: Path, given: Path | None) -> list[tuple[Path, Path]]:
@@ -56,7 +57,19 @@ def _beside(recording: Path) -> Path | None:
 
 
 def targets(files: list[tuple[Path, Path]], form: str, output: Path | None) -> list[Path]:
-    """The file to write for each recording. UserError where one is there already: a person may have corrected it."""
+    """The file to write for each recording.
+
+    Raises
+    ------
+    UserError
+        A file is there already (a person may have corrected it), two recordings have the same file, `output` cannot be
+        a folder, or a transcript is not CHAT and so cannot be written as CHAT.
+    """
+    if output:
+        check_folder(output)
+    for _, text in files:
+        if form == "chat" and text.suffix.lower() != ".cha":
+            raise UserError(f"{text}: only a .cha transcript can be written as CHAT; use another --format")
     suffix, _ = writers.FORMATS[form]
     paths = [(output or recording.parent) / (recording.stem + suffix) for recording, _ in files]
     for path in paths:

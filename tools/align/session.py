@@ -40,16 +40,18 @@ class Aligner:
     def __init__(self, decoder: Decoder, samples: np.ndarray):
         self.decoder = decoder
         self.samples = samples
-        self.groups = voice.groups(voice.speech(samples), LONGEST_GROUP, PAUSE)
+        # Half a window leaves room for margins, and for a group that two lines share.
+        longest = min(LONGEST_GROUP, decoder.window / 2)
+        self.groups = voice.groups(voice.speech(samples, longest), longest, PAUSE)
         self.spans = [(group[0][0], group[-1][1]) for group in self.groups]
 
     def stretches(self, first: int, last: int) -> list[Span]:
         """The stretches of some groups, in order."""
         return [span for group in self.groups[first : last + 1] for span in group]
 
-    def fits(self, start: Seconds, end: Seconds) -> bool:
-        """Whether the model hears all of it at once."""
-        return end - start + 2 * MARGIN <= self.decoder.window
+    def fits(self, start: Seconds, end: Seconds, tokens: int) -> bool:
+        """Whether the model hears all of it at once, and has positions for so many tokens of text and their end."""
+        return end - start + 2 * MARGIN <= self.decoder.window and tokens < self.decoder.max_tokens
 
     def sound(self, start: Seconds, end: Seconds) -> np.ndarray:
         first = max(0, round((start - MARGIN) * SAMPLE_RATE))
@@ -70,13 +72,13 @@ class Aligner:
 
     def gains(self, text: str, groups: list[int]) -> list[float]:
         """How much likelier a text is in each of some groups than in silence: mean log-probability of its tokens."""
-        if not groups or not text:
+        tokens = self.tokens(text)
+        if not groups or not self.fits(0, 0, len(tokens)):
             return [0.0] * len(groups)
         # Not digital silence, which no microphone records.
         noise = np.random.default_rng(0).standard_normal(round(SILENCE * SAMPLE_RATE)).astype(np.float32)
         clips = [1e-4 * noise, *(self.sound(*self.spans[group]) for group in groups)]
         likely = [0.0] * len(clips)
-        tokens = self.tokens(text)
         for batch in transcription.clip_batches(self.decoder, [len(clip) / SAMPLE_RATE for clip in clips]):
             timed = align_tokens(self.decoder, [clips[index] for index in batch], [tokens] * len(batch))
             for index, result in zip(batch, timed, strict=True):
@@ -120,7 +122,7 @@ def align(decoder: Decoder, samples: np.ndarray, lines: Sequence[Line], normalis
         for number, result, spans in _place_together(aligner, lines, numbers, places):
             placed[number] = result
             used += spans
-    return Alignment(placed, _unused(aligner.stretches(0, len(aligner.groups) - 1), used))
+    return Alignment(placed, unused(aligner.stretches(0, len(aligner.groups) - 1), used))
 
 
 def components(places: Sequence[Range | None]) -> list[list[int]]:
@@ -143,15 +145,13 @@ def _place_together(
 ) -> Iterator[tuple[int, Placed, list[Span]]]:
     """Place lines that share groups; yields each line's number, its place, and its stretches of speech.
 
-    As many lines at once as fit into the model's window. Where the next one shares their last group, its text is
-    aligned too, to know where it begins.
+    As many lines at once as the model can take. Where the next one shares their last group, its text is aligned too,
+    to know where it begins.
     """
     begin = aligner.spans[places[numbers[0]].first][0]
     while numbers:
-        count = 0
-        while count < len(numbers) and aligner.fits(begin, aligner.spans[places[numbers[count]].last][1]):
-            count += 1
-        if count == 0:  # a line that takes longer than the window is left without times
+        count = _how_many_fit(aligner, lines, numbers, places, begin)
+        if count == 0:  # a line that is too long for the model is left without times
             numbers = numbers[1:]
             begin = aligner.spans[places[numbers[0]].first][0] if numbers else begin
             continue
@@ -173,12 +173,25 @@ def _place_together(
             begin = borders[count] if shares_last else aligner.spans[places[numbers[0]].first][0]
 
 
+def _how_many_fit(
+    aligner: Aligner, lines: Sequence[Line], numbers: list[int], places: Sequence[Range | None], begin: Seconds
+) -> int:
+    """How many of the lines the model can take at once, with the text of the line after them, from `begin` on."""
+    tokens = len(aligner.tokens(lines[numbers[0]].spoken))
+    for count, number in enumerate(numbers):
+        if count + 1 < len(numbers):
+            tokens += len(aligner.tokens(lines[numbers[count + 1]].spoken))
+        if not aligner.fits(begin, aligner.spans[places[number].last][1], tokens):
+            return count
+    return len(numbers)
+
+
 def clipped(stretches: Sequence[Span], begin: Seconds) -> list[Span]:
     """The stretches, or their parts, from `begin` on."""
     return [(max(start, begin), end) for start, end in stretches if end > begin]
 
 
-def _unused(stretches: Sequence[Span], used: Sequence[Span]) -> list[Span]:
+def unused(stretches: Sequence[Span], used: Sequence[Span]) -> list[Span]:
     """The stretches that no line has a part of."""
     free = []
     index = 0

@@ -5,9 +5,10 @@
 .csv, .tsv, .xlsx, .jsonl, .json    tables with a column for the text, read as preprocess reads them
 """
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from stages.common.errors import UserError
 from stages.common.params import Params
@@ -47,8 +48,10 @@ def read(path: Path, recording: Path, settings: Params) -> list[Line]:
     """
     reading = SplitContents("transcript", settings.preprocess)
     readers = {".txt": _text_lines, ".cha": _chat_lines}
+    read_lines = readers.get(path.suffix.lower(), _table_lines)
+    place = os.path.relpath(path, "data")  # messages of stages/corpus name files so
     try:
-        rows = list(readers.get(path.suffix.lower(), _table_lines)(path, recording, reading))
+        rows = list(read_lines(path, place, recording, reading))
     except Refused as refused:
         raise UserError(f"{path}: {refused.detail}") from None
     if reading.refusals:
@@ -70,8 +73,8 @@ def read(path: Path, recording: Path, settings: Params) -> list[Line]:
 Row = tuple[int, str, str]  # line, speaker, text
 
 
-def _text_lines(path: Path, recording: Path, reading: SplitContents) -> Iterator[Row]:
-    text = read_text(path, str(path), reading)
+def _text_lines(path: Path, place: str, recording: Path, reading: SplitContents) -> Iterator[Row]:
+    text = read_text(path, place, reading)
     if "\0" in text:
         raise Refused("not-text", "it holds binary data")
     rows = [(number, row.strip()) for number, row in enumerate(text.split("\n"), start=1) if row.strip()]
@@ -81,24 +84,31 @@ def _text_lines(path: Path, recording: Path, reading: SplitContents) -> Iterator
             yield number, part.name, part.text
 
 
-def _chat_lines(path: Path, recording: Path, reading: SplitContents) -> Iterator[Row]:
-    (session,) = chat.sessions(path, str(path), reading)
+def _chat_lines(path: Path, place: str, recording: Path, reading: SplitContents) -> Iterator[Row]:
+    (session,) = chat.sessions(path, place, reading)
     for turn in session.turns:
-        if turn.refused:
-            raise turn.refused
+        if turn.refused and turn.refused.reason != "untimed":
+            raise Refused(turn.refused.reason, f"line {turn.line}: {turn.refused.detail}")
         yield turn.line, turn.label, turn.text
 
 
-def _table_lines(path: Path, recording: Path, reading: SplitContents) -> Iterator[Row]:
+def _table_lines(path: Path, place: str, recording: Path, reading: SplitContents) -> Iterator[Row]:
     columns = reading.options.columns
     rows: list[tuple[int, dict]] = []
-    for _, sheet in read_tables(path, str(path), reading, known_names(columns)):
+    for _, sheet in read_tables(path, place, reading, known_names(columns)):
         rows += sheet
+    if not rows:
+        return
     present = dict.fromkeys(name for _, row in rows for name in row)
     layout = layout_of(present, columns)
     if not layout.fields["text"]:
         raise Refused("no-text", f"no column holds the text; it has {', '.join(present)} (see preprocess.columns)")
+    names = set()
     for number, row in rows:
         name = cell(row, layout.fields["file_name"])
-        if not name or Path(name.replace("\\", "/")).stem == recording.stem:
+        if not name or PureWindowsPath(name).stem == recording.stem:
+            names.add(name)
             yield number, cell(row, layout.fields["speaker"]), cell(row, layout.fields["text"])
+    if len(names) > 1:
+        some = ", ".join(sorted(name or "no recording" for name in names))
+        raise Refused("several-recordings", f"its lines of {recording.name} name {some}; make a table for each")

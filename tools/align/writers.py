@@ -6,6 +6,7 @@ speech that no line says. preprocess takes no text from `notes`.
 
 import json
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from xml.etree import ElementTree
 
 from praatio import textgrid
 
-from stages.common.errors import UserError
+from stages.corpus.formats import textgrid as textgrid_format
+from stages.corpus.rows import encodings, speaker_codes
 from stages.records.units import Seconds
 from tools.align.alignment import Alignment, Placed
 from tools.align.transcript import Line
@@ -21,7 +23,11 @@ from tools.align.transcript import Line
 DOUBTFUL = 0.2  # lines of lower confidence are pointed out
 NOTES = "notes"
 NO_SPEAKER = "speaker"  # name of the tier where the transcript names nobody
+SHORTEST_NOTE: Seconds = 0.1
 MILLISECONDS = 1000  # in a second
+LINE_ENDS = re.compile(r"(\r\n|\r|\n)")
+BULLET = re.compile("[ \t]*\x15[^\x15]*\x15")
+TIMES_OF_LINE = re.compile("%(wor|snd|mov):")  # dependent tiers that hold only times, and what they are of
 
 
 @dataclass(frozen=True)
@@ -39,9 +45,25 @@ def tiers(alignment: Alignment, seconds: Seconds) -> dict[str, list[tuple[Second
     rows: dict[str, list[tuple[Seconds, Seconds, str]]] = {}
     for placed in alignment.placed:
         if placed.start is not None:
-            rows.setdefault(placed.line.speaker or NO_SPEAKER, []).append((placed.start, placed.end, placed.line.text))
+            name = tier_name(placed.line.speaker)
+            rows.setdefault(name, []).append((placed.start, placed.end, one_row(placed.line.text)))
     rows[NOTES] = notes(alignment, seconds)
     return rows
+
+
+def tier_name(speaker: str) -> str:
+    """The name of a speaker's tier: one that preprocess does not take for a tier of notes, words or phones."""
+    name = one_row(speaker).replace('"', "'") or NO_SPEAKER
+    is_no_speech = speaker_codes.meaning_of(name) == speaker_codes.NO_SPEECH
+    if is_no_speech or textgrid_format.WORDS.fullmatch(name) or textgrid_format.NO_UTTERANCES.fullmatch(name):
+        return f"{name} (speaker)"
+    return name
+
+
+def one_row(text: str) -> str:
+    """Text without line ends and control characters, which neither TextGrid nor XML can hold."""
+    printable = "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in text)
+    return " ".join(printable.split())
 
 
 def notes(alignment: Alignment, seconds: Seconds) -> list[tuple[Seconds, Seconds, str]]:
@@ -55,7 +77,7 @@ def notes(alignment: Alignment, seconds: Seconds) -> list[tuple[Seconds, Seconds
             continue
         start = placed.start if placed else seconds
         if missing:
-            texts = "; ".join(f"line {line.number} {line.text}" for line in missing)
+            texts = "; ".join(f"line {line.number} {one_row(line.text)}" for line in missing)
             rows.append((min(end, start), start, f"not found: {texts}"))
             missing = []
         if placed:
@@ -69,7 +91,8 @@ def _without_overlaps(rows: list[tuple[Seconds, Seconds, str]], seconds: Seconds
     """Notes that overlap become one."""
     joined: list[tuple[Seconds, Seconds, str]] = []
     for start, end, text in rows:
-        end = max(end, min(start + 0.1, seconds))
+        start = max(0.0, min(start, seconds - SHORTEST_NOTE))
+        end = max(end, min(start + SHORTEST_NOTE, seconds))
         if joined and start < joined[-1][1]:
             before = joined[-1]
             joined[-1] = (before[0], max(before[1], end), f"{before[2]}; {text}")
@@ -120,21 +143,36 @@ def write_elan(path: Path, aligned: Aligned) -> None:
 
 
 def write_chat(path: Path, aligned: Aligned) -> None:
-    """The CHAT file that was aligned, with a time (bullet) after each line that was found."""
-    if aligned.transcript.suffix.lower() != ".cha":
-        raise UserError(f"{aligned.transcript}: only a .cha transcript can be written as CHAT; use another --format")
-    text = aligned.transcript.read_text(encoding="utf-8-sig")
-    rows = text.split("\n")
+    """The CHAT file that was aligned, with a time (bullet) after each line that was found, and no other times.
+
+    Its encoding and line ends stay the same.
+    """
+    data = aligned.transcript.read_bytes()
+    encoding = encodings.encoding_of(data)
+    if encoding == "cp1252":
+        encoding = "latin-1"  # which keeps every byte; only ASCII is added
+    parts = LINE_ENDS.split(data.decode(encoding))
+    rows, line_ends = parts[::2], [*parts[1::2], ""]
+    last_rows = {}  # of each of the file's lines, by its first row
+    first = 0
+    for index, row in enumerate(rows):
+        if not row.startswith((" ", "\t")):
+            first = index
+        last_rows[first] = index
     for placed in aligned.alignment.placed:
-        if placed.start is None:
-            continue
-        last = placed.line.number - 1
-        while last + 1 < len(rows) and re.match(r"[ \t]", rows[last + 1]):  # the line goes on
-            last += 1
-        start, end = round(placed.start * MILLISECONDS), round(placed.end * MILLISECONDS)
-        untimed = re.sub("[ \t]*\x15[^\x15]*\x15", "", rows[last]).rstrip()
-        rows[last] = f"{untimed} \x15{start}_{end}\x15"
-    path.write_text("\n".join(rows), encoding="utf-8")
+        first = placed.line.number - 1
+        last = last_rows[first]
+        for index in range(first, last + 1):
+            rows[index] = BULLET.sub("", rows[index])
+        if placed.start is not None:
+            start, end = round(placed.start * MILLISECONDS), round(placed.end * MILLISECONDS)
+            rows[last] = f"{rows[last].rstrip(' ')} \x15{start}_{end}\x15"
+    written = []
+    for first, last in last_rows.items():
+        if not TIMES_OF_LINE.match(rows[first]):
+            for index in range(first, last + 1):
+                written += [rows[index], line_ends[index]]
+    path.write_bytes("".join(written).encode(encoding))
 
 
 def write_json(path: Path, aligned: Aligned) -> None:

@@ -35,7 +35,7 @@ def targets(files: Sequence[Path], form: str, output: Path | None) -> dict[Path,
                 "subtitles of several recordings cannot be printed; name a folder for the files: --output FOLDER"
             )
         return dict.fromkeys(relative)
-    _check_folder(output)
+    check_folder(output)
     suffix, _ = captions.FORMATS[form]
     written_from: dict[Path, Path] = {}
     for recording, inside in relative.items():
@@ -65,7 +65,7 @@ def _recordings_of(path: Path) -> list[Path]:
     return recordings
 
 
-def _check_folder(output: Path) -> None:
+def check_folder(output: Path) -> None:
     """Raise UserError where no folder can be made or written to."""
     there = output
     while not there.exists() and there != there.parent:

@@ -44,20 +44,26 @@ def read_text(path: Path, place: str, reading: SplitContents) -> str:
 
 def decoded(data: bytes, place: str, reading: SplitContents) -> str:
     """The text of a file's content, as read_text returns it."""
-    text = _decode(data)
-    if text is None:
+    encoding = encoding_of(data)
+    if encoding == "cp1252":
         reading.warn("text that is not UTF-8, read as Windows-1252", place)
-        text = data.decode("cp1252", errors="replace")
+    text = data.decode(encoding, errors="replace").removeprefix("\ufeff")
     return nfc(text).replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")
 
 
-def _decode(data: bytes) -> str | None:
-    """The text of UTF-16 or UTF-8, without a byte-order mark; None where it is neither."""
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else _utf16_without_mark(data) or "utf-8-sig"
+def encoding_of(data: bytes) -> str:
+    """utf-8, utf-16-le, utf-16-be or, for anything else, cp1252; a byte-order mark is the text's first character."""
+    if data.startswith(b"\xff\xfe"):
+        encoding = "utf-16-le"
+    elif data.startswith(b"\xfe\xff"):
+        encoding = "utf-16-be"
+    else:
+        encoding = _utf16_without_mark(data) or "utf-8"
     try:
-        return data.decode(encoding)
+        data.decode(encoding)
     except UnicodeDecodeError:
-        return None
+        return "cp1252"
+    return encoding
 
 
 def _utf16_without_mark(data: bytes) -> str | None:
