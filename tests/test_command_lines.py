@@ -34,12 +34,21 @@ print(sorted({"torch", "transformers"} & sys.modules.keys()))
         ("tools.transcribe params.yaml --checkpoint nothing", "error: nothing is neither a folder nor a model"),
         ("tools.transcribe params.yaml --checkpoint a/b --output params.yaml", "params.yaml is a file; name a folder"),
         ("tools.transcribe params.yaml --checkpoint a/b --format pdf", "argument --format: invalid choice: 'pdf'"),
+        ("tools.align nothere.wav --checkpoint openai/whisper-base", "error: nothere.wav is not a file"),
+        ("tools.align params.yaml --checkpoint a/b", "error: params.yaml has no transcript beside it"),
+        ("tools.align params.yaml a.txt --checkpoint nothing", "error: nothing is neither a folder nor a model"),
+        ("tools.align params.yaml a.txt --checkpoint models/lora", "error: models/lora is missing; make it with: dvc"),
+        (
+            "tools.align params.yaml a.txt --checkpoint a/b --format chat",
+            "only a .cha transcript can be written as CHAT",
+        ),
     ],
 )
 def test_mistake_is_reported_before_torch_is_imported(tmp_path, monkeypatch, command, message):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+    Path("a.txt").write_text("one\n")
     process = subprocess.run([sys.executable, "-c", RUN, *command.split()], capture_output=True, text=True)
     assert message in process.stderr
     assert process.stdout.splitlines()[-1] == "[]"
