@@ -48,6 +48,17 @@ def test_text_without_speakers(encoding):
     assert rows("a.txt", content.encode(encoding)) == [(1, "", "un caf\xe9"), (3, "", "Look: a bird"), (4, "", "trois")]
 
 
+def test_oddities_of_a_file_are_told(capsys):
+    rows("a.txt", "caf\xe9\n".encode("cp1252"))
+    rows("a.csv", "file;text\na.wav;one\n")
+    rows("a.cha", CHAT)
+    rows("b.cha", CHAT.replace("\x15", ""))
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: a.txt: text that is not UTF-8, read as Windows-1252",
+        "warning: a.csv: cells separated by semicolons, unlike the file's extension says",
+    ]
+
+
 def test_marks_are_not_spoken():
     read = lines("a.txt", "one xxx two\nxxx\n&=laughs three\n")
     assert [(line.text, line.spoken) for line in read] == [

@@ -6,6 +6,7 @@
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -35,7 +36,7 @@ class Line:
 
 
 def read(path: Path, recording: Path, settings: Params) -> list[Line]:
-    """The lines of a transcript.
+    """The lines of a transcript; what is odd about the file goes to stderr as a warning.
 
     Parameters
     ----------
@@ -57,6 +58,9 @@ def read(path: Path, recording: Path, settings: Params) -> list[Line]:
     if reading.refusals:
         first = reading.refusals[0]
         raise UserError(f"{path}, line {first.line}: {first.detail}")
+    for message in reading.warnings:
+        if message != "utterances without times":  # which are what this is for
+            print(f"warning: {path}: {message}", file=sys.stderr)
     if not rows:
         raise UserError(f"{path} holds no lines of {recording.name}")
     convention = "chat" if path.suffix.lower() == ".cha" else "plain"
