@@ -84,18 +84,23 @@ def by_pipeline(folder: Path, audio: list[np.ndarray], language: str) -> Iterato
 
 
 def by_faster_whisper(folder: Path, audio: list[np.ndarray], language: str, options: dict) -> Iterator[str]:
-    from faster_whisper import WhisperModel
-
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-        converted = folder / "ctranslate2"
-        if not converted.is_dir():
-            source, converted = Path(scratch, "model"), Path(scratch, "ct2")
-            convert(shutil.copytree(folder, source), converted)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        recogniser = WhisperModel(str(converted), device=device, compute_type="float32")
+        recogniser = faster_model(folder, Path(scratch))
         for clip in audio:
             segments, _ = recogniser.transcribe(clip, language=language, **options)
             yield " ".join(segment.text.strip() for segment in segments)
+
+
+def faster_model(folder: Path, scratch: Path):
+    """The WhisperModel of faster-whisper for a checkpoint or an export; a checkpoint is converted in `scratch`."""
+    from faster_whisper import WhisperModel
+
+    converted = folder / "ctranslate2"
+    if not converted.is_dir():
+        source, converted = scratch / "model", scratch / "ct2"
+        convert(shutil.copytree(folder, source), converted)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return WhisperModel(str(converted), device=device, compute_type="float32")
 
 
 def cells(name: str, clips: list[Clip], texts: list[str], rules: dict[str, normalisers.Normaliser]) -> tuple[str, ...]:

@@ -181,7 +181,7 @@ def transcribed(settings, folder: Path) -> dict:
     """Decode the test clips in both ways; returns their speakers, errors and words, see `carry_out`."""
     from dataclasses import replace
 
-    from stages.decoding import transcription
+    from stages.decoding import splits, transcription
     from stages.records import paths
     from stages.records.shards import read_manifest
     from stages.wer import error_counts, normalisers
@@ -196,7 +196,7 @@ def transcribed(settings, folder: Path) -> dict:
     for name, checkpoint in {"own": trained_as, "window": replace(trained_as, audio_context="window")}.items():
         decoder = transcription.prepare(checkpoint, settings)
         hypotheses = {}
-        for transcripts in transcription.transcribe_split(decoder, test, clips):
+        for transcripts in splits.transcribe_split(decoder, test, clips):
             for transcript in transcripts:
                 hypotheses[transcript.id] = transcript.hypothesis
         errors, words = [], []

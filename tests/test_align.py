@@ -401,7 +401,7 @@ def test_stretches_are_grouped_across_short_pauses():
 @pytest.mark.parametrize("missing", ["silero_vad", "onnxruntime"])
 def test_missing_speech_detector_is_named(monkeypatch, missing):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else name)
-    with pytest.raises(UserError, match=r"pip install 'silero-vad\[onnx-cpu\]'"):
+    with pytest.raises(UserError, match=r"pip install -r requirements\.txt"):
         voice.check_installed()
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stages.common import params
-from stages.decoding import batching, transcription
+from stages.decoding import batching, long_recordings, splits, transcription
 from stages.records.shards import read_manifest
 from stages.whisper import dtypes, model
 from tests.support.checkpoints import tiny_checkpoint
@@ -74,7 +74,7 @@ def test_recording_longer_than_the_window_is_cut_at_pauses_and_decoded_whole(dec
         transcription, "transcribe", lambda _, clips: decoded.extend(clips) or list(map(hypothesis_of, clips))
     )
     samples = noise(25.0)
-    segments = transcription.transcribe_recording(decoder, samples)
+    segments = long_recordings.transcribe_recording(decoder, samples)
     assert [segment.start for segment in segments[1:]] == [segment.end for segment in segments[:-1]]
     assert (segments[0].start, segments[-1].end) == (0.0, 25.0)
     assert all(segment.end - segment.start <= 5.0 for segment in segments)
@@ -90,10 +90,10 @@ def hypothesis_of(clip: np.ndarray) -> transcription.Hypothesis:
 
 def test_silence_is_not_decoded(decoder):
     samples = np.concatenate([noise(4.0), np.zeros(24 * 16_000, np.float32)])
-    known = [segment.hypothesis.log_probability for segment in transcription.transcribe_recording(decoder, samples)]
+    known = [segment.hypothesis.log_probability for segment in long_recordings.transcribe_recording(decoder, samples)]
     assert known[0] is not None
     assert known[2:] == [None] * len(known[2:])
-    (segment,) = transcription.transcribe_recording(decoder, np.zeros(16_000, np.float32))
+    (segment,) = long_recordings.transcribe_recording(decoder, np.zeros(16_000, np.float32))
     assert segment.hypothesis == transcription.Hypothesis("", None)
 
 
@@ -156,12 +156,12 @@ def test_batches_are_the_same_however_often_it_was_interrupted(tmp_path, monkeyp
     write_split(folder, 7, seed=1)
     clips = read_manifest(folder)
     decoder = make_decoder(tmp_path / "tiny", "utterance", batch_seconds=3.0)
-    whole = list(transcription.transcribe_split(decoder, folder, clips))
+    whole = list(splits.transcribe_split(decoder, folder, clips))
     assert len(whole) > 2
     known = [row.id for row in [*whole[0], *whole[1], whole[-1][0]]]
-    assert list(transcription.transcribe_split(decoder, folder, clips, known[:-1])) == whole[2:]
+    assert list(splits.transcribe_split(decoder, folder, clips, known[:-1])) == whole[2:]
     if len(whole[-1]) > 1:  # a batch of which a part is known is decoded whole
-        assert list(transcription.transcribe_split(decoder, folder, clips, known)) == whole[2:]
+        assert list(splits.transcribe_split(decoder, folder, clips, known)) == whole[2:]
 
 
 def test_adapter_is_merged(tmp_path):

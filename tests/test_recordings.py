@@ -12,7 +12,7 @@ import pytest
 from stages.common import params as parameters
 from stages.common.errors import UserError
 from stages.decoding import transcription
-from stages.decoding.transcription import Hypothesis, Segment
+from stages.decoding.transcription import Hypothesis
 from stages.training import strategies
 from stages.whisper import base_model, model
 from tests.support.checkpoints import tiny_checkpoint
@@ -20,14 +20,15 @@ from tests.support.corpora import write, write_audio
 from tests.support.hub_server import COMMIT, serving
 from tools import sources
 from tools.transcribe import __main__ as transcribe
-from tools.transcribe import captions, recordings, targets
+from tools.transcribe import captions, recordings, sessions, targets
+from tools.transcribe.sessions import SpokenSegment
 
 ROOT = Path(__file__).parent.parent
 
 SEGMENTS = [
-    Segment(0.0, 2.5, Hypothesis("The <b>dog</b> & I", -0.1)),
-    Segment(2.5, 4.0, Hypothesis("", None)),
-    Segment(3599.9996, 3661.25, Hypothesis("d\u00e9j\u00e0 vu", -0.2)),
+    SpokenSegment(0.0, 2.5, Hypothesis("The <b>dog</b> & I", -0.1), False),
+    SpokenSegment(2.5, 4.0, Hypothesis("", None), False),
+    SpokenSegment(3599.9996, 3661.25, Hypothesis("d\u00e9j\u00e0 vu", -0.2), False),
 ]
 
 
@@ -75,30 +76,38 @@ def test_json_has_what_tells_doubtful_stretches():
         "text": "",
         "log_probability": None,
         "compression_ratio": 0.0,
+        "doubtful": False,
     }
 
 
 def test_recordings_of_any_length_and_rate(workspace, monkeypatch, capsys):
-    run(monkeypatch, "a/one.wav", "a/long.flac", "--checkpoint", "tiny", "--format", "json")
+    both = ("a/one.wav", "a/long.flac", "--checkpoint", "tiny", "--everything")
+    run(monkeypatch, *both, "--format", "json")
     one, long = map(json.loads, capsys.readouterr().out.splitlines())
     assert (one["file"], len(one["segments"])) == ("one.wav", 1)
     assert long["segments"][-1]["end"] == pytest.approx(23.0, abs=0.01)
     assert len(long["segments"]) > 4
-    run(monkeypatch, "a/one.wav", "a/long.flac", "--checkpoint", "tiny", "--format", "vtt", "--output", "out")
+    run(monkeypatch, *both, "--format", "vtt", "--output", "out")
     assert Path("out/one.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n")
     assert sorted(path.name for path in Path("out").iterdir()) == ["long.vtt", "one.vtt"]
 
 
 def test_segments_that_may_lack_their_end_are_counted(workspace, settings, monkeypatch, capsys):
     texts = [("I like the dog", True), ("no no no no no no", True), ("I like it", False), ("", False)]
-    segments = [Segment(0, 1, Hypothesis(text, -0.1, is_cut)) for text, is_cut in texts]
-    monkeypatch.setattr(transcription, "transcribe_recording", lambda *_: segments)
+    segments = [SpokenSegment(0, 1, Hypothesis(text, -0.1, is_cut), False) for text, is_cut in texts]
+    monkeypatch.setattr(sessions, "transcribe", lambda *_: segments)
     chosen = targets.targets([Path("a/one.wav"), Path("a/long.flac")], "text", Path("out"))
     recordings.transcribe(chosen, "tiny", settings, "text")
     assert "warning: 2 segment(s) were cut off at the limit of new tokens" in capsys.readouterr().err
-    monkeypatch.setattr(transcription, "transcribe_recording", lambda *_: segments[1:])
+    monkeypatch.setattr(sessions, "transcribe", lambda *_: segments[1:])
     recordings.transcribe(chosen, "tiny", settings, "text")
     assert "warning" not in capsys.readouterr().err
+
+
+def test_nothing_is_written_for_noise(workspace, monkeypatch, capsys):
+    run(monkeypatch, "a/one.wav", "a/long.flac", "--checkpoint", "tiny", "--format", "json")
+    for line in capsys.readouterr().out.splitlines():
+        assert (json.loads(line)["text"], json.loads(line)["segments"]) == ("", [])
 
 
 def test_one_bad_recording_does_not_keep_the_others_from_it(workspace, settings, capsys):

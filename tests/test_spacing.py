@@ -10,11 +10,12 @@ from stages.corpus.formats import registry
 from stages.corpus.markup import cleaning
 from stages.corpus.rows.utterance import SplitContents, Utterance, Word
 from stages.cutting import segmentation
-from stages.decoding.transcription import Hypothesis, Segment
+from stages.decoding.transcription import Hypothesis
 from stages.preprocess import clean_transcripts
 from stages.records import error_unit, spacing
 from tests.support.corpora import options, reading, textgrid, utterance, write, write_audio
 from tools.transcribe import captions
+from tools.transcribe.sessions import SpokenSegment
 
 # Language, texts, and what they make together.
 JOINED = [
@@ -193,5 +194,8 @@ def test_marks_leave_no_space_where_none_is_written(language, raw, expected):
 
 @pytest.mark.parametrize(("language", "expected"), [("zh", "你好世界"), ("en", "你好 世界")])
 def test_json_of_a_recording(language, expected):
-    segments = [Segment(0, 1, Hypothesis("你好", -0.1)), Segment(1, 2, Hypothesis("世界", -0.1))]
+    segments = [
+        SpokenSegment(0, 1, Hypothesis("你好", -0.1), False),
+        SpokenSegment(1, 2, Hypothesis("世界", -0.1), False),
+    ]
     assert json.loads(captions.as_json("a.wav", segments, language))["text"] == expected

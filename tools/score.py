@@ -49,7 +49,7 @@ def unknown_in_training() -> int:
 
 def decode(checkpoint: str, settings: params.Params, base: str | None = None) -> list[Transcript]:
     """Transcribe all evaluation sets with a checkpoint or adapter: a folder, or a model of the hub."""
-    from stages.decoding import token_limits, transcription
+    from stages.decoding import splits, token_limits, transcription
     from tools import sources
 
     decoder = transcription.prepare(sources.load_checkpoint(checkpoint, base), settings)
@@ -59,7 +59,7 @@ def decode(checkpoint: str, settings: params.Params, base: str | None = None) ->
         needs = token_limits.needs_of(folder.name, clips, decoder)
         token_limits.warn_of_references(needs, decoder)
         by_id = {}
-        for rows in transcription.transcribe_split(decoder, folder, clips):
+        for rows in splits.transcribe_split(decoder, folder, clips):
             by_id |= {row.id: row for row in rows}
         rows = [by_id[clip.id] for clip in clips]
         token_limits.warn_of_cut_transcripts(needs, rows, decoder)

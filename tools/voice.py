@@ -29,7 +29,7 @@ def check_installed() -> None:
     """Raise UserError where Silero VAD is not installed."""
     for package in ("silero_vad", "onnxruntime"):
         if importlib.util.find_spec(package) is None:
-            raise UserError("finding speech needs Silero VAD: pip install 'silero-vad[onnx-cpu]'")
+            raise UserError("finding speech needs Silero VAD, which is not installed: pip install -r requirements.txt")
 
 
 def speech(samples: np.ndarray, longest: Seconds) -> list[Span]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stages.common import params
 from stages.common.files import folder_sha256
-from stages.decoding import token_limits, transcription
+from stages.decoding import splits, token_limits, transcription
 from stages.records import paths, shards, transcripts
 from stages.runtime import checkpoints, cost, devices, failures
 from stages.whisper import dtypes, model
@@ -62,7 +62,7 @@ def transcribe_set(
     known = {row.id for row in journal.rows if row.split == folder.name}
     if known:
         print(f"{folder.name}: {len(known)} of {len(clips)} clips were transcribed before; transcribing the others")
-    for rows in transcription.transcribe_split(decoder, folder, clips, known):
+    for rows in splits.transcribe_split(decoder, folder, clips, known):
         journal.append(rows)
     by_id = {row.id: row for row in journal.rows if row.split == folder.name}
     return [by_id[clip.id] for clip in clips]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from stages.decoding.transcription import EXTRA_TOKENS, SEGMENT_SHARE, Decoder, Hypothesis, token_limit
+from stages.decoding.long_recordings import SEGMENT_SHARE
+from stages.decoding.transcription import EXTRA_TOKENS, Decoder, Hypothesis, token_limit
 from stages.records.shards import Clip
 from stages.records.transcripts import Transcript
 

@@ -1,28 +1,21 @@
 """Transcribe clips in batches of similar length: the base at its full window, a tuned model as it was trained."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 from peft import PeftModel
-from tqdm import tqdm
 
 from stages.common.params import Params, Transcribe
-from stages.decoding import batching, generation, pauses
-from stages.records import spacing
-from stages.records.shards import Clip, read_audio
-from stages.records.transcripts import Transcript, compression_ratio
-from stages.records.units import SAMPLE_RATE, SILENCE, Seconds
+from stages.decoding import batching, generation
+from stages.records.units import SAMPLE_RATE, Seconds
 from stages.runtime import devices
 from stages.whisper import dtypes, features
 from stages.whisper.model import Checkpoint, prompt_tokens, set_language
 
 EXTRA_TOKENS = 16  # beyond tokens_per_second: even a short clip may hold a sentence
-SEGMENT_SHARE = 0.5  # of the window: the longest segment of a recording that is longer than the window
 DIGITS = 4  # of log-probabilities
 
 
@@ -64,15 +57,6 @@ class Hypothesis:
     is_cut: bool = False  # at the limit of new tokens
 
 
-@dataclass(frozen=True)
-class Segment:
-    """A part of a recording with its hypothesis."""
-
-    start: Seconds
-    end: Seconds
-    hypothesis: Hypothesis
-
-
 def prepare(checkpoint: Checkpoint, settings: Params) -> Decoder:
     """Put a checkpoint on this machine's device, and fix language, precision and limits."""
     if isinstance(checkpoint.model, PeftModel):
@@ -85,70 +69,6 @@ def prepare(checkpoint: Checkpoint, settings: Params) -> Decoder:
     precision = dtypes.choose_precision(settings.transcribe.precision, device, learning=False)
     max_tokens = model.config.max_target_positions - len(prompt)
     return Decoder(checkpoint, settings.transcribe, prompt, max_tokens, device, precision, settings.language)
-
-
-def transcribe_split(
-    decoder: Decoder, folder: Path, clips: Sequence[Clip], known: Collection[str] = ()
-) -> Iterator[list[Transcript]]:
-    """Transcribe the clips of processed_data/<split>; yields the transcripts of each batch as soon as it is decoded.
-
-    Parameters
-    ----------
-    clips : all of the split's, also the known ones, so that an interrupted run makes the same batches when resumed
-    known : ids of clips that have a transcript; a batch of only such clips is skipped
-    """
-    short, long = [], []
-    for clip in clips:
-        if clip.duration <= decoder.window:
-            short.append(clip)
-        elif clip.id not in known:
-            long.append(clip)
-    waiting = []
-    for indices in clip_batches(decoder, [clip.duration for clip in short]):
-        batch = [short[index] for index in indices]
-        if any(clip.id not in known for clip in batch):
-            waiting.append(batch)
-
-    def read(batch: list[Clip]) -> Inputs:
-        return model_inputs(decoder, [read_audio(folder, clip) for clip in batch])
-
-    finished = len(clips) - sum(map(len, waiting)) - len(long)
-    with tqdm(total=len(clips), initial=finished, desc=f"transcribe {folder.name}", unit="clip") as progress:
-        for batch, inputs in _read_ahead(waiting, read):
-            transcripts = []
-            for clip, hypothesis in zip(batch, decode_batch(decoder, inputs), strict=True):
-                transcripts.append(_transcript(folder.name, clip, hypothesis))
-            yield transcripts
-            progress.update(len(batch))
-        for clip in long:
-            hypothesis = _join(transcribe_recording(decoder, read_audio(folder, clip)), decoder.language)
-            yield [_transcript(folder.name, clip, hypothesis)]
-            progress.update()
-
-
-def _transcript(split: str, clip: Clip, hypothesis: Hypothesis) -> Transcript:
-    return Transcript(
-        split=split,
-        id=clip.id,
-        reference=clip.text,
-        hypothesis=hypothesis.text,
-        log_probability=hypothesis.log_probability,
-        compression_ratio=round(compression_ratio(hypothesis.text), DIGITS),
-        is_cut=hypothesis.is_cut,
-    )
-
-
-def _read_ahead(waiting: list[list[Clip]], read: Callable[[list[Clip]], Inputs]) -> Iterator[tuple[list[Clip], Inputs]]:
-    """Yield every batch with its inputs; a thread reads the next batch while the caller decodes this one."""
-    if not waiting:
-        return
-    with ThreadPoolExecutor(1) as reader:
-        reading = reader.submit(read, waiting[0])
-        for number, batch in enumerate(waiting, start=1):
-            inputs = reading.result()
-            if number < len(waiting):
-                reading = reader.submit(read, waiting[number])
-            yield batch, inputs
 
 
 def clip_batches(decoder: Decoder, durations: Sequence[Seconds]) -> Iterator[list[int]]:
@@ -165,52 +85,6 @@ def transcribe(decoder: Decoder, clips: list[np.ndarray]) -> list[Hypothesis]:
     clips : float32 arrays, shape (samples,), 16 kHz
     """
     return decode_batch(decoder, model_inputs(decoder, clips))
-
-
-def transcribe_recording(decoder: Decoder, samples: np.ndarray) -> list[Segment]:
-    """Transcribe a recording of any length; one that is longer than the window is cut at pauses.
-
-    Parameters
-    ----------
-    samples : float32, shape (samples,), 16 kHz
-
-    Returns
-    -------
-    The segments in order; together they are the whole recording. One that is not audible has an empty hypothesis.
-    """
-    spans = [(0, len(samples))]
-    if len(samples) > decoder.window * SAMPLE_RATE:
-        spans = pauses.cut(samples, SEGMENT_SHARE * decoder.window)
-    segments, audible, durations = [], [], []  # of the audible ones: index in `segments`, and duration
-    for index, (start, end) in enumerate(spans):
-        segments.append(Segment(start / SAMPLE_RATE, end / SAMPLE_RATE, Hypothesis("", None)))
-        # Whisper invents words for silence, so what is not audible is not decoded.
-        if np.abs(samples[start:end]).max() >= SILENCE:
-            audible.append(index)
-            durations.append((end - start) / SAMPLE_RATE)
-    for batch in clip_batches(decoder, durations):
-        indices = [audible[number] for number in batch]
-        hypotheses = transcribe(decoder, [samples[slice(*spans[index])] for index in indices])
-        for index, hypothesis in zip(indices, hypotheses, strict=True):
-            segments[index] = replace(segments[index], hypothesis=hypothesis)
-    return segments
-
-
-def _join(segments: list[Segment], language: str) -> Hypothesis:
-    """One hypothesis for a whole recording; its log-probability is the mean over the decoded segments."""
-    texts, log_probabilities = [], []
-    for segment in segments:
-        if segment.hypothesis.log_probability is not None:
-            texts.append(segment.hypothesis.text)
-            log_probabilities.append(segment.hypothesis.log_probability)
-    if not log_probabilities:
-        return Hypothesis("", None)
-    mean = sum(log_probabilities) / len(log_probabilities)
-    return Hypothesis(
-        spacing.join(filter(None, texts), language),
-        round(mean, DIGITS),
-        is_cut=any(segment.hypothesis.is_cut for segment in segments),
-    )
 
 
 def model_inputs(decoder: Decoder, clips: list[np.ndarray]) -> Inputs:

@@ -9,7 +9,7 @@ import torch
 
 from stages.common.errors import UserError
 from stages.common.params import Params
-from stages.decoding import transcription
+from stages.decoding import splits, transcription
 from stages.decoding.transcription import Decoder
 from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.shards import Clip
@@ -98,7 +98,7 @@ def texts(ready: Decoder, split: Path, clips: Sequence[Clip]) -> list[str]:
     split : folder of the clips' audio, such as processed_data/evaluation/test
     """
     hypotheses = {}
-    for rows in transcription.transcribe_split(ready, split, clips):
+    for rows in splits.transcribe_split(ready, split, clips):
         hypotheses |= {row.id: row.hypothesis for row in rows}
     return [hypotheses[clip.id] for clip in clips]
 

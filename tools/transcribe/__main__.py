@@ -24,6 +24,9 @@ def main() -> None:
     parser.add_argument("--base", help=checkpoint_names.BASE_HELP)
     parser.add_argument("--format", choices=captions.FORMATS, default="text", help="output format; default: text")
     parser.add_argument("--output", type=Path, help="folder for one file per recording; default: print")
+    parser.add_argument(
+        "--everything", action="store_true", help="decode also where nobody seems to speak; words may be invented there"
+    )
     arguments = parser.parse_args()
     settings = params.load()
     target_of = targets.targets(arguments.files, arguments.format, arguments.output)
@@ -34,7 +37,9 @@ def main() -> None:
     from tools.transcribe import recordings
 
     quiet_transformers()
-    recordings.transcribe(target_of, arguments.checkpoint, settings, arguments.format, arguments.base)
+    recordings.transcribe(
+        target_of, arguments.checkpoint, settings, arguments.format, arguments.base, arguments.everything
+    )
 
 
 if __name__ == "__main__":

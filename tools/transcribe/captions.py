@@ -12,15 +12,15 @@ from stages.records.transcripts import compression_ratio
 from stages.records.units import Seconds
 
 if TYPE_CHECKING:  # it imports torch
-    from stages.decoding.transcription import Segment
+    from tools.transcribe.sessions import SpokenSegment
 
 
-def text(name: str, segments: Sequence[Segment], language: str = "en") -> str:
+def text(name: str, segments: Sequence[SpokenSegment], language: str = "en") -> str:
     """Return one line per segment."""
     return "".join(f"{segment.hypothesis.text}\n" for segment in _spoken(segments))
 
 
-def srt(name: str, segments: Sequence[Segment], language: str = "en") -> str:
+def srt(name: str, segments: Sequence[SpokenSegment], language: str = "en") -> str:
     """Return SubRip with one cue per segment."""
     cues = []
     for number, segment in enumerate(_spoken(segments), start=1):
@@ -29,17 +29,20 @@ def srt(name: str, segments: Sequence[Segment], language: str = "en") -> str:
     return "".join(cues)
 
 
-def vtt(name: str, segments: Sequence[Segment], language: str = "en") -> str:
-    """Return WebVTT with one cue per segment; <, > and & are escaped."""
+def vtt(name: str, segments: Sequence[SpokenSegment], language: str = "en") -> str:
+    """Return WebVTT with one cue per segment; <, > and & are escaped, and a doubtful text has the class `doubtful`."""
     cues = ["WEBVTT\n\n"]
     for segment in _spoken(segments):
         times = f"{_clock(segment.start, '.')} --> {_clock(segment.end, '.')}"
-        cues.append(f"{times}\n{html.escape(segment.hypothesis.text, quote=False)}\n\n")
+        content = html.escape(segment.hypothesis.text, quote=False)
+        if segment.doubtful:
+            content = f"<c.doubtful>{content}</c>"
+        cues.append(f"{times}\n{content}\n\n")
     return "".join(cues)
 
 
-def as_json(name: str, segments: Sequence[Segment], language: str = "en") -> str:
-    """Return a JSON object on one line: the file, its text, and every segment with two signs of doubtful text."""
+def as_json(name: str, segments: Sequence[SpokenSegment], language: str = "en") -> str:
+    """Return a JSON object on one line: the file, its text, and every segment, and whether its text is doubtful."""
     rows = [
         {
             "start": round(segment.start, 3),
@@ -47,6 +50,7 @@ def as_json(name: str, segments: Sequence[Segment], language: str = "en") -> str
             "text": segment.hypothesis.text,
             "log_probability": segment.hypothesis.log_probability,
             "compression_ratio": round(compression_ratio(segment.hypothesis.text), 4),
+            "doubtful": segment.doubtful,
         }
         for segment in segments
     ]
@@ -56,7 +60,7 @@ def as_json(name: str, segments: Sequence[Segment], language: str = "en") -> str
 
 
 # The suffix of a format's files, and the function that writes it from a recording's name, segments and language.
-FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Segment], str], str]]] = {
+FORMATS: dict[str, tuple[str, Callable[[str, Sequence[SpokenSegment], str], str]]] = {
     "text": (".txt", text),
     "srt": (".srt", srt),
     "vtt": (".vtt", vtt),
@@ -64,7 +68,7 @@ FORMATS: dict[str, tuple[str, Callable[[str, Sequence[Segment], str], str]]] = {
 }
 
 
-def _spoken(segments: Sequence[Segment]) -> list[Segment]:
+def _spoken(segments: Sequence[SpokenSegment]) -> list[SpokenSegment]:
     """Return the segments that have text."""
     return [segment for segment in segments if segment.hypothesis.text]
 

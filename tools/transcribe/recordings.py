@@ -15,12 +15,17 @@ from stages.common.params import Params
 from stages.corpus.rows.files import nfc
 from stages.cutting import audio, pcm
 from stages.decoding import token_limits, transcription
-from tools import sources
-from tools.transcribe import captions
+from tools import sources, voice
+from tools.transcribe import captions, sessions
 
 
 def transcribe(
-    targets: dict[Path, Path | None], checkpoint: str, settings: Params, form: str, base: str | None = None
+    targets: dict[Path, Path | None],
+    checkpoint: str,
+    settings: Params,
+    form: str,
+    base: str | None = None,
+    everything: bool = False,
 ) -> None:
     """Transcribe recordings one after the other; those that cannot be read are reported at the end.
 
@@ -29,6 +34,7 @@ def transcribe(
     targets : the recordings, each with the file to write; None: print
     checkpoint, base : see sources.load_checkpoint
     form : one of captions.FORMATS
+    everything : decode also where nobody seems to speak
 
     Raises
     ------
@@ -36,6 +42,8 @@ def transcribe(
         At the end: names the recordings that could not be read.
     """
     _, write = captions.FORMATS[form]
+    if not everything:
+        voice.check_installed()
     decoder = transcription.prepare(sources.load_checkpoint(checkpoint, base), settings)
     failed: list[str] = []
     cut = 0  # segments that were cut off at the limit of new tokens, and do not repeat themselves
@@ -48,7 +56,7 @@ def transcribe(
         if recording.truncated:
             tqdm.write(f"warning: {file} is incomplete: {recording.truncated}", file=sys.stderr)
         samples = recording.samples.astype(np.float32) / pcm.FULL_SCALE
-        segments = transcription.transcribe_recording(decoder, samples)
+        segments = sessions.transcribe(decoder, samples, everything)
         cut += sum(token_limits.may_lack_speech(segment.hypothesis) for segment in segments)
         content = write(nfc(file.name), segments, decoder.language)
         if target:

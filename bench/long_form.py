@@ -1,0 +1,159 @@
+"""Compare ways to transcribe long recordings: words that are wrong, invented and lost, and the speed.
+
+python -m bench.long_form FOLDER MODEL... [--noise 10]
+
+FOLDER is made by bench.sessions; what adults say in it counts as well. A MODEL is a checkpoint or an export. --noise
+adds minutes of silence, noise and music, in which every word is invented. Ways:
+
+    ours             as python -m tools.transcribe
+    everything       as python -m tools.transcribe --everything
+    faster-whisper   with its defaults
+    faster-vad       with vad_filter=True
+
+Needs pip install -r requirements-extra.txt.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from bench.decoders import faster_model
+from bench.sessions import pink_noise
+from stages.common import params
+from stages.common.text_table import aligned
+from stages.decoding import transcription
+from stages.decoding.transcription import Decoder
+from stages.records import paths
+from stages.records.units import SAMPLE_RATE, Seconds
+from stages.wer import normalisers
+from stages.wer.error_counts import count_errors
+from tools import sources
+from tools.transcribe import sessions
+
+HEADER = ("model", "way", "WER %", "del %", "ins %", "invented words", "in noise", "times real time")
+WAYS = ("ours", "everything", "faster-whisper", "faster-vad")
+NOISE_LEVEL = 0.01  # mean amplitude; speech has about 0.05
+
+Cue = tuple[Seconds, Seconds, str]
+Way = Callable[[np.ndarray], list[Cue]]
+
+
+@dataclass
+class Counts:
+    """What one way has done with all sessions."""
+
+    references: list[str] = field(default_factory=list)
+    hypotheses: list[str] = field(default_factory=list)
+    invented: int = 0  # words of cues where nobody speaks
+    in_noise: int = 0  # words in recordings without speech
+    audio: Seconds = 0.0
+    took: Seconds = 0.0
+
+
+def noises(minutes: float) -> dict[str, np.ndarray]:
+    """Recordings in which nobody speaks, each with an equal part of `minutes`."""
+    random = np.random.default_rng(1)
+    length = round(minutes * 60 * SAMPLE_RATE / 5)
+    times = np.arange(length) / SAMPLE_RATE
+    notes = 220 * 2 ** (random.integers(0, 25, length // SAMPLE_RATE + 1) / 12)
+    melody = np.sin(2 * np.pi * np.cumsum(np.repeat(notes, SAMPLE_RATE)[:length]) / SAMPLE_RATE)
+    knocks = np.where(random.random(length) < 1 / SAMPLE_RATE, 1.0, 0.0)
+    decay = np.exp(-np.arange(2000) / 300) * random.standard_normal(2000)
+    recordings = {
+        "near silence": 0.02 * random.standard_normal(length),
+        "pink noise": pink_noise(length, random),
+        "hum": np.sin(2 * np.pi * 50 * times)
+        + 0.3 * np.sin(2 * np.pi * 150 * times)
+        + 0.1 * pink_noise(length, random),
+        "melody": melody * (1 + np.sin(2 * np.pi * times)) + 0.1 * pink_noise(length, random),
+        "knocks": 5 * np.convolve(knocks, decay)[:length] + 0.1 * pink_noise(length, random),
+    }
+    return {name: (NOISE_LEVEL * samples).astype(np.float32) for name, samples in recordings.items()}
+
+
+def our_way(decoder: Decoder, everything: bool) -> Way:
+    def transcribe(samples: np.ndarray) -> list[Cue]:
+        segments = sessions.transcribe(decoder, samples, everything)
+        return [(segment.start, segment.end, segment.hypothesis.text) for segment in segments]
+
+    return transcribe
+
+
+def faster_way(recogniser, language: str, vad: bool) -> Way:
+    def transcribe(samples: np.ndarray) -> list[Cue]:
+        segments, _ = recogniser.transcribe(samples, language=language, vad_filter=vad)
+        return [(segment.start, segment.end, segment.text.strip()) for segment in segments]
+
+    return transcribe
+
+
+def count_session(cues: list[Cue], truth: list[dict], normalise: Callable[[str], str], counts: Counts) -> None:
+    """Add a session to the counts."""
+    counts.references.append(normalise(" ".join(place["text"] for place in truth)))
+    counts.hypotheses.append(normalise(" ".join(text for _, _, text in cues)))
+    for start, end, text in cues:
+        if not any(place["start"] < end and start < place["end"] for place in truth):
+            counts.invented += len(normalise(text).split())
+
+
+def measure(way: Way, folder: Path, quiet: dict[str, np.ndarray], normalise: Callable[[str], str]) -> Counts:
+    counts = Counts()
+    for path in sorted(folder.glob("*.json")):
+        samples, _ = soundfile.read(path.with_suffix(".wav"), dtype="float32")
+        began = time.perf_counter()
+        cues = way(samples)
+        counts.took += time.perf_counter() - began
+        counts.audio += len(samples) / SAMPLE_RATE
+        count_session(cues, json.loads(path.read_text(encoding="utf-8")), normalise, counts)
+    for samples in quiet.values():
+        counts.in_noise += sum(len(normalise(text).split()) for _, _, text in way(samples))
+    return counts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="of bench.sessions")
+    parser.add_argument("models", nargs="+", type=Path, metavar="MODEL", help="a checkpoint or an export")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="default: all")
+    parser.add_argument("--noise", type=float, default=5.0, help="minutes; default: 5")
+    arguments = parser.parse_args()
+    settings = params.load()
+    normalise = normalisers.load(paths.BASE_FOLDER, settings.language)["whisper"]
+    quiet = noises(arguments.noise)
+    rows = []
+    for model in arguments.models:
+        decoder = transcription.prepare(sources.load_checkpoint(str(model)), settings)
+        for name in arguments.ways:
+            with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+                if name.startswith("faster"):
+                    way = faster_way(faster_model(model, Path(scratch)), settings.language, name == "faster-vad")
+                else:
+                    way = our_way(decoder, name == "everything")
+                rows.append((str(model), name, *cells(measure(way, arguments.folder, quiet, normalise))))
+            print(" ".join(rows[-1]), flush=True)  # so that a run that is stopped has shown what it measured
+    print(aligned([HEADER, *rows], names=2))
+
+
+def cells(counts: Counts) -> tuple[str, ...]:
+    """The figures of a row, formatted."""
+    errors = count_errors(counts.references, counts.hypotheses, str)
+    words = errors.words
+    total = errors.substitutions + errors.deletions + errors.insertions
+    shares = (total, errors.deletions, errors.insertions)
+    return (
+        *(f"{100 * number / words:.2f}" for number in shares),
+        str(counts.invented),
+        str(counts.in_noise),
+        f"{counts.audio / counts.took:.1f}",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Where a long recording is decoded, and what happens to doubtful texts."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stages.common import params
+from stages.common.params import Transcribe
+from stages.decoding import long_recordings
+from stages.decoding.long_recordings import Segment
+from stages.decoding.transcription import Hypothesis
+from stages.records.units import SAMPLE_RATE
+from tools import voice
+from tools.transcribe import captions, sessions
+
+PARAMS = Path(__file__).parent.parent / "params.yaml"
+LOOP = "bear bear " * 30
+
+
+@dataclass(frozen=True)
+class FakeDecoder:
+    """What sessions.py uses of a decoder."""
+
+    settings: Transcribe
+    window: float = 30.0
+
+
+@pytest.fixture
+def decoder() -> FakeDecoder:
+    return FakeDecoder(params.load(PARAMS).transcribe)
+
+
+def recording(seconds: float) -> np.ndarray:
+    return np.full(round(seconds * SAMPLE_RATE), 0.1, np.float32)
+
+
+def spans_in_seconds(monkeypatch, decoder, speech: list, seconds: float) -> list[tuple[float, float]]:
+    monkeypatch.setattr(voice, "speech", lambda samples, longest: speech)
+    spans = sessions.spoken_spans(recording(seconds), decoder)
+    return [(start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in spans]
+
+
+def test_only_speech_is_decoded_with_a_margin(monkeypatch, decoder):
+    spans = spans_in_seconds(monkeypatch, decoder, [(5.0, 6.0), (20.0, 22.0)], 30.0)
+    assert spans == [(4.8, 6.2), (19.8, 22.2)]
+
+
+def test_margins_end_with_the_recording(monkeypatch, decoder):
+    assert spans_in_seconds(monkeypatch, decoder, [(0.1, 2.9)], 3.0) == [(0.0, 3.0)]
+
+
+def test_speech_across_short_pauses_is_one_segment(monkeypatch, decoder):
+    assert spans_in_seconds(monkeypatch, decoder, [(1.0, 2.0), (2.5, 3.0), (4.0, 5.0)], 9.0) == [(0.8, 3.2), (3.8, 5.2)]
+
+
+def test_longer_speech_than_half_a_window_is_cut(monkeypatch, decoder):
+    spans = spans_in_seconds(monkeypatch, decoder, [(10.0, 50.0)], 60.0)
+    assert (spans[0][0], spans[-1][1]) == (9.8, 50.2)
+    assert [end for _, end in spans[:-1]] == [start for start, _ in spans[1:]]
+    assert all(end - start <= 15.0 for start, end in spans)
+
+
+def test_no_speech(monkeypatch, decoder):
+    assert spans_in_seconds(monkeypatch, decoder, [], 3.0) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "log_probability", "doubtful"),
+    [
+        ("we call it bear", -0.2, False),
+        ("we call it bear", -1.0, False),
+        ("we call it bear", -1.01, True),
+        (LOOP, -0.1, True),
+        ("", -5.0, False),
+        ("", None, False),
+    ],
+)
+def test_doubtful_texts(text, log_probability, doubtful):
+    assert sessions.is_doubtful(Segment(0.0, 1.0, Hypothesis(text, log_probability))) == doubtful
+
+
+def decoded(monkeypatch, decoder, by_temperature: dict[float, list[Hypothesis]]) -> list[sessions.SpokenSegment]:
+    """The segments of two stretches of speech, of which each temperature gives some hypotheses."""
+    monkeypatch.setattr(voice, "speech", lambda samples, longest: [(1.0, 2.0), (5.0, 6.0)])
+
+    def transcribe_spans(decoder, samples, spans):
+        hypotheses = by_temperature[decoder.settings.temperature]
+        assert len(hypotheses) == len(spans)
+        segments = []
+        for (start, end), hypothesis in zip(spans, hypotheses, strict=True):
+            segments.append(Segment(start / SAMPLE_RATE, end / SAMPLE_RATE, hypothesis))
+        return segments
+
+    monkeypatch.setattr(long_recordings, "transcribe_spans", transcribe_spans)
+    return sessions.transcribe(decoder, recording(8.0))
+
+
+def test_sure_texts_are_decoded_once(monkeypatch, decoder):
+    segments = decoded(monkeypatch, decoder, {0.0: [Hypothesis("one", -0.1), Hypothesis("two", -0.2)]})
+    assert [(segment.hypothesis.text, segment.doubtful) for segment in segments] == [("one", False), ("two", False)]
+
+
+def test_a_doubtful_text_is_decoded_at_higher_temperatures(monkeypatch, decoder):
+    by_temperature = {
+        0.0: [Hypothesis("one", -0.1), Hypothesis(LOOP, -0.2)],
+        0.2: [Hypothesis("tow", -1.5)],
+        0.4: [Hypothesis("two", -0.4)],
+    }
+    segments = decoded(monkeypatch, decoder, by_temperature)
+    assert [(segment.hypothesis.text, segment.doubtful) for segment in segments] == [("one", False), ("two", False)]
+    assert [(segment.start, segment.end) for segment in segments] == [(0.8, 2.2), (4.8, 6.2)]
+
+
+def test_what_stays_doubtful_is_kept_and_marked(monkeypatch, decoder):
+    worse = [Hypothesis("tow", -1.5)]
+    by_temperature = {0.0: [Hypothesis("one", -0.1), Hypothesis("too <b>", -1.2)]}
+    by_temperature |= dict.fromkeys(sessions.TEMPERATURES, worse)
+    segments = decoded(monkeypatch, decoder, by_temperature)
+    assert [(segment.hypothesis.text, segment.doubtful) for segment in segments] == [("one", False), ("too <b>", True)]
+    assert "\n<c.doubtful>too &lt;b&gt;</c>\n" in captions.vtt("x", segments)
+    rows = json.loads(captions.as_json("x", segments))["segments"]
+    assert [row["doubtful"] for row in rows] == [False, True]

@@ -1,0 +1,87 @@
+"""Transcribe a recording of any length without inventing words: only where somebody speaks, and again where the text is
+doubtful.
+
+Whisper writes words for noise, and may repeat itself endlessly. Silero VAD (tools/voice.py) says what to decode. What
+is then still improbable, or repeats itself, is decoded again at higher temperatures, with the limits of
+openai/whisper (transcribe.py), and marked if it stays so.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from stages.decoding import long_recordings, pauses
+from stages.decoding.long_recordings import Segment
+from stages.decoding.transcription import Decoder
+from stages.records.transcripts import compression_ratio
+from stages.records.units import SAMPLE_RATE, Seconds
+from tools import voice
+
+PAUSE: Seconds = 0.8  # at least this long between two segments
+MARGIN: Seconds = 0.2  # of sound around what is spoken, for the model
+# As in openai/whisper.
+TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
+LOWEST_LOG_PROBABILITY = -1.0
+HIGHEST_COMPRESSION = 2.4
+
+
+@dataclass(frozen=True)
+class SpokenSegment(Segment):
+    """A segment, and whether its text is doubtful."""
+
+    doubtful: bool
+
+
+def transcribe(decoder: Decoder, samples: np.ndarray, everything: bool = False) -> list[SpokenSegment]:
+    """The segments in which somebody speaks, in order.
+
+    Parameters
+    ----------
+    samples : float32, shape (samples,), 16 kHz
+    everything : decode the whole recording, also where nobody seems to speak
+    """
+    if everything:
+        segments = long_recordings.transcribe_recording(decoder, samples)
+    else:
+        segments = long_recordings.transcribe_spans(decoder, samples, spoken_spans(samples, decoder))
+    segments = _decoded_again(decoder, samples, segments)
+    return [SpokenSegment(segment.start, segment.end, segment.hypothesis, is_doubtful(segment)) for segment in segments]
+
+
+def spoken_spans(samples: np.ndarray, decoder: Decoder) -> list[tuple[int, int]]:
+    """Where segments begin and end, in samples; what is spoken for longer than half a window is cut at its pauses."""
+    longest = long_recordings.SEGMENT_SHARE * decoder.window
+    spans = []
+    for group in voice.groups(voice.speech(samples, longest), longest - 2 * MARGIN, PAUSE):
+        first = max(0, round((group[0][0] - MARGIN) * SAMPLE_RATE))
+        last = min(len(samples), round((group[-1][1] + MARGIN) * SAMPLE_RATE))
+        for start, end in pauses.cut(samples[first:last], longest):
+            spans.append((first + start, first + end))
+    return spans
+
+
+def is_doubtful(segment: Segment) -> bool:
+    """Whether a text repeats itself or is improbable."""
+    hypothesis = segment.hypothesis
+    if hypothesis.log_probability is None or not hypothesis.text:
+        return False
+    is_improbable = hypothesis.log_probability < LOWEST_LOG_PROBABILITY
+    return is_improbable or compression_ratio(hypothesis.text) > HIGHEST_COMPRESSION
+
+
+def _decoded_again(decoder: Decoder, samples: np.ndarray, segments: list[Segment]) -> list[Segment]:
+    """The segments, the doubtful ones decoded at rising temperatures until they are not; else as they were."""
+    segments = list(segments)
+    for temperature in TEMPERATURES:
+        doubtful = [index for index, segment in enumerate(segments) if is_doubtful(segment)]
+        if not doubtful:
+            break
+        settings = decoder.settings.model_copy(update={"temperature": temperature, "num_beams": 1})
+        spans = []
+        for index in doubtful:
+            spans.append((round(segments[index].start * SAMPLE_RATE), round(segments[index].end * SAMPLE_RATE)))
+        again = long_recordings.transcribe_spans(replace(decoder, settings=settings), samples, spans)
+        for index, segment in zip(doubtful, again, strict=True):
+            if not is_doubtful(segment):
+                segments[index] = segment
+    return segments
