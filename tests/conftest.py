@@ -4,6 +4,7 @@ The hub's address is a port of this machine, on which tests may start a server.
 """
 
 import os
+import signal
 import socket
 import sys
 import tempfile
@@ -27,6 +28,10 @@ LONGEST = [
     "test_transcribe.py",
     "test_third_strategy.py",
 ]
+
+# A shell starts what runs in its background without Ctrl-C, and so would be all processes that tests interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # several workers, each with threads for all cores, would wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
