@@ -783,3 +783,27 @@ def test_rubbish(name, content, head):
             read(data)
         except UserError:
             pass
+
+
+@pytest.mark.parametrize(
+    ("content", "warning"),
+    [
+        ([{"id": "c1", "supervisions": [], "recording": {}}], "a manifest of lhotse in .json (write it as .jsonl)"),
+        ([{"id": "s1", "recording_id": "r1", "text": "hi"}], "a manifest of lhotse in .json (write it as .jsonl)"),
+        (
+            {"u1": {"wav": "{data_root}/a.wav", "wrd": "hi"}, "u2": {"wav": "{data_root}/b.wav", "wrd": "yes"}},
+            "an object with a row under each id (if it has transcripts, write it as a list of rows)",
+        ),
+        (
+            {"anna": {"age": 6}},
+            "an object with a row under each id (if it has transcripts, write it as a list of rows)",
+        ),
+        ([{"name": "anna"}], "a table that names no recordings"),
+    ],
+)
+def test_json_that_is_not_read_is_named_for_what_it_is(tmp_path, content, warning):
+    write(tmp_path / "train/corpus.json", json.dumps(content))
+    write(tmp_path / "train/anna/a.wav", "")
+    reading = registry.read_split(tmp_path, "train", options())
+    assert reading.utterances == []
+    assert reading.warnings[f"{warning}, passed over"] == ["train/corpus.json"]

@@ -31,6 +31,7 @@ from stages.corpus.rows.table_rows import Rows, read_tables
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.corpus.rows.workbooks import WORKBOOK_SUFFIX
 
+LHOTSE_KEYS = {"supervisions", "recording_id", "sources"}
 METADATA = "metadata"  # a table by this name has to be one of utterances
 FIRST_ROWS = 20  # are looked at for the columns: a line of JSON has only those that hold something
 
@@ -104,7 +105,11 @@ def _utterances(
     missing = [field for field in ("file_name", "text") if not table.fields[field]]
     if missing:
         del reading.refusals[refused_before:]  # broken rows of a table that is not one of utterances
-        _pass_over(path, place, set(present), missing, reading)
+        other_kind = _kind_of_json(path, [row for _, row in first_rows])
+        if other_kind:
+            reading.warn(f"{other_kind}, passed over", place)
+        else:
+            _pass_over(path, place, set(present), missing, reading)
         return
     note_unused(table, place, reading)
     layouts = {frozenset(): table}
@@ -120,6 +125,18 @@ def _utterances(
         except Refused as refused:
             id = cell(row, layout.fields["id"]) or cell(row, layout.fields["file_name"])
             reading.refuse(id, place, line, refused.reason, refused.detail)
+
+
+def _kind_of_json(path: Path, rows: list[dict]) -> str:
+    """What a .json file is that may hold utterances in a form that is not read, and what to do; "" for others."""
+    if path.suffix.lower() != ".json":
+        return ""
+    if any(LHOTSE_KEYS & row.keys() for row in rows):
+        return "a manifest of lhotse in .json (write it as .jsonl)"
+    values = [value for row in rows for value in row.values()]
+    if len(rows) == 1 and values and all(isinstance(value, dict) for value in values):
+        return "an object with a row under each id (if it has transcripts, write it as a list of rows)"
+    return ""
 
 
 def _pass_over(path: Path, place: str, present: set[str], missing: list[str], reading: SplitContents) -> None:
