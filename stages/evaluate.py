@@ -10,7 +10,7 @@ from stages.common import params
 from stages.common.errors import exit_on_user_error
 from stages.records import error_unit, paths, seen_texts, shards, speaker_share
 from stages.runtime import cost
-from stages.scores import score_files, score_tables, scoreboard, slicing
+from stages.scores import cost_tables, score_files, score_tables, scoreboard, slicing
 from stages.wer import normalisers
 
 
@@ -59,7 +59,7 @@ def write(content: dict, slices: dict, unit: error_unit.ErrorUnit) -> None:
     for line in score_tables.seen_texts_lines(slices, unit):
         print("\n" + line)
     # Costs depend on the machine, so they are printed but not written: this stage's outputs must not depend on them.
-    print("\n" + score_tables.cost_table(scoreboard.by_model(content), cost.known(), unit))
+    print("\n" + cost_tables.cost_table(scoreboard.by_model(content), cost.known(), unit))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from stages.records.error_unit import CHARACTERS
 from stages.records.seen_texts import TrainedTexts
 from stages.records.transcripts import Journal, Transcript, read_transcripts, write_transcripts
 from stages.results import findings, summary
-from stages.scores import score_tables, scoreboard, slicing
+from stages.scores import cost_tables, score_tables, scoreboard, slicing
 from stages.wer.alignment import UtteranceErrors
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.hub_server import COMMIT, serving
@@ -267,7 +267,7 @@ def test_cost_stands_beside_the_error_rate():
         "transcribe_base": {"machine": "x86_64", "precision": "bf16", "seconds": 13.5, "peak_memory_mb": 900},
     }
     scores = {name: {"test": {"wer": 0.25}} for name in ("base", "lora", "selective")}
-    rows = [line.split() for line in score_tables.cost_table(scores, costs).splitlines()]
+    rows = [line.split() for line in cost_tables.cost_table(scores, costs).splitlines()]
     assert rows[1] == ["base", "x86_64", "bf16", "25.00", "-", "-", "-", "-", "14", "900"]
     assert rows[2] == ["lora", "H200", "-", "25.00", "0.81", "61", "99.0", "-", "5", "700"]
     assert rows[3] == ["selective", "-", "-", "25.00", *["-"] * 6]
@@ -283,7 +283,7 @@ def test_cost_stands_beside_the_error_rate():
     ],
 )
 def test_precision_of_training_and_decoding(training, decoding, shown):
-    ((_, _, precision, *_),) = score_tables.cost_rows(
+    ((_, _, precision, *_),) = cost_tables.cost_rows(
         {"lora": {"test": {"wer": 0.25}}}, {"train_lora": training, "transcribe_lora": decoding}
     )
     assert precision == shown

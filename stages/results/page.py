@@ -9,7 +9,7 @@ from stages.common import params
 from stages.records.error_unit import WORDS, ErrorUnit
 from stages.results import examples, figures, findings
 from stages.runtime import cost
-from stages.scores import score_tables, scoreboard, unknown_speakers
+from stages.scores import cost_tables, score_tables, scoreboard, unknown_speakers
 from stages.scores.scoreboard import HEADLINE_SET, Results
 from stages.wer import normalisers
 
@@ -42,9 +42,9 @@ def tables(content: dict, slices: dict, corpus: dict, unit: ErrorUnit = WORDS) -
         "literature": score_tables.literature_line(content, unit),
         "paired_headings": score_tables.in_unit(score_tables.PAIRED_HEADINGS, unit),
         "paired_rows": score_tables.paired_rows(content),
-        "cost_headings": score_tables.in_unit(score_tables.COST_HEADINGS, unit),
-        "cost_rows": score_tables.cost_rows(scores, cost.known()),
-        "age_headings": ("age", *(f"{name} %" for name in slices), "utterances", "speakers"),
+        "cost_headings": score_tables.in_unit(cost_tables.COST_HEADINGS, unit),
+        "cost_rows": cost_tables.cost_rows(scores, cost.known()),
+        "age_headings": ("age", *score_tables.model_headings(slices), "utterances", "speakers"),
         "age_rows": score_tables.age_rows(slices),
         "slices": [slice_table(slices, name, unit) for name in SLICES if name in slices["base"][HEADLINE_SET]],
         "corpus_headings": CORPUS_HEADINGS,
@@ -79,9 +79,7 @@ def slice_table(slices: dict, name: str, unit: ErrorUnit) -> tuple[str, tuple[st
     name : what the set is sliced by, such as "speaker"
     """
     by_model = {model: sets[HEADLINE_SET][name] for model, sets in slices.items()}
-    headings = [name]
-    for model in by_model:
-        headings.append(f"{model} %")
+    headings = (name, *score_tables.model_headings(by_model), "utterances", unit.plural)
     rows = []
     for group, size in by_model["base"].items():
         is_recording = name == "speaker" and unknown_speakers.UNKNOWN in size
@@ -89,13 +87,15 @@ def slice_table(slices: dict, name: str, unit: ErrorUnit) -> tuple[str, tuple[st
         for groups in by_model.values():
             cells.append(score_tables.percent(groups[group].get("wer")))
         rows.append((*cells, str(size["utterances"]), str(size["words"])))
-    return name, (*headings, "utterances", unit.plural), rows
+    return name, headings, rows
 
 
 def corpus_row(split: str, card: dict) -> tuple[str, ...]:
     """The cells under CORPUS_HEADINGS of a split of corpus.json."""
-    clips, hours, speakers = str(card["clips"]), f"{card['hours']:.2f}", unknown_speakers.card_cell(card)
-    return split, clips, hours, speakers, str(sum(card["refused"].values())), str(card["left_out"])
+    hours = f"{card['hours']:.2f}"
+    speakers = unknown_speakers.card_cell(card)
+    refused = sum(card["refused"].values())
+    return split, str(card["clips"]), hours, speakers, str(refused), str(card["left_out"])
 
 
 def shown_examples(board: Results, content: dict, settings: params.Report, normalise: normalisers.Normaliser) -> dict:
@@ -105,8 +105,8 @@ def shown_examples(board: Results, content: dict, settings: params.Report, norma
     after = board[name][HEADLINE_SET].errors.errors
     worst = examples.worst(after, settings.examples)
     improved = examples.most_improved(before, after, settings.examples)
-    shown = {"sound": settings.audio}
+    contents = {"sound": settings.audio}
     for kind, places in (("worst", worst), ("improved", improved)):
         utterances = examples.examples(board, places, normalise, settings.audio)
-        shown[kind] = list(tqdm(utterances, desc=f"report, {kind} utterances", total=len(places)))
-    return shown
+        contents[kind] = list(tqdm(utterances, desc=f"report, {kind} utterances", total=len(places)))
+    return contents

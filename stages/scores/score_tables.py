@@ -1,4 +1,6 @@
-"""The contents of metrics/scores.json, slices.json and cost.json as text for the terminal; rates in per cent."""
+"""The contents of metrics/scores.json and slices.json as text for the terminal; rates in per cent."""
+
+from collections.abc import Iterable
 
 from stages.common.text_table import aligned
 from stages.records.error_unit import WORDS, ErrorUnit
@@ -10,26 +12,22 @@ from stages.scores.slicing import SEEN, UNSEEN
 COUNTS = ("substitutions", "deletions", "insertions", "empty", "runaway", "words")
 HEADINGS = ("set", "model", "WER %", "interval", "light %", "CER %", "sub", "del", "ins", "empty", "runaway", "words")
 PAIRED_HEADINGS = ("set", "compared", "WER points", "interval", "p", "matched-pairs p")
-COST_HEADINGS = (
-    "model",
-    "machine",
-    "precision",
-    "WER %",
-    "learn %",
-    "train s",
-    "clips/s",
-    "train MB",
-    "decode s",
-    "decode MB",
-)
 
 
 def in_unit(headings: tuple[str, ...], unit: ErrorUnit) -> tuple[str, ...]:
     """The headings of a table for what was counted; where it is characters, there is no second rate of characters."""
     if unit is WORDS:
         return headings
-    names = [heading for heading in headings if heading != "CER %"]
-    return tuple(name.replace(WORDS.rate, unit.rate).replace(WORDS.plural, unit.plural) for name in names)
+    names = []
+    for heading in headings:
+        if heading != "CER %":
+            names.append(heading.replace(WORDS.rate, unit.rate).replace(WORDS.plural, unit.plural))
+    return tuple(names)
+
+
+def model_headings(models: Iterable[str]) -> list[str]:
+    """The headings of a table's columns of error rates, one per model."""
+    return [f"{model} %" for model in models]
 
 
 def score_table(content: dict, unit: ErrorUnit = WORDS) -> str:
@@ -51,11 +49,12 @@ def score_rows(content: dict) -> list[tuple[str, ...]]:
     for name in next(iter(scores.values())):
         for model, sets in scores.items():
             figures = sets[name]
-            rates = [percent(figures["light"]["wer"])]
+            cells = [name, model, percent(figures["wer"]), interval(figures), percent(figures["light"]["wer"])]
             if "cer" in figures:  # not where the headline is of characters
-                rates.append(percent(figures["cer"]))
-            counts = [str(figures[key]) for key in COUNTS]
-            rows.append((name, model, percent(figures["wer"]), interval(figures), *rates, *counts))
+                cells.append(percent(figures["cer"]))
+            for key in COUNTS:
+                cells.append(str(figures[key]))
+            rows.append(tuple(cells))
     return rows
 
 
@@ -98,31 +97,38 @@ def age_table(slices: dict) -> str:
     ----------
     slices : the contents of slices.json
     """
-    headings = ("age", *(f"{model} %" for model in slices), "utt", "speakers")
+    headings = ("age", *model_headings(slices), "utt", "speakers")
     return aligned([headings, *age_rows(slices)], names=1)
 
 
 def age_rows(slices: dict) -> list[tuple[str, ...]]:
     """The cells of each age (name, WER of every model, utterances, speakers), and of the mean of the known ages."""
-    models = [sets[HEADLINE_SET] for sets in slices.values()]
+    blocks = [sets[HEADLINE_SET] for sets in slices.values()]
+    first = blocks[0]
     rows = []
-    for group, size in models[0]["age"].items():
-        rates = [percent(block["age"][group].get("wer")) for block in models]
-        rows.append((group, *rates, str(size["utterances"]), unknown_speakers.speakers_cell(size)))
-    if "age_macro_wer" in models[0]:
-        means = [percent(block["age_macro_wer"]) for block in models]
-        rows.append(("mean of ages", *means, "", ""))
+    for group, size in first["age"].items():
+        cells = [group]
+        for block in blocks:
+            cells.append(percent(block["age"][group].get("wer")))
+        rows.append((*cells, str(size["utterances"]), unknown_speakers.speakers_cell(size)))
+    if "age_macro_wer" in first:
+        cells = ["mean of ages"]
+        for block in blocks:
+            cells.append(percent(block["age_macro_wer"]))
+        rows.append((*cells, "", ""))
     return rows
 
 
 def literature_line(content: dict, unit: ErrorUnit = WORDS) -> str:
     """The error rate that papers report after leaving out what is short or hard; never the headline."""
-    models = {model: sets[HEADLINE_SET] for model, sets in by_model(content).items()}
-    rates = ", ".join(f"{model} {percent(figures['literature'].get('wer'))}" for model, figures in models.items())
-    first = next(iter(models.values()))
+    scores = by_model(content)
+    rates = []
+    for model, sets in scores.items():
+        rates.append(f"{model} {percent(sets[HEADLINE_SET]['literature'].get('wer'))}")
+    size = next(iter(scores.values()))[HEADLINE_SET]  # the same of every model
     return (
-        f"Under the literature's filter, {unit.rate} %: {rates} ({first['literature']['utterances']} of "
-        f"{first['utterances']} {HEADLINE_SET} utterances: 3 {unit.plural} or more, and the base at most 50 % wrong)"
+        f"Under the literature's filter, {unit.rate} %: {', '.join(rates)} ({size['literature']['utterances']} of "
+        f"{size['utterances']} {HEADLINE_SET} utterances: 3 {unit.plural} or more, and the base at most 50 % wrong)"
     )
 
 
@@ -140,61 +146,23 @@ def seen_texts_sentence(slices: dict, name: str, unit: ErrorUnit = WORDS) -> str
 
     None if there is no such text, or if slices.json was written without slices by text.
     """
-    texts = {model: sets[name].get("text", {}) for model, sets in slices.items()}
-    sizes = next(iter(texts.values()))
+    sizes = next(iter(slices.values()))[name].get("text", {})
     if SEEN not in sizes:
         return None
-    seen, total = sizes[SEEN]["utterances"], sum(block["utterances"] for block in sizes.values())
+    seen = sizes[SEEN]["utterances"]
+    total = sum(block["utterances"] for block in sizes.values())
     share = f"{seen} of {total} utterances ({100 * seen / total:.1f} %) have a text that was trained on"
     if not has_unseen_words(sizes):
         return f"{share}; no unseen text is left to score"
-    rates = ", ".join(f"{model} {percent(groups[UNSEEN]['wer'])}" for model, groups in texts.items())
-    return f"{share}; {unit.rate} on unseen texts %: {rates}"
+    rates = []
+    for model, sets in slices.items():
+        rates.append(f"{model} {percent(sets[name]['text'][UNSEEN]['wer'])}")
+    return f"{share}; {unit.rate} on unseen texts %: {', '.join(rates)}"
 
 
 def has_unseen_words(groups: dict) -> bool:
     """Whether a set's slices by text, of slices.json, have an error rate on unseen texts."""
     return "wer" in groups.get(UNSEEN, {})
-
-
-def cost_table(scores: dict[str, dict], costs: dict[str, dict], unit: ErrorUnit = WORDS) -> str:
-    """Each model's error rate on the headline set beside what it cost; "-": not recorded, or nothing.
-
-    Parameters
-    ----------
-    scores : of scores.json, without the comparisons: model -> evaluation set -> figures
-    costs : the contents of cost.json
-    """
-    return aligned([in_unit(COST_HEADINGS, unit), *cost_rows(scores, costs)], names=2)
-
-
-def cost_rows(scores: dict[str, dict], costs: dict[str, dict]) -> list[tuple[str, ...]]:
-    """The cells under COST_HEADINGS, of every model."""
-    rows = []
-    for name, sets in scores.items():
-        training, decoding = costs.get(f"train_{name}", {}), costs.get(f"transcribe_{name}", {})
-        share = {"learn": 100 * training["trained_share"]} if "trained_share" in training else {}
-        cells = (
-            _figure(share, "learn", ".2f"),
-            _figure(training, "training_seconds", ".0f"),
-            _figure(training, "clips_per_second", ".1f"),
-            _figure(training, "peak_memory_mb", ".0f"),
-            _figure(decoding, "seconds", ".0f"),
-            _figure(decoding, "peak_memory_mb", ".0f"),
-        )
-        machine = (training or decoding).get("machine", "-")
-        rows.append((name, machine, _precision(training, decoding), percent(sets[HEADLINE_SET]["wer"]), *cells))
-    return rows
-
-
-def _precision(training: dict, decoding: dict) -> str:
-    """The precision of training, and of decoding if that is another: "bf16", or "fp32/fp16"."""
-    names = [costs.get("precision", "-") for costs in (training, decoding) if costs]
-    return "/".join(dict.fromkeys(names)) or "-"
-
-
-def _figure(figures: dict, key: str, form: str) -> str:
-    return format(figures[key], form) if key in figures else "-"
 
 
 def percent(rate: float | None) -> str:

@@ -78,16 +78,25 @@ def results_by_set(
     by_id = {(row.split, row.id): row for row in rows}
     expected = set()
     for name, of_set in clips.items():
-        expected.update((name, clip.id) for clip in of_set)
+        for clip in of_set:
+            expected.add((name, clip.id))
     if by_id.keys() != expected:
         raise UserError("the transcripts are not those of processed_data's clips; run dvc repro, or dvc checkout")
     results = {}
     for name in sorted(clips, key=lambda name: (name != HEADLINE_SET, name)):
         of_set = [by_id[name, clip.id] for clip in clips[name]]
-        references = [row.reference for row in of_set]
-        hypotheses = [row.hypothesis for row in of_set]
+        references, hypotheses = _texts(of_set)
         results[name] = SetResults(clips[name], of_set, align(references, hypotheses, normalise))
     return results
+
+
+def _texts(rows: list[Transcript]) -> tuple[list[str], list[str]]:
+    """The references and the hypotheses of transcripts, as written."""
+    references, hypotheses = [], []
+    for row in rows:
+        references.append(row.reference)
+        hypotheses.append(row.hypothesis)
+    return references, hypotheses
 
 
 def figures(
@@ -135,9 +144,9 @@ def headline(scores: dict, unit: ErrorUnit = WORDS) -> dict:
     """
     # Also the names of the other unit: what was counted is known by them (experiments/plot.py).
     reserved = score_files.named(dict.fromkeys(HEADLINE_FIGURES), unit) | dict.fromkeys(HEADLINE_FIGURES)
-    short = {}
+    content = {}
     for model, sets in by_model(scores).items():
-        short[model] = _headline_figures(sets[HEADLINE_SET])
+        content[model] = _present(HEADLINE_FIGURES, sets[HEADLINE_SET])  # a set of one speaker has no interval
         for name, set_figures in sets.items():
             if name in reserved:
                 raise UserError(
@@ -145,13 +154,13 @@ def headline(scores: dict, unit: ErrorUnit = WORDS) -> dict:
                     f"of this name; rename the folder (other names not to use: {', '.join(reserved)})"
                 )
             if name != HEADLINE_SET:
-                short[model][name] = _headline_figures(set_figures)
-    return short
+                content[model][name] = _present(HEADLINE_FIGURES, set_figures)
+    return content
 
 
-def _headline_figures(set_figures: dict) -> dict[str, float]:
-    """A set of one speaker has no interval."""
-    return {key: set_figures[key] for key in HEADLINE_FIGURES if key in set_figures}
+def _present(keys: Iterable[str], set_figures: dict) -> dict[str, float | int]:
+    """Those of a set's figures that have these keys, in the order of the keys; a key without a figure is left out."""
+    return {key: set_figures[key] for key in keys if key in set_figures}
 
 
 def _set_figures(results: SetResults, base: SetResults | None, rules: dict[str, Normaliser], unit: ErrorUnit) -> dict:
@@ -161,8 +170,7 @@ def _set_figures(results: SetResults, base: SetResults | None, rules: dict[str, 
     ----------
     base : the base's results on the same set; None: not scored, so the literature's filter cannot be applied
     """
-    references = [row.reference for row in results.transcripts]
-    hypotheses = [row.hypothesis for row in results.transcripts]
+    references, hypotheses = _texts(results.transcripts)
     counts = error_counts.count_errors(references, hypotheses, rules["whisper"], results.errors)
     light = error_counts.count_errors(references, hypotheses, rules["light"]).figures()
     set_figures = rates(results, np.arange(len(references))) | counts.figures()
@@ -173,7 +181,7 @@ def _set_figures(results: SetResults, base: SetResults | None, rules: dict[str, 
         del set_figures["cer"], set_figures["light"]["cer"]
     if base:
         literature = rates(results, literature_filter(base))
-        set_figures["literature"] = {key: literature[key] for key in ("wer", "utterances") if key in literature}
+        set_figures["literature"] = _present(("wer", "utterances"), literature)
     return set_figures
 
 
@@ -186,8 +194,10 @@ def rates(results: SetResults, chosen: np.ndarray) -> dict[str, float | int]:
     """
     errors = results.errors.errors[chosen]
     words = results.errors.words[chosen]
-    clips = [results.clips[index] for index in chosen.tolist()]
-    speakers = [clip.speaker for clip in clips]
+    clips, speakers = [], []
+    for index in chosen.tolist():
+        clips.append(results.clips[index])
+        speakers.append(results.clips[index].speaker)
     distinct = len(set(speakers))
     block: dict[str, float | int] = {}
     if words.sum():

@@ -59,18 +59,22 @@ class SpeakerBootstrap:
     def difference(self, first: np.ndarray, second: np.ndarray, words: np.ndarray) -> Difference:
         """Compare the errors of two models on the same utterances; negative: the second makes fewer."""
         change = second - first
-        wer, matched_pairs_p = float(change.sum() / words.sum()), matched_pairs(first, second)
+        wer = float(change.sum() / words.sum())
+        matched_pairs_p = matched_pairs(first, second)
         if self.speakers == 1:
             return Difference(wer, None, None, matched_pairs_p)
         rates = self.resampled_rates(change, words)
         denied = 1 + min(np.count_nonzero(rates <= 0), np.count_nonzero(rates >= 0))
-        return Difference(wer, _middle(rates), min(1.0, 2 * denied / (RESAMPLINGS + 1)), matched_pairs_p)
+        p = min(1.0, 2 * denied / (RESAMPLINGS + 1))
+        return Difference(wer, _middle(rates), p, matched_pairs_p)
 
     def resampled_rates(self, errors: np.ndarray, words: np.ndarray) -> np.ndarray:
         """Corpus rate in every resample, shape (RESAMPLINGS,)."""
-        counts = np.stack([np.bincount(self._speaker, counts) for counts in (errors, words)], axis=1)
+        errors_of_speaker = np.bincount(self._speaker, errors)
+        words_of_speaker = np.bincount(self._speaker, words)
+        counts = np.stack([errors_of_speaker, words_of_speaker], axis=1)
         # Sums of whole numbers are exact in any order, so blocks change nothing.
-        sums = np.concatenate([self._draws[rows] @ counts for rows in _blocks(len(counts))])
+        sums = np.concatenate([self._draws[rows] @ counts for rows in _blocks(self.speakers)])
         return sums[:, 0] / np.maximum(sums[:, 1], 1)  # a resample may hold no reference word
 
 
@@ -80,7 +84,8 @@ def speaker_draws(speakers: int) -> np.ndarray:
 
     A speaker is drawn once on average, and never 256 times.
     """
-    generator, chances = np.random.default_rng(SEED), np.full(speakers, 1 / speakers)
+    generator = np.random.default_rng(SEED)
+    chances = np.full(speakers, 1 / speakers)
     draws = np.empty((RESAMPLINGS, speakers), np.uint8)
     for rows in _blocks(speakers):
         draws[rows] = generator.multinomial(speakers, chances, len(draws[rows]))
@@ -104,7 +109,9 @@ def matched_pairs(first: np.ndarray, second: np.ndarray) -> float:
     It takes utterances as independent, which those of one speaker are not: read it beside the bootstrap.
     """
     change = (second - first).astype(float)
-    spread = change.std(ddof=1) / math.sqrt(len(change)) if len(change) > 1 else 0.0
-    if not spread:  # always the same difference, most often none
-        return 0.0 if len(change) > 1 and change.any() else 1.0
-    return math.erfc(abs(change.mean()) / spread / math.sqrt(2))
+    if len(change) < 2:
+        return 1.0  # a single difference has no spread
+    standard_error = change.std(ddof=1) / math.sqrt(len(change))
+    if not standard_error:  # always the same difference, most often none
+        return 0.0 if change.any() else 1.0
+    return math.erfc(abs(change.mean()) / standard_error / math.sqrt(2))

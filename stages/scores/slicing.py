@@ -34,17 +34,26 @@ def slices(results: Results, trained: TrainedTexts | None = None) -> dict:
 
 def _set_slices(results: SetResults, trained: TrainedTexts | None) -> dict:
     ages = figures_by_group(results, age_group)
-    known = [block["wer"] for group, block in ages.items() if group != UNKNOWN and "wer" in block]
-    macro = {"age_macro_wer": round(float(np.mean(known)), DIGITS)} if known else {}
-    blocks = macro | {
-        "age": ages,
-        "duration": figures_by_group(results, duration_group),
-        "format": figures_by_group(results, lambda clip: clip.format),
-        "speaker": figures_by_group(results, lambda clip: clip.speaker),
-    }
+    blocks: dict = {}
+    mean = _mean_of_known_ages(ages)
+    if mean is not None:
+        blocks["age_macro_wer"] = mean
+    blocks["age"] = ages
+    blocks["duration"] = figures_by_group(results, duration_group)
+    blocks["format"] = figures_by_group(results, lambda clip: clip.format)
+    blocks["speaker"] = figures_by_group(results, lambda clip: clip.speaker)
     if trained is not None:
         blocks["text"] = figures_by_group(results, lambda clip: SEEN if trained.hold(clip) else UNSEEN)
     return blocks
+
+
+def _mean_of_known_ages(ages: dict[str, dict]) -> float | None:
+    """The mean of the ages' rates, each age with the same weight; None where no known age has a rate."""
+    known_rates = []
+    for group, block in ages.items():
+        if group != UNKNOWN and "wer" in block:
+            known_rates.append(block["wer"])
+    return round(float(np.mean(known_rates)), DIGITS) if known_rates else None
 
 
 def figures_by_group(results: SetResults, group: Callable[[Clip], str]) -> dict[str, dict]:

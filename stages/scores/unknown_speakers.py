@@ -82,7 +82,8 @@ def notes(sets: dict[str, dict]) -> list[str]:
     """
     lines = []
     for name, figures in sets.items():
-        lines += [f"{name}: {sentence}" for sentence in sentences(figures)]
+        for sentence in sentences(figures):
+            lines.append(f"{name}: {sentence}")
     return lines
 
 
