@@ -11,7 +11,7 @@ from stages.common import params
 from stages.common.errors import exit_on_user_error
 from stages.common.files import read_json
 from stages.records import paths
-from stages.results import figures, findings, origin, page, summary
+from stages.results import figures, findings, learning_curves, origin, page, summary
 from stages.results.summary import NAMES
 from stages.runtime import cost
 from stages.scores import score_files, scoreboard
@@ -27,7 +27,8 @@ def main() -> None:
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
     results = scoreboard.read_results(rules["whisper"])
     paths.SUMMARY_FILE.write_text(summary.markdown(content, slices, unit), encoding="utf-8")
-    drawn = figures.draw_all(content, slices, figures.read_curves(paths.CURVES), results, unit)
+    curves = learning_curves.read_all(paths.CURVES)
+    drawn = figures.draw_all(content, slices, curves, results, unit)
     figures.FOLDER.mkdir(parents=True, exist_ok=True)
     for name, figure in drawn.items():
         (figures.FOLDER / f"{name}.png").write_bytes(figures.png(figure))

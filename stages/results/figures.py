@@ -1,16 +1,13 @@
 """Figures of the results: PNG for `dvc plots`, and SVG that follows the page's colours for the report."""
 
-import csv
 import io
 import re
-from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from stages.common.errors import UserError
 from stages.records.error_unit import WORDS, ErrorUnit
 from stages.records.paths import BASE, METRICS
 from stages.records.strategies import STRATEGIES
@@ -53,7 +50,7 @@ def draw_all(
     Parameters
     ----------
     content, slices : of scores.json and slices.json
-    curves : see `read_curves`
+    curves : of `learning_curves.read_all`
     board : of all models
     unit : what was counted
     """
@@ -66,27 +63,6 @@ def draw_all(
             "errors": _errors(content, unit),
             "insertions": _insertions(board, unit),
         }
-
-
-def read_curves(paths: dict[str, Path]) -> dict[str, list[dict[str, float]]]:
-    """The learning curve of each model, a dict of numbers an evaluation; UserError where a file is not one."""
-    curves = {}
-    for name, path in paths.items():
-        try:
-            curves[name] = _read_curve(path)
-        except FileNotFoundError:
-            raise UserError(f"{path} is missing; make it with: dvc repro {STRATEGIES[name].stage}") from None
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{path} is no learning curve ({error}); restore it with git or train again") from None
-    return curves
-
-
-def _read_curve(path: Path) -> list[dict[str, float]]:
-    evaluations = []
-    with open(path, encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            evaluations.append({key: float(value) for key, value in row.items()})
-    return evaluations
 
 
 def png(figure: Figure) -> bytes:
@@ -135,9 +111,11 @@ def _grouped(axes: Axes, groups: list[str], values: dict[str, list[dict]], marks
     """Rates of every model for every group, with intervals: bars beside each other, or points where there are many."""
     width = 0.8 / len(values)
     for number, (name, blocks) in enumerate(values.items()):
-        positions = np.arange(len(groups)) + (number - (len(values) - 1) / 2) * width
-        rates, high = _percent(blocks, "wer"), _percent(blocks, "wer_high")
-        lengths = np.abs(np.array([_percent(blocks, "wer_low"), high]) - rates)  # of an interval's lower and upper part
+        beside_middle = (number - (len(values) - 1) / 2) * width  # of this model's bars or points in every group
+        positions = np.arange(len(groups)) + beside_middle
+        rates = _percent(blocks, "wer")
+        low, high = _percent(blocks, "wer_low"), _percent(blocks, "wer_high")
+        lengths = np.abs(np.array([low, high]) - rates)  # of an interval's lower and upper part
         style = {"yerr": lengths, "ecolor": INK, "elinewidth": 1, "capsize": 2}
         if marks:
             marker = MARKERS[number % len(MARKERS)]
@@ -148,7 +126,8 @@ def _grouped(axes: Axes, groups: list[str], values: dict[str, list[dict]], marks
         else:
             axes.bar(positions, rates, 0.9 * width, color=COLOURS.get(name), label=name)
             axes.errorbar(positions, rates, fmt="none", **style)
-            _write_above(axes, positions, rates, np.fmax(rates, high), size=min(8, 90 / (len(groups) * len(values))))
+            size = min(8, 90 / (len(groups) * len(values)))
+            _write_above(axes, positions, rates, np.fmax(rates, high), size)
     crowded = max(map(len, groups)) * len(groups) > 45  # letters; more would overlap
     axes.set_xticks(range(len(groups)), groups, rotation=45 if crowded else 0)
     _finish(axes, columns=len(values))
@@ -168,15 +147,19 @@ def _wer(content: dict, unit: ErrorUnit) -> Figure:
     scores = scoreboard.by_model(content)
     values = {model: list(sets.values()) for model, sets in scores.items()}
     _grouped(axes, list(scores["base"]), values, marks=False)
-    unknown = [name for name, block in scores["base"].items() if unknown_speakers.UNKNOWN in block]
-    _note_unknown_speakers(figure, unknown)
+    sets_with_unknown = []
+    for name, block in scores["base"].items():
+        if unknown_speakers.UNKNOWN in block:
+            sets_with_unknown.append(name)
+    _note_unknown_speakers(figure, sets_with_unknown)
     return figure
 
 
 def _wer_by_age(slices: dict, unit: ErrorUnit) -> Figure:
     figure, axes = _axes(f"{unit.rate_in_full}, %", "age, years")
     values = {name: list(sets[HEADLINE_SET]["age"].values()) for name, sets in slices.items()}
-    _grouped(axes, list(slices["base"][HEADLINE_SET]["age"]), values, marks=True)
+    ages = list(slices["base"][HEADLINE_SET]["age"])
+    _grouped(axes, ages, values, marks=True)
     if any(unknown_speakers.UNKNOWN in block for block in values["base"]):
         _note_unknown_speakers(figure, [HEADLINE_SET])
     return figure
@@ -192,9 +175,8 @@ def _note_unknown_speakers(figure: Figure, sets: list[str]) -> None:
 def _learning(curves: dict[str, list[dict[str, float]]], unit: ErrorUnit) -> Figure:
     figure, axes = _axes(f"{unit.rate_in_full}, %", "step")
     for number, (name, evaluations) in enumerate(curves.items()):
-        _plot_curve(
-            axes, evaluations, "dev_wer", name, marker=MARKERS[(1 + number) % len(MARKERS)], label=name, scale=100
-        )
+        marker = MARKERS[(1 + number) % len(MARKERS)]
+        _plot_curve(axes, evaluations, "dev_wer", name, marker=marker, label=name, scale=100)
     axes.set_xlim(left=0)  # a curve of a single evaluation would get a scale of fractions of a step
     _finish(axes, columns=len(curves))
     return figure
@@ -213,8 +195,10 @@ def _loss(curves: dict[str, list[dict[str, float]]]) -> Figure:
 
 def _plot_curve(axes: Axes, evaluations: list[dict], key: str, name: str, scale: float = 1, **style) -> None:
     """One column of a model's learning curve by step; the markers show a curve of a single evaluation, too."""
-    steps = [row["step"] for row in evaluations]
-    values = [scale * row[key] for row in evaluations]
+    steps, values = [], []
+    for row in evaluations:
+        steps.append(row["step"])
+        values.append(scale * row[key])
     axes.plot(steps, values, ms=4, color=COLOURS[name], **style)
 
 
