@@ -66,7 +66,8 @@ def examples(board: Results, chosen: list[int], normalise: Normaliser, sound: bo
     results = {name: sets[HEADLINE_SET] for name, sets in board.items()}
     first = next(iter(results.values()))
     for index in chosen:
-        clip, written = first.clips[index], first.transcripts[index].reference
+        clip = first.clips[index]
+        written = first.transcripts[index].reference
         samples = shards.read_audio(paths.split_folder(HEADLINE_SET), clip) if sound else None
         yield Example(
             clip=clip,

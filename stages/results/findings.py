@@ -55,17 +55,19 @@ def findings(content: dict, slices: dict, costs: dict, with_examples: bool, unit
 
 
 def _which(content: dict, name: str, unit: ErrorUnit) -> list[str]:
-    rates = {model: content[model][HEADLINE_SET]["wer"] for model in tuned(content)}
+    figures = []
+    rates = {}  # of the tuned models
+    for model, sets in by_model(content).items():
+        figures.append(f"{NAMES[model]} {_rate(sets[HEADLINE_SET], unit)}")
+        if model != BASE:
+            rates[model] = sets[HEADLINE_SET]["wer"]
     if rates[name] >= content["base"][HEADLINE_SET]["wer"]:
         claim = f"no strategy lowers {unit.rate}"
     elif len(set(rates.values())) == 1:
         claim = f"all strategies have the same {unit.rate}"
     else:
         claim = f"{unit.rate} is lowest with {NAMES[name]}"
-    figures = "; ".join(
-        f"{NAMES[model]} {_rate(sets[HEADLINE_SET], unit)}" for model, sets in by_model(content).items()
-    )
-    answers = [f"On {HEADLINE_SET}, {claim}: {figures}."]
+    answers = [f"On {HEADLINE_SET}, {claim}: {'; '.join(figures)}."]
     best_two = sorted(rates, key=lambda model: rates[model])[:2]
     earlier, later = sorted(best_two, key=list(rates).index)
     if not summary.is_shown(content[PAIRED][HEADLINE_SET][f"{later}_minus_{earlier}"]):
@@ -78,8 +80,8 @@ def _which(content: dict, name: str, unit: ErrorUnit) -> list[str]:
 def _rate(block: dict, unit: ErrorUnit) -> str:
     if "wer" not in block:
         return f"no rate (no {unit.plural})"
-    around = f" ({interval(block)})" if "wer_low" in block else ""
-    return f"{percent(block['wer'])} %{around}"
+    rate = f"{percent(block['wer'])} %"
+    return f"{rate} ({interval(block)})" if "wer_low" in block else rate
 
 
 def _real(content: dict, unit: ErrorUnit) -> list[str]:
@@ -142,8 +144,10 @@ def _seen_texts_matter(content: dict, texts: dict[str, dict]) -> bool:
     """Whether seen texts make the headline rate too low: by SEEN_SHARE or by UNSEEN_EXCESS."""
     if texts["base"][SEEN]["words"] >= SEEN_SHARE * content["base"][HEADLINE_SET]["words"]:
         return True
-    excesses = (texts[model][UNSEEN]["wer"] - content[model][HEADLINE_SET]["wer"] for model in tuned(content))
-    return max(excesses) > UNSEEN_EXCESS
+    for model in tuned(content):
+        if texts[model][UNSEEN]["wer"] - content[model][HEADLINE_SET]["wer"] > UNSEEN_EXCESS:
+            return True
+    return False
 
 
 def _share(part: int, whole: int) -> str:
@@ -153,10 +157,13 @@ def _share(part: int, whole: int) -> str:
 def _whom(slices: dict, name: str, unit: ErrorUnit) -> list[str]:
     before, after = slices["base"][HEADLINE_SET]["age"], slices[name][HEADLINE_SET]["age"]
     rates, gains = {}, {}
+    worse = []
     for age, block in after.items():
         if age != UNKNOWN and "wer" in block:
             rates[age] = block["wer"]
             gains[age] = before[age]["wer"] - block["wer"]
+            if gains[age] < 0:
+                worse.append(age)
     if not rates:
         return ["The corpus does not say how old its speakers are."]
     lowest, highest = min(rates, key=rates.get), max(rates, key=rates.get)
@@ -169,7 +176,6 @@ def _whom(slices: dict, name: str, unit: ErrorUnit) -> list[str]:
         answers.append(f"It gains most over the base at age {most_gained}: {100 * gains[most_gained]:.2f} points.")
     else:
         answers.append("At no age does it do better than the base.")
-    worse = [age for age, gain in gains.items() if gain < 0]
     if worse:
         answers.append(f"At age {', '.join(worse)} it does worse than the base.")
     else:
@@ -194,12 +200,14 @@ def _forgotten(content: dict, unit: ErrorUnit) -> list[str]:
         for model in tuned(content):
             label = f"{model}_minus_base"
             answers.append(f"On {name}: {summary.comparison(label, content[PAIRED][name][label], unit)}")
-        answers += [f"{name}: {sentence}" for sentence in summary.about_speakers(content["base"][name])]
+        for sentence in summary.about_speakers(content["base"][name]):
+            answers.append(f"{name}: {sentence}")
     return answers or ["There is no other evaluation set, such as data/adult, on which forgetting would show."]
 
 
 def _price(name: str, content: dict, costs: dict, unit: ErrorUnit) -> str:
-    training, decoding = costs.get(f"train_{name}", {}), costs.get(f"transcribe_{name}", {})
+    training = costs.get(f"train_{name}", {})
+    decoding = costs.get(f"transcribe_{name}", {})
     if "training_seconds" not in training:
         return f"{_upper(NAMES[name])}: its training was not measured on this machine."
     parts = [
@@ -210,19 +218,19 @@ def _price(name: str, content: dict, costs: dict, unit: ErrorUnit) -> str:
     if decoding.get("clips"):
         parts.append(f"and transcribes {decoding['clips'] / decoding['seconds']:.1f} clips a second")
     gain = 100 * (content["base"][HEADLINE_SET]["wer"] - content[name][HEADLINE_SET]["wer"])
-    return (
-        " ".join(parts) + f", for {abs(gain):.2f} points {'less' if gain >= 0 else 'more'} {unit.rate} than the base."
-    )
+    direction = "less" if gain >= 0 else "more"
+    return f"{' '.join(parts)}, for {abs(gain):.2f} points {direction} {unit.rate} than the base."
 
 
 def _wrong(block: dict, name: str, with_examples: bool) -> list[str]:
-    kinds = {kind: block[kind] for kind in ("substitutions", "deletions", "insertions")}
-    total = sum(kinds.values())
+    total = block["substitutions"] + block["deletions"] + block["insertions"]
     if not total:
         return [f"Nothing: {NAMES[name]} made no error."]
-    shares = ", ".join(f"{count} {kind} ({100 * count / total:.0f} %)" for kind, count in kinds.items())
+    shares = []
+    for kind in ("substitutions", "deletions", "insertions"):
+        shares.append(f"{block[kind]} {kind} ({100 * block[kind] / total:.0f} %)")
     answers = [
-        f"The {total} errors of {NAMES[name]} are {shares}.",
+        f"The {total} errors of {NAMES[name]} are {', '.join(shares)}.",
         f"{block['empty']} utterances have an empty transcript, and {block['runaway']} a runaway one (hallucination).",
     ]
     if with_examples:

@@ -21,8 +21,9 @@ def commit() -> str:
     if not changed:
         return f"Made from commit {head.strip()}."
     named = ", ".join(changed[:MOST_NAMED])
-    more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
-    return f"Made from commit {head.strip()} and changes that were not committed yet, to: {named}{more}."
+    if len(changed) > MOST_NAMED:
+        named += f" and {len(changed) - MOST_NAMED} more"
+    return f"Made from commit {head.strip()} and changes that were not committed yet, to: {named}."
 
 
 def _git(*arguments: str) -> str | None:

@@ -30,7 +30,10 @@ def markdown(content: dict, slices: dict, unit: ErrorUnit = WORDS) -> str:
         parts.append(_rates(blocks, unit))
         for sentence in unknown_speakers.sentences(size):
             parts.append(f"**{sentence}**")
-        parts.append("\n".join(f"- {comparison(*pair, unit)}" for pair in content[PAIRED][name].items()))
+        comparisons = []
+        for label, difference in content[PAIRED][name].items():
+            comparisons.append(f"- {comparison(label, difference, unit)}")
+        parts.append("\n".join(comparisons))
         if sentence := seen_texts_sentence(slices, name, unit):
             parts.append(f"{sentence}.")
         if size["speakers"] == 1:
@@ -49,9 +52,11 @@ def markdown(content: dict, slices: dict, unit: ErrorUnit = WORDS) -> str:
 def _rates(blocks: dict[str, dict], unit: ErrorUnit) -> str:
     rows = []
     for name, block in blocks.items():
-        light, literature = percent(block["light"]["wer"]), percent(block["literature"].get("wer"))
-        cer = [percent(block["cer"])] if "cer" in block else []  # not where the headline is of characters
-        rows.append((name, f"**{percent(block['wer'])}**", interval(block), light, *cer, literature))
+        cells = [name, f"**{percent(block['wer'])}**", interval(block), percent(block["light"]["wer"])]
+        if "cer" in block:  # not where the headline is of characters
+            cells.append(percent(block["cer"]))
+        cells.append(percent(block["literature"].get("wer")))
+        rows.append(cells)
     headings = ("model", "WER %", "interval", "light %", "CER %", "literature's filter, WER %")
     return _table(in_unit(headings, unit), rows)
 
@@ -63,15 +68,16 @@ def comparison(label: str, difference: dict, unit: ErrorUnit = WORDS) -> str:
     ----------
     label, difference : a comparison in scores.json, such as "lora_minus_base"
     """
-    second, first = (NAMES[name] for name in label.split("_minus_"))
+    second_model, first_model = label.split("_minus_")
+    second, first = NAMES[second_model], NAMES[first_model]
     points = 100 * abs(difference["wer"])
     direction = "lower" if difference["wer"] < 0 else "higher"
     change = f"{points:.2f} points {direction} than with {first}" if points else f"the same as with {first}"
     if "p" not in difference:
         return f"With {second}, {unit.rate} is {change}: one speaker cannot show a difference."
     verdict = "a difference is shown" if is_shown(difference) else "no difference is shown"
-    around = interval(difference, "+")
-    return f"With {second}, {unit.rate} is {change} ({around}; p = {difference['p']:.4f}): {verdict}."
+    certainty = f"{interval(difference, '+')}; p = {difference['p']:.4f}"
+    return f"With {second}, {unit.rate} is {change} ({certainty}): {verdict}."
 
 
 def is_shown(difference: dict) -> bool:
