@@ -55,9 +55,8 @@ def _is_table(path: Path, files: Files) -> bool:
     known = (*KNOWN["file_name"], *KNOWN["text"])
     is_named = partial(is_listed, path=path, files=files)
     cells = first_line(lines).split(delimiter_of(lines, ".txt", known, is_named))
-    has_both = all(
-        columns_named([name.strip(QUOTES) for name in cells], KNOWN[field]) for field in ("file_name", "text")
-    )
+    names = [name.strip(QUOTES) for name in cells]
+    has_both = bool(columns_named(names, KNOWN["file_name"]) and columns_named(names, KNOWN["text"]))
     return has_both or is_first_row(cells, known, is_named)
 
 

@@ -48,7 +48,10 @@ def speaker_groups(utterances: Iterable[Utterance]) -> list[frozenset[str]]:
         larger |= smaller
         for speaker in smaller:
             group_of[speaker] = larger
-    return list({id(group): frozenset(group) for group in group_of.values()}.values())
+    groups: dict[int, frozenset[str]] = {}  # by identity: all speakers of a group have the same set
+    for group in group_of.values():
+        groups[id(group)] = frozenset(group)
+    return list(groups.values())
 
 
 def draw_speakers(groups: Iterable[frozenset[str]], fraction: float, seed: int) -> set[str]:
@@ -62,7 +65,10 @@ def draw_speakers(groups: Iterable[frozenset[str]], fraction: float, seed: int) 
     UserError
         There are fewer than two groups.
     """
-    group_of = {speaker: group for group in groups for speaker in group}
+    group_of = {}
+    for group in groups:
+        for speaker in group:
+            group_of[speaker] = group
     ranked = sorted(group_of, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).hexdigest())
     if len(set(group_of.values())) < 2:
         raise UserError(_nobody_to_draw(len(ranked)))
@@ -72,7 +78,10 @@ def draw_speakers(groups: Iterable[frozenset[str]], fraction: float, seed: int) 
         together = chosen | group_of[speaker]
         if len(together) <= min(wanted, len(ranked) - 1):
             chosen = together
-    return chosen or set(min((group_of[speaker] for speaker in ranked), key=len))
+    if chosen:
+        return chosen
+    smallest = min(ranked, key=lambda speaker: len(group_of[speaker]))  # its first speaker in the order
+    return set(group_of[smallest])
 
 
 def _nobody_to_draw(speakers: int) -> str:

@@ -58,7 +58,7 @@ def _is_special(path: Path) -> bool:
     try:
         return not stat.S_ISREG(os.stat(path).st_mode)
     except OSError:
-        return False  # whoever opens it reports the error
+        return False  # reading the file reports the error
 
 
 def _cannot_list(error: OSError) -> None:

@@ -36,9 +36,8 @@ class TimeColumns:
 
     start: tuple[str, ...]
     end: tuple[str, ...]
-    duration: tuple[
-        str, ...
-    ]  # of the stretch where the row has a start; without one, or beside an end, of the recording
+    # Of the stretch where the row has a start; without one, or beside an end, of the recording.
+    duration: tuple[str, ...]
     recording_duration: tuple[str, ...]
     ambiguous: tuple[str, ...]  # offset, unless it is the end beside an onset or NeMo's start
 
@@ -70,7 +69,10 @@ def time_columns(present: Collection[str], start: str = "", end: str = "") -> Ti
 
 def _named(present: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:
     """The columns with one of these names, alone or with a part before it and a unit behind it."""
-    known = {part + name for part in PARTS for name in names}
+    known = set()
+    for part in PARTS:
+        for name in names:
+            known.add(part + name)
     return tuple(name for name in present if squashed(name) in known or _without_unit(name) in known)
 
 
