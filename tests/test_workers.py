@@ -1,4 +1,4 @@
-"""The same clips whoever cuts them: one process, several, or a Dask cluster."""
+"""The clips are the same, cut in one process, in several, or on a Dask cluster."""
 
 import itertools
 from pathlib import Path
