@@ -134,7 +134,9 @@ def test_findings_of_every_set_say_that_its_speakers_are_too_few():
     clips = {"test": [clip(str(number), f"s{number}") for number in range(10)], "adult": [clip("a"), clip("b", "s2")]}
     models = {}
     for model, last in (("base", "x"), ("lora", "c"), ("selective", "c")):
-        rows = [answer(name, row.id, "a b c", f"a b {last}") for name, of_set in clips.items() for row in of_set]
+        rows = []
+        for name, clips_of_set in clips.items():
+            rows += [answer(name, row.id, "a b c", f"a b {last}") for row in clips_of_set]
         models[model] = scoreboard.results_by_set(rows, clips, light_normaliser.light)
     content, slices = scoreboard.figures(models, RULES), slicing.slices(models)
     answers = {row.question: row.answers for row in findings.findings(content, slices, {}, with_examples=False)}

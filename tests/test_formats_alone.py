@@ -89,7 +89,11 @@ def test_a_corpus_in_one_format(tmp_path, monkeypatch, capsys, layout):
         for clip in read_manifest(paths.split_folder(split)):
             by_speaker.setdefault(clip.speaker, []).append(clip.text.lower())
             months.add(clip.age_months)
-    assert by_speaker == {speaker: list(WORDS) for speakers in SPLITS.values() for speaker in speakers}
+    expected: dict[str, list[str]] = {}
+    for speakers in SPLITS.values():
+        for speaker in speakers:
+            expected[speaker] = list(WORDS)
+    assert by_speaker == expected
     assert months == ({72} if layout in (workbook, childproject) else {None})
     printed = capsys.readouterr().out
     assert ("unverified references, in the format of a recogniser" in printed) == (layout is whisper)

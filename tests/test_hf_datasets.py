@@ -115,11 +115,6 @@ def test_sound_with_a_path_only(data):
     cells.append({"bytes": None, "path": None})
     write_parquet(data / "train/0.parquet", {"audio": cells, "text": ["a", "b", "c", "d"]})
     reading = read(data)
-    assert (
-        [(row.source, row.duration) for row in (result.row for result in cut_embedded(reading)) for row in [row]]
-        if False
-        else True
-    )
     assert [(result.row.source, result.duration) for result in cut_embedded(reading)] == [
         ("train/0.parquet::000001/0.wav", 0.5),
         ("train/clips/a.wav", 0.9),
@@ -273,10 +268,9 @@ def test_saved_data_sets_are_splits(data):
     both = datasets.DatasetDict({"train": saved((0.7,), "anna"), "test": saved((1.3,), "ben")})
     both.save_to_disk(data)
     readings = registry.read(data, options())
-    assert {split: [row.speaker for row in reading.utterances] for split, reading in readings.items()} == {
-        "train": ["anna"],
-        "test": ["ben"],
-    }
+    assert readings.keys() == {"train", "test"}
+    assert [row.speaker for row in readings["train"].utterances] == ["anna"]
+    assert [row.speaker for row in readings["test"].utterances] == ["ben"]
     both.save_to_disk(data / "train/all")
     assert [row.speaker for row in read(data).utterances] == ["anna", "anna"]  # never the test split of the second copy
 

@@ -123,11 +123,10 @@ def test_channels(data):
         recording(id="two", sources=[two], duration=3.0),
         recording(id="split", sources=split, duration=3.0),
     )
-    rows = [
-        supervision(id=f"{name}{channel}", recording_id=name, channel=channel, start=0.5)
-        for name in ("two", "split")
-        for channel in (0, 1)
-    ]
+    rows = []
+    for name in ("two", "split"):
+        rows.append(supervision(id=f"{name}0", recording_id=name, channel=0, start=0.5))
+        rows.append(supervision(id=f"{name}1", recording_id=name, channel=1, start=0.5))
     rows.append(supervision(id="both", recording_id="two", channel=[0, 1], start=0.5))
     rows.append(supervision(id="none", recording_id="two", channel=2))
     write_manifest(data / "train/supervisions.jsonl", *rows)
