@@ -17,7 +17,8 @@ from tools import voice
 from tools.align import matching, placing, session
 from tools.align.matching import GAP, SIMILAR, match
 from tools.align.placing import Range, fill_gaps, place_by_words
-from tools.align.session import align, clipped, components, parts_between, unused
+from tools.align.session import align, components
+from tools.align.stretches import clipped, parts_between, unused
 from tools.align.transcript import Line
 from tools.align.word_times import FRAME, TimedTokens, token_borders, warp
 
@@ -269,7 +270,9 @@ class FakeAligner:
     def timed(self, span: voice.Span, texts: list[str]) -> TimedTokens:
         self.asked.append((span, texts))
         offset = max(0.0, span[0] - session.MARGIN)
-        starts = [self.starts.get(text, span[0]) - offset for text in texts for _ in text.split()]
+        starts = []
+        for text in texts:
+            starts += [self.starts.get(text, span[0]) - offset] * len(text.split())
         return TimedTokens([*starts, span[1] - offset], [math.log(0.5)] * (len(starts) + 1))
 
 

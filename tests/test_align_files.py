@@ -140,8 +140,12 @@ def test_json_lines():
         ("a.txt", bytes(range(256)), r"a\.txt: it holds binary data"),
         ("a.csv", "", r"a\.csv holds no lines of a\.wav"),
         ("a.csv", "file,text\nb.wav,one\n", r"a\.csv holds no lines of a\.wav"),
-        ("a.csv", "x,y\n1,2\n", r"a\.csv: no column holds the text; it has x, y"),
-        ("a.csv", "file,text\nx/a.wav,one\ny/a.wav,two\n", r"name x/a\.wav, y/a\.wav; make a table for each"),
+        ("a.csv", "x,y\n1,2\n", r"a\.csv: no column holds the text; its columns are x, y"),
+        (
+            "a.csv",
+            "file,text\nx/a.wav,one\ny/a.wav,two\n",
+            r"rows for a\.wav are of several recordings: x/a\.wav, y/a\.wav; make a table for each",
+        ),
         ("a.jsonl", '{"text": "one"}\n{"text":\n', r"a\.jsonl, line 2: not JSON"),
         ("a.xlsx", b"nothing", r"a\.xlsx: it is no \.xlsx workbook"),
         ("a.cha", "hello\n", r"a\.cha: 0 utterances"),
@@ -182,7 +186,7 @@ def test_folder_of_recordings(capsys):
         ("a.wav", "none.txt", r"none\.txt is not a file"),
         ("a.wav", "a.docx", r"a\.docx: transcripts are read from \.txt, \.cha,"),
         ("x", None, "x holds no recording with a transcript of the same name beside it"),
-        ("x", "b.txt", "x is a folder; its transcripts are found beside the recordings"),
+        ("x", "b.txt", r"x is a folder; leave out b\.txt: transcripts are read beside its recordings"),
     ],
 )
 def test_pairs_that_are_not_there(recording, text, message):
@@ -340,9 +344,9 @@ def test_chat_keeps_its_encoding_and_line_ends(encoding, line_end):
     source = untimed.replace("\n", line_end).encode(encoding)
     written("chat", Alignment(lines, []), source)
     result = Path("data/train/a.cha").read_bytes()
-    times = {f" \x15{time}\x15".encode(name) for time in ("1500_2250", "3000_4000") for name in NAMES[encoding]}
-    for time in times:
-        result = result.replace(time, b"")
+    for name in NAMES[encoding]:
+        for time in ("1500_2250", "3000_4000"):
+            result = result.replace(f" \x15{time}\x15".encode(name), b"")
     assert len(source) < len(Path("data/train/a.cha").read_bytes())
     assert result == source
 

@@ -1,4 +1,7 @@
-"""Where somebody speaks in a recording, by Silero VAD (MIT; its weights are in its package) and the sound level."""
+"""Find where somebody speaks in a recording, with Silero VAD and the sound level.
+
+Silero VAD has the MIT licence, and its weights come with its Python package.
+"""
 
 import importlib.util
 
@@ -8,19 +11,20 @@ import torch
 from stages.common.errors import UserError
 from stages.records.units import SAMPLE_RATE, Seconds
 
-# Of Silero's probability, where a stretch begins and ends. Its defaults are 0.5 and 0.35; children speak softly.
+# A stretch begins where Silero's probability of speech rises over the first, and ends where it falls under the second.
+# Silero's defaults are 0.5 and 0.35; these are lower because children often speak softly.
 THRESHOLD, LOWER_THRESHOLD = 0.15, 0.05
 SHORTEST_SPEECH: Seconds = 0.1
 SHORTEST_PAUSE: Seconds = 0.2
 
-# Silero notices soft first sounds up to 0.6 s too late, and the end 0.1 s too late; the level shows both.
+# Silero may begin a stretch up to 0.6 s late if its first sounds are soft, and ends it 0.1 s late; the level shows it.
 LEVEL_FRAME = SAMPLE_RATE // 100  # samples in 10 ms
 FRAMES_PER_SECOND = SAMPLE_RATE // LEVEL_FRAME
-OVER_BACKGROUND = 8.0  # dB: louder frames beside a stretch belong to it
-REACH: Seconds = 0.6  # beside a stretch, how far
-HOLE: Seconds = 0.1  # quieter for longer than this: no longer the same stretch
-LATEST_END: Seconds = 0.3  # how much of a stretch's end may be cut off as too quiet
-BACKGROUND_REACH: Seconds = 10.0  # the background is measured this far around a stretch
+OVER_BACKGROUND = 8.0  # dB; a frame is loud if it is this much over the background
+REACH: Seconds = 0.6  # loud frames up to this long before a stretch are added to it
+HOLE: Seconds = 0.1  # a stretch does not go on across quiet frames that last longer
+LATEST_END: Seconds = 0.3  # at most this much of a stretch's end is cut off as too quiet
+BACKGROUND_REACH: Seconds = 10.0  # the background is measured up to this far before and after a stretch
 
 Span = tuple[Seconds, Seconds]
 
@@ -38,10 +42,11 @@ def speech(samples: np.ndarray, longest: Seconds) -> list[Span]:
     Parameters
     ----------
     samples : float32, shape (samples,), 16 kHz
-    longest : a stretch that is longer is divided, at its last short pause if it has one; may be exceeded by REACH
+    longest : longer stretches are divided, at their last short pause if they have one; the result may still be longer
+        by REACH
     """
     threads = torch.get_num_threads()
-    # Here, because importing it makes torch use one thread.
+    # Not at the top: importing it makes torch use one thread, and the number of threads is restored below.
     from silero_vad import get_speech_timestamps_sequence, load_silero_vad
 
     torch.set_num_threads(threads)
@@ -66,7 +71,7 @@ def levels(samples: np.ndarray) -> np.ndarray:
 
 
 def fit_to_level(spans: list[Span], level: np.ndarray) -> list[Span]:
-    """Move each stretch's start back to the first loud frame before it, and its end to the last loud frame.
+    """Move each stretch's start back to the first loud frame before it, and its end back to its last loud frame.
 
     Parameters
     ----------
@@ -90,7 +95,7 @@ def fit_to_level(spans: list[Span], level: np.ndarray) -> list[Span]:
 
 
 def _background(level: np.ndarray, is_speech: np.ndarray, start: int, end: int) -> float:
-    """The median level of the frames around a stretch in which nobody speaks."""
+    """The median level, dB, of the frames without speech around a stretch; arguments as frames."""
     reach = round(BACKGROUND_REACH * FRAMES_PER_SECOND)
     around = slice(max(0, start - reach), end + reach)
     quiet = level[around][~is_speech[around]]
@@ -98,7 +103,7 @@ def _background(level: np.ndarray, is_speech: np.ndarray, start: int, end: int) 
 
 
 def _first_loud(loud: np.ndarray, start: int, earliest: int) -> int:
-    """The first frame of a stretch that begins at `start`, or somewhat before it."""
+    """Where a stretch begins: `start`, or the first loud frame that is connected with it, not before `earliest`."""
     hole = round(HOLE * FRAMES_PER_SECOND)
     first = frame = start
     while frame > earliest and first - frame <= hole:
@@ -109,7 +114,7 @@ def _first_loud(loud: np.ndarray, start: int, earliest: int) -> int:
 
 
 def _last_loud(loud: np.ndarray, start: int, end: int) -> int:
-    """Where the last loud frame of a stretch ends."""
+    """Where the last loud frame of a stretch ends; `end` if there is none within LATEST_END."""
     earliest = max(start + 1, end - round(LATEST_END * FRAMES_PER_SECOND))
     last = end
     while last > earliest and not loud[last - 1]:
@@ -118,9 +123,12 @@ def _last_loud(loud: np.ndarray, start: int, end: int) -> int:
 
 
 def groups(spans: list[Span], longest: Seconds, pause: Seconds) -> list[list[Span]]:
-    """Group stretches of speech for decoding: across pauses shorter than `pause`, up to `longest` from start to end.
+    """Put stretches of speech in groups for decoding.
 
-    A single stretch that is longer stays whole.
+    Parameters
+    ----------
+    longest : from a group's start to its end; a single stretch that is longer stays whole
+    pause : stretches with a pause of this length or more between them are in different groups
     """
     grouped: list[list[Span]] = []
     for span in spans:

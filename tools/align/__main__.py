@@ -2,8 +2,8 @@
 
 python -m tools.align RECORDING [TRANSCRIPT] --checkpoint models/lora [--format textgrid|elan|chat|json]
 
-RECORDING may be a folder, of recordings with transcripts of the same name beside them. A transcript is a .txt with one
-utterance a line (`speaker: text` or only the text), a .cha, or a table.
+RECORDING may be a folder with recordings, and beside each recording a transcript of the same name. A transcript is a
+.txt with one utterance a line (`speaker: text`, or only the text), a .cha, or a table.
 """
 
 import argparse
@@ -21,7 +21,7 @@ def main() -> None:
         prog="python -m tools.align", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("recording", type=Path, metavar="RECORDING", help="a recording, or a folder of them")
-    parser.add_argument("transcript", nargs="?", type=Path, metavar="TRANSCRIPT", help="default: of the same name")
+    parser.add_argument("transcript", nargs="?", type=Path, metavar="TRANSCRIPT", help="default: same name, beside it")
     parser.add_argument("--checkpoint", required=True, help=checkpoint_names.CHECKPOINT_HELP)
     parser.add_argument("--base", help=checkpoint_names.BASE_HELP)
     parser.add_argument("--format", choices=writers.FORMATS, default="textgrid", help="default: textgrid")
@@ -32,7 +32,7 @@ def main() -> None:
     paths = pairs.targets(files, arguments.format, arguments.output)
     for name in (arguments.checkpoint, arguments.base):
         checkpoint_names.check(name)
-    # Not at the top: torch takes 10 seconds, and mistakes are found before.
+    # Not at the top: importing torch takes 10 seconds, and wrong arguments are reported before.
     from stages.whisper.quiet import quiet_transformers
     from tools.align import recordings
 

@@ -1,4 +1,4 @@
-"""Which recordings are aligned with which transcripts, and to which files."""
+"""Decide which recordings are aligned with which transcripts, and to which files the results are written."""
 
 from pathlib import Path
 
@@ -8,12 +8,13 @@ from tools.align import transcript, writers
 from tools.transcribe.targets import check_folder
 
 
-def pairs(recording: Path, given: Path | None) -> list[tuple[Path, Path]]:
-    """The recordings to align, each with its transcript: the one given, or the file of the same name beside it.
+def pairs(recording: Path, transcript_path: Path | None) -> list[tuple[Path, Path]]:
+    """The recordings to align, each with its transcript.
 
     Parameters
     ----------
     recording : a file, or a folder of recordings
+    transcript_path : None: the file of the same name beside the recording
 
     Raises
     ------
@@ -21,22 +22,24 @@ def pairs(recording: Path, given: Path | None) -> list[tuple[Path, Path]]:
         A file is missing, or a folder holds no recording with a transcript.
     """
     if recording.is_dir():
-        if given:
-            raise UserError(f"{recording} is a folder; its transcripts are found beside the recordings")
+        if transcript_path:
+            raise UserError(
+                f"{recording} is a folder; leave out {transcript_path}: transcripts are read beside its recordings"
+            )
         files = sorted(path for path in recording.rglob("*") if path.suffix.lower() in RECORDING_SUFFIXES)
-        found = []
+        with_transcript = []
         for path in files:
             text = _beside(path)
             if text:
-                found.append((path, text))
+                with_transcript.append((path, text))
             else:
                 print(f"{path}: no transcript beside it ({', '.join(transcript.SUFFIXES)}), left out")
-        if not found:
+        if not with_transcript:
             raise UserError(f"{recording} holds no recording with a transcript of the same name beside it")
-        return found
+        return with_transcript
     if not recording.is_file():
         raise UserError(f"{recording} is not a file")
-    text = given or _beside(recording)
+    text = transcript_path or _beside(recording)
     if text is None:
         names = ", ".join(recording.stem + suffix for suffix in transcript.SUFFIXES)
         raise UserError(f"{recording} has no transcript beside it (one of {names}); name it after the recording")
@@ -48,7 +51,7 @@ def pairs(recording: Path, given: Path | None) -> list[tuple[Path, Path]]:
 
 
 def _beside(recording: Path) -> Path | None:
-    """The transcript of the same name."""
+    """The transcript with the recording's name in its folder; None if there is none."""
     for suffix in transcript.SUFFIXES:
         path = recording.with_suffix(suffix)
         if path.is_file():
@@ -62,8 +65,8 @@ def targets(files: list[tuple[Path, Path]], form: str, output: Path | None) -> l
     Raises
     ------
     UserError
-        A file is there already (a person may have corrected it), two recordings have the same file, `output` cannot be
-        a folder, or a transcript is not CHAT and so cannot be written as CHAT.
+        A file exists already (somebody may have corrected it), two recordings would be written to the same file,
+        `output` cannot be a folder, or a transcript is to be written as CHAT but is not CHAT.
     """
     if output:
         check_folder(output)

@@ -1,4 +1,4 @@
-"""Which line of a transcript is spoken in which stretches of a recording."""
+"""Find in which groups of stretches of speech each line of a transcript is spoken."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -8,50 +8,67 @@ from stages.records.units import Seconds
 from tools.align.matching import match
 from tools.voice import Span
 
-ENOUGH_SUPPORT = 0.5  # of a line's letters: the share that was recognised in its place
+ENOUGH_SUPPORT = 0.5  # a line is placed where at least this share of its letters was recognised
 LONGEST_PAUSE: Seconds = 3.0  # within a line
-SLOWEST, FASTEST = 1.5, 30.0  # characters a second of speech
-LONGEST_RUN = 40  # lines (and groups) that are tried against each other where words give no place
+SLOWEST, FASTEST = 1.5, 30.0  # characters in a second of speech
+LONGEST_RUN = 40  # in a row of lines that words do not place, at most so many are tried, in as many groups
 
-
+# Of a line and some groups, by number: how well the line fits each group; above 0, it may be spoken there.
 Score = Callable[[int, list[int]], list[float]]
 
 
 @dataclass(frozen=True)
 class Range:
-    """The groups of stretches in which a line is spoken."""
+    """The groups in which a line is spoken, by number; `last` is included."""
 
     first: int
     last: int
 
 
-def place_by_words(lines: Sequence[list[str]], heard: Sequence[list[str]], spans: Sequence[Span]) -> list[Range | None]:
+def place_by_words(
+    lines: Sequence[list[str]], recognised: Sequence[list[str]], spans: Sequence[Span]
+) -> list[Range | None]:
     """Place lines by the words that were recognised.
 
     Parameters
     ----------
-    lines : the normalised words of every line
-    heard : the normalised words that were recognised in every group of stretches
-    spans : from where to where each group is spoken
+    lines : the normalised words of each line
+    recognised : the normalised words that were recognised in each group of stretches
+    spans : start and end of each group
 
     Returns
     -------
-    Of each line, its groups; None: too little of it was recognised in one place.
+    The groups of each line; None where too little of it was recognised in one place.
     """
-    line_of = [line for line, words in enumerate(lines) for _ in words]
-    group_of = [group for group, words in enumerate(heard) for _ in words]
-    spoken, recognised = [word for words in lines for word in words], [word for words in heard for word in words]
+    reference, line_of_word = _joined(lines)
+    hypothesis, group_of_word = _joined(recognised)
     letters: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))  # line -> group -> letters
-    for reference, hypothesis, similarity in match(spoken, recognised):
-        letters[line_of[reference]][group_of[hypothesis]] += similarity * len(spoken[reference])
+    for row, column, similarity in match(reference, hypothesis):
+        letters[line_of_word[row]][group_of_word[column]] += similarity * len(reference[row])
     places: list[Range | None] = []
     for line, words in enumerate(lines):
         places.append(_densest(letters[line], sum(map(len, words)), spans))
     return places
 
 
+def _joined(texts: Sequence[list[str]]) -> tuple[list[str], list[int]]:
+    """The words of all texts in one list, and for each word the number of its text."""
+    words: list[str] = []
+    numbers: list[int] = []
+    for number, text in enumerate(texts):
+        words += text
+        numbers += [number] * len(text)
+    return words, numbers
+
+
 def _densest(letters: dict[int, float], length: int, spans: Sequence[Span]) -> Range | None:
-    """The run of neighbouring groups around the one with the most of a line's letters, if it has enough of them."""
+    """The run of neighbouring groups around the one with most letters of a line; None if they are too few.
+
+    Parameters
+    ----------
+    letters : by group, how many letters of the line were recognised in it
+    length : letters of the line
+    """
     if not letters:
         return None
     first = last = max(letters, key=lambda group: (letters[group], -group))
@@ -66,12 +83,14 @@ def _densest(letters: dict[int, float], length: int, spans: Sequence[Span]) -> R
 def fill_gaps(
     places: list[Range | None], lengths: Sequence[int], spans: Sequence[Span], score: Score
 ) -> list[Range | None]:
-    """Place lines of which too little was recognised in the groups that are left between their placed neighbours.
+    """Place lines of which too little was recognised: in the free groups between the placed lines before and after.
 
     Parameters
     ----------
+    places : of each line; None where it is not placed yet
     lengths : characters of each line
-    score : of a line in each of some groups, above 0 where the line may well be what is said there
+    spans : start and end of each group
+    score : see Score
     """
     filled = list(places)
     line = 0
@@ -84,8 +103,9 @@ def fill_gaps(
             end += 1
         first = filled[line - 1].last + 1 if line else 0
         last = filled[end].first if end < len(filled) else len(spans)
-        waiting, free = list(range(line, end))[:LONGEST_RUN], list(range(first, last))[:LONGEST_RUN]
-        for number, group in _best_pairs(waiting, free, lengths, spans, score):
+        unplaced = list(range(line, end))[:LONGEST_RUN]
+        free_groups = list(range(first, last))[:LONGEST_RUN]
+        for number, group in _best_pairs(unplaced, free_groups, lengths, spans, score):
             filled[number] = Range(group, group)
         line = end
     return filled
@@ -94,7 +114,7 @@ def fill_gaps(
 def _best_pairs(
     lines: list[int], groups: list[int], lengths: Sequence[int], spans: Sequence[Span], score: Score
 ) -> list[tuple[int, int]]:
-    """The pairs of line and group, in order, with the highest sum of scores; none with a score of 0 or less."""
+    """The pairs of line and group, in order, with the highest sum of scores; no pair scores 0 or less."""
     best = [[0.0] * (len(groups) + 1) for _ in range(len(lines) + 1)]
     for row, line in enumerate(lines, start=1):
         plausible = [group for group in groups if _is_plausible(lengths[line], spans[group])]

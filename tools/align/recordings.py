@@ -19,13 +19,13 @@ from tools.align.alignment import Alignment
 from tools.align.session import align
 from tools.align.writers import Aligned
 
-FEWEST_FOUND = 0.2  # of a transcript's lines; if fewer are found, it is another recording's
+FEWEST_FOUND = 0.2  # if a smaller share of the lines is found, the transcript is probably another recording's
 
 
 def align_all(
     files: list[tuple[Path, Path]], paths: list[Path], form: str, checkpoint: str, base: str | None, settings: Params
 ) -> None:
-    """Align each recording and write it; those that cannot be aligned are reported at the end.
+    """Align each recording with its transcript and write the result.
 
     Parameters
     ----------
@@ -33,6 +33,11 @@ def align_all(
     paths : the file to write for each
     form : one of writers.FORMATS
     checkpoint, base : see sources.load_checkpoint
+
+    Raises
+    ------
+    UserError
+        Some recordings could not be aligned; the others were aligned and written before.
     """
     voice.check_installed()
     decoder = transcription.prepare(sources.load_checkpoint(checkpoint, base), settings)
@@ -77,17 +82,21 @@ def _write(path: Path, form: str, aligned: Aligned) -> None:
 
 def summary(alignment: Alignment, path: Path) -> str:
     """What was found, and what a person should look at."""
-    placed = [line for line in alignment.placed if line.start is not None]
-    missing = [line.line for line in alignment.placed if line.start is None]
-    doubtful = [line for line in placed if line.confidence < writers.DOUBTFUL]
-    silent = sum(end - start for start, end in alignment.without_text)
-    typical = statistics.median(line.confidence for line in placed)
-    rows = [
-        f"{path}: {len(placed)} of {len(alignment.placed)} lines found, median confidence {typical:.2f}, "
-        f"{len(doubtful)} doubtful; {silent:.0f} s of speech without text"
-    ]
-    for line in missing:
-        rows.append(f"  not found: line {line.number}: {line.text}")
-    for line in doubtful:
-        rows.append(f"  doubtful ({line.confidence:.2f}): line {line.line.number}: {line.line.text}")
-    return "\n".join(rows)
+    confidences: list[float] = []
+    missing: list[str] = []
+    doubtful: list[str] = []
+    for placed in alignment.placed:
+        line = f"line {placed.line.number}: {placed.line.text}"
+        if placed.start is None:
+            missing.append(f"  not found: {line}")
+            continue
+        confidences.append(placed.confidence)
+        if placed.confidence < writers.DOUBTFUL:
+            doubtful.append(f"  doubtful ({placed.confidence:.2f}): {line}")
+    without_text = sum(end - start for start, end in alignment.without_text)
+    first_row = (
+        f"{path}: {len(confidences)} of {len(alignment.placed)} lines found, "
+        f"median confidence {statistics.median(confidences):.2f}, {len(doubtful)} doubtful; "
+        f"{without_text:.0f} s of speech without text"
+    )
+    return "\n".join([first_row, *missing, *doubtful])

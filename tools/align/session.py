@@ -1,12 +1,15 @@
 """Find where each line of a transcript is spoken in a recording.
 
-1. Stretches of speech are found (voice.py), grouped, and transcribed.
-2. Recognised words and transcript are aligned as wholes: that gives each line its groups (matching.py, placing.py).
-3. A line of which too little was recognised is tried in the groups that are left between its neighbours: how much
-   likelier is its text there than in silence, for the model?
-4. Where neighbouring lines share a group, the cross-attention of the true text says where one ends (word_times.py).
+1. Stretches of speech are found and put in groups (voice.py), and each group is transcribed.
+2. The recognised words of the whole recording are aligned with the words of the whole transcript. So each line gets the
+   groups in which its words were recognised (matching.py, placing.py).
+3. A line of which too little was recognised is tried in the free groups between the lines before and after it. The
+   model says how much more probable its text is there than in silence.
+4. Where neighbouring lines share a group, the cross-attention says where one ends: the model is given their texts from
+   the transcript (word_times.py).
 """
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -20,22 +23,22 @@ from tools import voice
 from tools.align import placing
 from tools.align.alignment import Alignment, Placed
 from tools.align.placing import Range
+from tools.align.stretches import clipped, parts_between, unused
 from tools.align.transcript import Line
 from tools.align.word_times import TimedTokens, align_tokens
 from tools.voice import Span
 
 LONGEST_GROUP: Seconds = 14.0
-PAUSE: Seconds = 0.6  # between stretches of different groups, at least
-MARGIN: Seconds = 0.2  # of sound around a group, for the model
-# How much likelier a text's tokens have to be in a group than in silence, for it to be what is said there: mean
-# difference of log-probabilities. On children (bench/sessions.py), it is 2 to 6 in the right place, under 0.1 elsewhere
-SURELY = 1.2
-SILENCE: Seconds = 3.0
-SHORTEST_PART: Seconds = 0.25  # of a stretch; a line's border this near to a stretch's end does not divide it
+PAUSE: Seconds = 0.6  # a pause of at least this length divides two groups
+MARGIN: Seconds = 0.2  # the model also gets this much sound before and after a group
+# A text counts as spoken in a group if its tokens are this much more probable there than in silence: mean difference of
+# log-probabilities. On children's sessions (bench/sessions.py), it is 2 to 6 in the right place, below 0.1 elsewhere.
+LOWEST_GAIN = 1.2
+SILENCE: Seconds = 3.0  # length of the silence that texts are compared in
 
 
 class Aligner:
-    """One recording and its groups of stretches."""
+    """A recording, its groups of stretches of speech, and what the model says about texts in them."""
 
     def __init__(self, decoder: Decoder, samples: np.ndarray):
         self.decoder = decoder
@@ -47,13 +50,14 @@ class Aligner:
 
     def stretches(self, first: int, last: int) -> list[Span]:
         """The stretches of some groups, in order."""
-        return [span for group in self.groups[first : last + 1] for span in group]
+        return list(itertools.chain.from_iterable(self.groups[first : last + 1]))
 
     def fits(self, start: Seconds, end: Seconds, tokens: int) -> bool:
-        """Whether the model hears all of it at once, and has positions for so many tokens of text and their end."""
+        """Whether the sound fits into the model's window, and the tokens and the end token into its positions."""
         return end - start + 2 * MARGIN <= self.decoder.window and tokens < self.decoder.max_tokens
 
     def sound(self, start: Seconds, end: Seconds) -> np.ndarray:
+        """The samples from `start` to `end`, with margins."""
         first = max(0, round((start - MARGIN) * SAMPLE_RATE))
         return self.samples[first : round((end + MARGIN) * SAMPLE_RATE)]
 
@@ -61,32 +65,49 @@ class Aligner:
         """The text that is recognised in each group."""
         clips = [self.sound(*span) for span in self.spans]
         texts = [""] * len(clips)
-        for batch in transcription.clip_batches(self.decoder, [len(clip) / SAMPLE_RATE for clip in clips]):
-            decoded = transcription.transcribe(self.decoder, [clips[index] for index in batch])
-            for index, hypothesis in zip(batch, decoded, strict=True):
-                texts[index] = hypothesis.text
+        for numbers, batch in self._batches(clips):
+            decoded = transcription.transcribe(self.decoder, batch)
+            for number, hypothesis in zip(numbers, decoded, strict=True):
+                texts[number] = hypothesis.text
         return texts
 
+    def _batches(self, clips: list[np.ndarray]) -> Iterator[tuple[list[int], list[np.ndarray]]]:
+        """Divide clips into batches; yields the clips of each batch with their numbers."""
+        durations = [len(clip) / SAMPLE_RATE for clip in clips]
+        for numbers in transcription.clip_batches(self.decoder, durations):
+            yield numbers, [clips[number] for number in numbers]
+
     def tokens(self, text: str) -> list[int]:
+        """The tokens of a text, without prompt and end token."""
         return self.decoder.checkpoint.processor.tokenizer(f" {text}", add_special_tokens=False).input_ids
 
     def gains(self, text: str, groups: list[int]) -> list[float]:
-        """How much likelier a text is in each of some groups than in silence: mean log-probability of its tokens."""
+        """How much more probable a text is in each of some groups than in silence.
+
+        Returns
+        -------
+        For each group, the difference of the mean log-probabilities of the text's tokens; 0 if it is too long.
+        """
         tokens = self.tokens(text)
         if not groups or not self.fits(0, 0, len(tokens)):
             return [0.0] * len(groups)
-        # Not digital silence, which no microphone records.
+        # Very soft noise rather than zeros, which no microphone records.
         noise = np.random.default_rng(0).standard_normal(round(SILENCE * SAMPLE_RATE)).astype(np.float32)
-        clips = [1e-4 * noise, *(self.sound(*self.spans[group]) for group in groups)]
-        likely = [0.0] * len(clips)
-        for batch in transcription.clip_batches(self.decoder, [len(clip) / SAMPLE_RATE for clip in clips]):
-            timed = align_tokens(self.decoder, [clips[index] for index in batch], [tokens] * len(batch))
-            for index, result in zip(batch, timed, strict=True):
-                likely[index] = float(np.mean(result.log_probabilities))
-        return [value - likely[0] for value in likely[1:]]
+        clips = [1e-4 * noise]
+        for group in groups:
+            clips.append(self.sound(*self.spans[group]))
+        means = [0.0] * len(clips)
+        for numbers, batch in self._batches(clips):
+            timed = align_tokens(self.decoder, batch, [tokens] * len(batch))
+            for number, result in zip(numbers, timed, strict=True):
+                means[number] = float(np.mean(result.log_probabilities))
+        return [mean - means[0] for mean in means[1:]]
 
     def timed(self, span: Span, texts: list[str]) -> TimedTokens:
-        tokens = [token for text in texts for token in self.tokens(text)]
+        """When each token of texts is spoken that follow each other in a span; times count from the clip's start."""
+        tokens = []
+        for text in texts:
+            tokens += self.tokens(text)
         return align_tokens(self.decoder, [self.sound(*span)], [tokens])[0]
 
 
@@ -97,26 +118,30 @@ def align(decoder: Decoder, samples: np.ndarray, lines: Sequence[Line], normalis
     ----------
     samples : float32, shape (samples,), 16 kHz
     lines : in the order in which they are spoken
-    normalise : of references and hypotheses before they are compared
+    normalise : changes references and hypotheses before they are compared
 
     Raises
     ------
     UserError
-        There is no speech in the recording.
+        No speech was found in the recording.
     """
     aligner = Aligner(decoder, samples)
     if not aligner.groups:
         raise UserError("nobody speaks in it, as far as the speech detector can tell")
-    heard = [normalise(text).split() for text in aligner.hypotheses()]
-    words = [normalise(line.spoken).split() for line in lines]
-    places = placing.place_by_words(words, heard, aligner.spans)
+    recognised = [normalise(text).split() for text in aligner.hypotheses()]
+    words: list[list[str]] = []
+    lengths: list[int] = []
+    placed: list[Placed] = []
+    for line in lines:
+        words.append(normalise(line.spoken).split())
+        lengths.append(len(line.spoken))
+        placed.append(Placed(line, None, None, None))
+    places = placing.place_by_words(words, recognised, aligner.spans)
 
     def score(line: int, groups: list[int]) -> list[float]:
-        return [gain - SURELY for gain in aligner.gains(lines[line].spoken, groups)]
+        return [gain - LOWEST_GAIN for gain in aligner.gains(lines[line].spoken, groups)]
 
-    lengths = [len(line.spoken) for line in lines]
     places = placing.fill_gaps(places, lengths, aligner.spans, score)
-    placed = [Placed(line, None, None, None) for line in lines]
     used: list[Span] = []
     for numbers in components(places):
         for number, result, spans in _place_together(aligner, lines, numbers, places):
@@ -126,7 +151,7 @@ def align(decoder: Decoder, samples: np.ndarray, lines: Sequence[Line], normalis
 
 
 def components(places: Sequence[Range | None]) -> list[list[int]]:
-    """The numbers of placed lines, together where neighbours share a group."""
+    """The numbers of the placed lines, divided into parts: neighbours that share a group are in the same part."""
     parts: list[list[int]] = []
     last = -1  # group of the newest part
     for number, place in enumerate(places):
@@ -145,13 +170,13 @@ def _place_together(
 ) -> Iterator[tuple[int, Placed, list[Span]]]:
     """Place lines that share groups; yields each line's number, its place, and its stretches of speech.
 
-    As many lines at once as the model can take. Where the next one shares their last group, its text is aligned too,
-    to know where it begins.
+    The model is given as many lines at once as it can take. If the line after them shares their last group, its text is
+    aligned too, so that their end is known.
     """
     begin = aligner.spans[places[numbers[0]].first][0]
     while numbers:
         count = _how_many_fit(aligner, lines, numbers, places, begin)
-        if count == 0:  # a line that is too long for the model is left without times
+        if count == 0:  # the line is too long for the model, and is left without times
             numbers = numbers[1:]
             begin = aligner.spans[places[numbers[0]].first][0] if numbers else begin
             continue
@@ -159,24 +184,36 @@ def _place_together(
         shares_last = count < len(numbers) and places[numbers[count]].first <= last
         chosen = numbers[: count + shares_last]
         stretches = clipped(aligner.stretches(places[numbers[0]].first, last), begin)
-        timed = aligner.timed((begin, stretches[-1][1]), [lines[number].spoken for number in chosen])
-        edges = np.cumsum([0, *(len(aligner.tokens(lines[number].spoken)) for number in chosen)])
-        offset = max(0.0, begin - MARGIN)
-        borders = [-math.inf, *(offset + timed.starts[edge] for edge in edges[1:-1]), math.inf]
+        texts = [lines[number].spoken for number in chosen]
+        timed = aligner.timed((begin, stretches[-1][1]), texts)
+        edges = _token_edges(aligner, texts)
+        offset = max(0.0, begin - MARGIN)  # of the clip's start
+        borders = [-math.inf]
+        for edge in edges[1:-1]:
+            borders.append(offset + timed.starts[edge])
+        borders.append(math.inf)
         for index, number in enumerate(numbers[:count]):
-            own = parts_between(stretches, borders[index], borders[index + 1])
-            if own:
+            parts = parts_between(stretches, borders[index], borders[index + 1])
+            if parts:
                 mean = float(np.mean(timed.log_probabilities[edges[index] : edges[index + 1]]))
-                yield number, Placed(lines[number], own[0][0], own[-1][1], round(math.exp(mean), 3)), own
+                yield number, Placed(lines[number], parts[0][0], parts[-1][1], round(math.exp(mean), 3)), parts
         numbers = numbers[count:]
         if numbers:
             begin = borders[count] if shares_last else aligner.spans[places[numbers[0]].first][0]
 
 
+def _token_edges(aligner: Aligner, texts: list[str]) -> list[int]:
+    """The index of each text's first token among the tokens of all texts, and the number of all tokens."""
+    edges = [0]
+    for text in texts:
+        edges.append(edges[-1] + len(aligner.tokens(text)))
+    return edges
+
+
 def _how_many_fit(
     aligner: Aligner, lines: Sequence[Line], numbers: list[int], places: Sequence[Range | None], begin: Seconds
 ) -> int:
-    """How many of the lines the model can take at once, with the text of the line after them, from `begin` on."""
+    """How many of the lines, from `begin` on, the model can take at once, together with the text of the next line."""
     tokens = len(aligner.tokens(lines[numbers[0]].spoken))
     for count, number in enumerate(numbers):
         if count + 1 < len(numbers):
@@ -184,39 +221,3 @@ def _how_many_fit(
         if not aligner.fits(begin, aligner.spans[places[number].last][1], tokens):
             return count
     return len(numbers)
-
-
-def clipped(stretches: Sequence[Span], begin: Seconds) -> list[Span]:
-    """The stretches, or their parts, from `begin` on."""
-    return [(max(start, begin), end) for start, end in stretches if end > begin]
-
-
-def unused(stretches: Sequence[Span], used: Sequence[Span]) -> list[Span]:
-    """The stretches that no line has a part of."""
-    free = []
-    index = 0
-    ordered = sorted(used)
-    for start, end in stretches:
-        while index < len(ordered) and ordered[index][1] <= start:
-            index += 1
-        if index == len(ordered) or ordered[index][0] >= end:
-            free.append((start, end))
-    return free
-
-
-def parts_between(stretches: Sequence[Span], first: Seconds, last: Seconds) -> list[Span]:
-    """The stretches, or parts of them, between two borders; a part that is too short belongs to the other side."""
-    parts = []
-    for start, end in stretches:
-        part_start = _moved_to_edge(first, start, end) if start < first < end else start
-        part_end = _moved_to_edge(last, start, end) if start < last < end else end
-        if part_end > part_start and first <= (part_start + part_end) / 2 < last:
-            parts.append((part_start, part_end))
-    return parts
-
-
-def _moved_to_edge(border: Seconds, start: Seconds, end: Seconds) -> Seconds:
-    """A border within a stretch, or the stretch's edge if that is very near."""
-    if border - start < SHORTEST_PART:
-        return start
-    return end if end - border < SHORTEST_PART else border

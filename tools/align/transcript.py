@@ -1,7 +1,7 @@
-"""Transcripts without times: the lines of a recording, in the order in which they are spoken.
+"""Read transcripts without times: the lines of a recording, in the order in which they are spoken.
 
 .txt     one utterance a line, with or without a speaker ("Anna: one two")
-.cha     CHAT; times that some lines have are not used
+.cha     CHAT; if some lines have times, these are not used
 .csv, .tsv, .xlsx, .jsonl, .json    tables with a column for the text, read as preprocess reads them
 """
 
@@ -32,25 +32,25 @@ class Line:
     number: int  # its line in the file, counted from 1
     speaker: str  # "" where the transcript names nobody
     text: str  # as written
-    spoken: str  # without markup; "": nothing that can be found
+    spoken: str  # without markup; "" where nothing is left that could be found in the recording
 
 
 def read(path: Path, recording: Path, settings: Params) -> list[Line]:
-    """The lines of a transcript; what is odd about the file goes to stderr as a warning.
+    """The lines of a transcript; warnings about the file are printed to stderr.
 
     Parameters
     ----------
-    recording : of a table with several recordings, only the rows of this one are taken
+    recording : in a table of several recordings, only the rows of this one are read
 
     Raises
     ------
     UserError
-        The file cannot be read, or has no lines.
+        The file cannot be read, or has no lines of this recording.
     """
     reading = SplitContents("transcript", settings.preprocess)
     readers = {".txt": _text_lines, ".cha": _chat_lines}
     read_lines = readers.get(path.suffix.lower(), _table_lines)
-    place = os.path.relpath(path, "data")  # messages of stages/corpus name files so
+    place = os.path.relpath(path, "data")  # stages/corpus names files relative to data/ in its messages
     try:
         rows = list(read_lines(path, place, recording, reading))
     except Refused as refused:
@@ -59,15 +59,13 @@ def read(path: Path, recording: Path, settings: Params) -> list[Line]:
         first = reading.refusals[0]
         raise UserError(f"{path}, line {first.line}: {first.detail}")
     for message in reading.warnings:
-        if message != "utterances without times":  # which are what this is for
+        if message != "utterances without times":  # they are expected here
             print(f"warning: {path}: {message}", file=sys.stderr)
     if not rows:
         raise UserError(f"{path} holds no lines of {recording.name}")
     convention = "chat" if path.suffix.lower() == ".cha" else "plain"
-    options = settings.preprocess
-    cleaned = cleaning.clean_all(
-        [(text, convention) for _, _, text in rows], "verbatim", "keep", options.markup, settings.language
-    )
+    texts = [(text, convention) for _, _, text in rows]
+    cleaned = cleaning.clean_all(texts, "verbatim", "keep", settings.preprocess.markup, settings.language)
     lines = []
     for (number, speaker, text), result in zip(rows, cleaned, strict=True):
         lines.append(Line(number, speaker, text, result.text))
@@ -81,9 +79,13 @@ def _text_lines(path: Path, place: str, recording: Path, reading: SplitContents)
     text = read_text(path, place, reading)
     if "\0" in text:
         raise Refused("not-text", "it holds binary data")
-    rows = [(number, row.strip()) for number, row in enumerate(text.split("\n"), start=1) if row.strip()]
-    parts_of_rows = caption_speakers.parts_of([row for _, row in rows])
-    for (number, _), parts in zip(rows, parts_of_rows, strict=True):
+    numbers: list[int] = []
+    rows: list[str] = []
+    for number, row in enumerate(text.split("\n"), start=1):
+        if row.strip():
+            numbers.append(number)
+            rows.append(row.strip())
+    for number, parts in zip(numbers, caption_speakers.parts_of(rows), strict=True):
         for part in parts:
             yield number, part.name, part.text
 
@@ -103,10 +105,13 @@ def _table_lines(path: Path, place: str, recording: Path, reading: SplitContents
         rows += sheet
     if not rows:
         return
-    present = dict.fromkeys(name for _, row in rows for name in row)
+    present: dict[str, None] = {}  # the names of the columns, in order
+    for _, row in rows:
+        present |= dict.fromkeys(row)
     layout = layout_of(present, columns)
     if not layout.fields["text"]:
-        raise Refused("no-text", f"no column holds the text; it has {', '.join(present)} (see preprocess.columns)")
+        detail = f"no column holds the text; its columns are {', '.join(present)} (see preprocess.columns)"
+        raise Refused("no-text", detail)
     names = set()
     for number, row in rows:
         name = cell(row, layout.fields["file_name"])
@@ -115,4 +120,5 @@ def _table_lines(path: Path, place: str, recording: Path, reading: SplitContents
             yield number, cell(row, layout.fields["speaker"]), cell(row, layout.fields["text"])
     if len(names) > 1:
         some = ", ".join(sorted(name or "no recording" for name in names))
-        raise Refused("several-recordings", f"its lines of {recording.name} name {some}; make a table for each")
+        detail = f"its rows for {recording.name} are of several recordings: {some}; make a table for each"
+        raise Refused("several-recordings", detail)

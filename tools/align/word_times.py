@@ -1,11 +1,12 @@
-"""When each token of a text is spoken, from the decoder's cross-attention.
+"""Find when each token of a given text is spoken, from the decoder's cross-attention.
 
 Some heads of Whisper's cross-attention look at the frames in which the current token is spoken; generation_config names
-them (alignment_heads). Their attention and dynamic time warping give each token's time, as in openai/whisper
-(timing.py) and in Transformers (return_token_timestamps), which does not take a given text.
+them (alignment_heads). Dynamic time warping of their attention gives each token's time, as in openai/whisper
+(timing.py). Transformers does the same (return_token_timestamps), but only for texts that the model generates.
 """
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,20 +18,20 @@ from stages.decoding.transcription import Decoder, model_inputs
 from stages.records.units import SAMPLE_RATE, Seconds
 from stages.whisper import dtypes
 
-FRAME: Seconds = 0.02  # of the encoder's output
+FRAME: Seconds = 0.02  # length of a frame of the encoder's output
 MEDIAN_WIDTH = 7  # frames, as in openai/whisper
 
 
 @dataclass(frozen=True)
 class TimedTokens:
-    """When each token of a text is spoken, from the clip's start, and how likely it is there."""
+    """When each token of a text is spoken, from the clip's start, and how probable it is there."""
 
-    starts: list[Seconds]  # one more than tokens: the last is where the text ends
-    log_probabilities: list[float]  # natural, given the tokens before; one more than tokens: the last is the end's
+    starts: list[Seconds]  # of each token, and then the end of the text
+    log_probabilities: list[float]  # natural, of each token given those before it, and then of the end token
 
 
 def align_tokens(decoder: Decoder, clips: list[np.ndarray], texts: list[list[int]]) -> list[TimedTokens]:
-    """Time the tokens of given texts, as one batch.
+    """Find when the tokens of given texts are spoken, as one batch.
 
     Parameters
     ----------
@@ -40,8 +41,11 @@ def align_tokens(decoder: Decoder, clips: list[np.ndarray], texts: list[list[int
     model = decoder.checkpoint.model
     prompt = decoder.prompt
     end = model.generation_config.eos_token_id
-    longest = max(len(text) for text in texts)
-    rows = [[*prompt, *text] + [end] * (longest - len(text) + 1) for text in texts]
+    longest = max(map(len, texts))
+    rows = []
+    for text in texts:
+        padding = [end] * (longest - len(text) + 1)
+        rows.append(list(prompt) + list(text) + padding)
     inputs = torch.tensor(rows, device=decoder.device)
     log_mel = model_inputs(decoder, clips).features.to(decoder.device)
     with _attention_weights(model), torch.inference_mode(), dtypes.autocast(decoder.device, decoder.precision):
@@ -63,19 +67,19 @@ def align_tokens(decoder: Decoder, clips: list[np.ndarray], texts: list[list[int
 def alignment_heads(model: WhisperForConditionalGeneration) -> list[tuple[int, int]]:
     """(layer, head) of the cross-attention heads that look at what is spoken.
 
-    For a model whose generation_config does not name them, all heads of the upper half of the decoder, as in
+    Where generation_config does not name them, these are all heads of the upper half of the decoder, as in
     openai/whisper.
     """
     named = getattr(model.generation_config, "alignment_heads", None)
     if named:
         return [(layer, head) for layer, head in named]
     layers, heads = model.config.decoder_layers, model.config.decoder_attention_heads
-    return [(layer, head) for layer in range(layers // 2, layers) for head in range(heads)]
+    return list(itertools.product(range(layers // 2, layers), range(heads)))
 
 
 @contextlib.contextmanager
 def _attention_weights(model: WhisperForConditionalGeneration) -> Iterator[None]:
-    """Let a model compute attention so that it has the weights: the fused kernels do not."""
+    """Let a model compute attention in a way that returns the weights; the fused kernels do not."""
     fused = model.config._attn_implementation
     model.set_attn_implementation("eager")
     try:
@@ -85,7 +89,7 @@ def _attention_weights(model: WhisperForConditionalGeneration) -> Iterator[None]
 
 
 def token_borders(weights: np.ndarray) -> list[Seconds]:
-    """Where each row's token begins, and where the last one ends.
+    """When each token begins, and when the last one ends.
 
     Parameters
     ----------

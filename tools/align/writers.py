@@ -1,7 +1,7 @@
 """Write an alignment as a Praat TextGrid, an ELAN file, a CHAT file with times, or JSON.
 
-A tier a speaker, and a tier `notes` with what a person has to look at: lines that were not found, doubtful ones, and
-speech that no line says. preprocess takes no text from `notes`.
+There is one tier for each speaker, and a tier `notes` with what a person has to look at: lines that were not found,
+lines whose place is doubtful, and speech for which there is no line. preprocess takes no text from `notes`.
 """
 
 import json
@@ -20,19 +20,19 @@ from stages.records.units import Seconds
 from tools.align.alignment import Alignment, Placed
 from tools.align.transcript import Line
 
-DOUBTFUL = 0.2  # lines of lower confidence are pointed out
+DOUBTFUL = 0.2  # lines of lower confidence are named as doubtful
 NOTES = "notes"
-NO_SPEAKER = "speaker"  # name of the tier where the transcript names nobody
-SHORTEST_NOTE: Seconds = 0.1
+NO_SPEAKER = "speaker"  # the tier of lines without a speaker
+SHORTEST_NOTE: Seconds = 0.1  # shorter notes are made so long, so that they can be clicked
 MILLISECONDS = 1000  # in a second
 LINE_ENDS = re.compile(r"(\r\n|\r|\n)")
 BULLET = re.compile("[ \t]*\x15[^\x15]*\x15")
-TIMES_OF_LINE = re.compile("%(wor|snd|mov):")  # dependent tiers that hold only times, and what they are of
+TIMES_OF_LINE = re.compile("%(wor|snd|mov):")  # dependent tiers that only repeat a line's times
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """What is written: an alignment, its recording, and its transcript."""
+    """What writers need: an alignment, its recording, and its transcript."""
 
     alignment: Alignment
     recording: Path
@@ -41,7 +41,7 @@ class Aligned:
 
 
 def tiers(alignment: Alignment, seconds: Seconds) -> dict[str, list[tuple[Seconds, Seconds, str]]]:
-    """(start, end, text) of each speaker's lines and of the notes, in order and without overlaps."""
+    """The tiers by name: (start, end, text) of each speaker's lines, and of the notes, in order, without overlaps."""
     rows: dict[str, list[tuple[Seconds, Seconds, str]]] = {}
     for placed in alignment.placed:
         if placed.start is not None:
@@ -52,7 +52,7 @@ def tiers(alignment: Alignment, seconds: Seconds) -> dict[str, list[tuple[Second
 
 
 def tier_name(speaker: str) -> str:
-    """The name of a speaker's tier: one that preprocess does not take for a tier of notes, words or phones."""
+    """The name of a speaker's tier, changed if preprocess would take it for a tier of notes, words or phones."""
     name = one_row(speaker).replace('"', "'") or NO_SPEAKER
     is_no_speech = speaker_codes.meaning_of(name) == speaker_codes.NO_SPEECH
     if is_no_speech or textgrid_format.WORDS.fullmatch(name) or textgrid_format.NO_UTTERANCES.fullmatch(name):
@@ -62,12 +62,17 @@ def tier_name(speaker: str) -> str:
 
 def one_row(text: str) -> str:
     """Text without line ends and control characters, which neither TextGrid nor XML can hold."""
-    printable = "".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in text)
+    printable = ""
+    for letter in text:
+        printable += " " if unicodedata.category(letter) == "Cc" else letter
     return " ".join(printable.split())
 
 
 def notes(alignment: Alignment, seconds: Seconds) -> list[tuple[Seconds, Seconds, str]]:
-    """What a person has to look at, where it is; lines that were not found stand between their neighbours."""
+    """(start, end, text) of what a person has to look at.
+
+    Lines that were not found are noted between the placed lines before and after them.
+    """
     rows = [(start, end, "speech without text") for start, end in alignment.without_text]
     missing: list[Line] = []
     end = 0.0
@@ -88,7 +93,7 @@ def notes(alignment: Alignment, seconds: Seconds) -> list[tuple[Seconds, Seconds
 
 
 def _without_overlaps(rows: list[tuple[Seconds, Seconds, str]], seconds: Seconds) -> list[tuple[Seconds, Seconds, str]]:
-    """Notes that overlap become one."""
+    """Join notes that overlap into one."""
     joined: list[tuple[Seconds, Seconds, str]] = []
     for start, end, text in rows:
         start = max(0.0, min(start, seconds - SHORTEST_NOTE))
@@ -143,17 +148,17 @@ def write_elan(path: Path, aligned: Aligned) -> None:
 
 
 def write_chat(path: Path, aligned: Aligned) -> None:
-    """The CHAT file that was aligned, with a time (bullet) after each line that was found, and no other times.
+    """Write the CHAT file again, with a time (bullet) after each line that was found, and without its other times.
 
-    Its encoding and line ends stay the same.
+    The encoding and the line ends stay the same.
     """
     data = aligned.transcript.read_bytes()
     encoding = encodings.encoding_of(data)
     if encoding == "cp1252":
-        encoding = "latin-1"  # which keeps every byte; only ASCII is added
+        encoding = "latin-1"  # keeps all 256 bytes as they are, which cp1252 does not; only ASCII is added
     parts = LINE_ENDS.split(data.decode(encoding))
     rows, line_ends = parts[::2], [*parts[1::2], ""]
-    last_rows = {}  # of each of the file's lines, by its first row
+    last_rows = {}  # first row -> last row of each line; a line goes on in rows that begin with a blank or tab
     first = 0
     for index, row in enumerate(rows):
         if not row.startswith((" ", "\t")):
