@@ -59,10 +59,13 @@ def transcribe(folder: Path, decoder: Decoder, language: str, split: Path, clips
     durations = [clip.duration for clip in clips]
     texts = [""] * len(clips)
     for batch in batching.batches(durations, decoder.settings.batch_seconds, decoder.window):
-        audio = [read_audio(split, clips[index]) for index in batch]
-        spectrograms = [features.log_mel(processor.feature_extractor, samples, 0.0) for samples in audio]
+        spectrograms = []
+        limits = []
+        for index in batch:
+            samples = read_audio(split, clips[index])
+            spectrograms.append(features.log_mel(processor.feature_extractor, samples, 0.0))
+            limits.append(transcription.token_limit(durations[index], decoder))
         inputs = features.batch(spectrograms, processor.feature_extractor, "window").numpy()
-        limits = [transcription.token_limit(durations[index], decoder) for index in batch]
         results = engine.generate(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(inputs)),
             [prompt] * len(batch),

@@ -138,6 +138,25 @@ def _base(settings: Params) -> str:
     return f"[{name}](https://huggingface.co/{name}), commit `{revision}`"
 
 
+def _eval_results(export: Export, metrics: Metrics) -> list[EvalResult]:
+    """Return the error rate of every set that has one."""
+    results = []
+    for name, figures in metrics.content[export.name].items():
+        if "wer" not in figures:
+            continue
+        result = EvalResult(
+            task_type=TASK,
+            dataset_type="private",  # required; there is no data set on the hub to name
+            dataset_name=f"children's speech, {name}" if name == HEADLINE_SET else name,
+            dataset_split=name,
+            metric_type=metrics.unit.key,
+            metric_value=round(100 * figures["wer"], 2),
+            metric_name=f"{metrics.unit.rate} (%)",
+        )
+        results.append(result)
+    return results
+
+
 def _front_matter(export: Export, metrics: Metrics, of_adapter: bool) -> ModelCardData:
     base = base_model.parse(export.settings.base_model)
     return ModelCardData(
@@ -149,19 +168,7 @@ def _front_matter(export: Export, metrics: Metrics, of_adapter: bool) -> ModelCa
         tags=["whisper", "children", "child-speech", export.name],
         metrics=[metrics.unit.key],
         model_name=title(export),
-        eval_results=[
-            EvalResult(
-                task_type=TASK,
-                dataset_type="private",  # required; there is no data set on the hub to name
-                dataset_name=f"children's speech, {name}" if name == HEADLINE_SET else name,
-                dataset_split=name,
-                metric_type=metrics.unit.key,
-                metric_value=round(100 * figures["wer"], 2),
-                metric_name=f"{metrics.unit.rate} (%)",
-            )
-            for name, figures in metrics.content[export.name].items()
-            if "wer" in figures
-        ],
+        eval_results=_eval_results(export, metrics),
     )
 
 
@@ -186,7 +193,8 @@ def _parameters(export: Export) -> list[tuple[str, object]]:
     for section in ("train", STRATEGIES[export.name].stage):
         for key, value in getattr(export.settings, section).model_dump().items():
             if isinstance(value, dict):
-                rows += [(f"{section}.{key}.{inner_key}", _cell(inner)) for inner_key, inner in value.items()]
+                for inner_key, inner in value.items():
+                    rows.append((f"{section}.{key}.{inner_key}", _cell(inner)))
             else:
                 rows.append((f"{section}.{key}", _cell(value)))
     return rows

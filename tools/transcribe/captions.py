@@ -43,8 +43,9 @@ def vtt(name: str, segments: Sequence[SpokenSegment], language: str = "en") -> s
 
 def as_json(name: str, segments: Sequence[SpokenSegment], language: str = "en") -> str:
     """Return a JSON object on one line: the file, its text, and every segment, and whether its text is doubtful."""
-    rows = [
-        {
+    rows = []
+    for segment in segments:
+        row = {
             "start": round(segment.start, 3),
             "end": round(segment.end, 3),
             "text": segment.hypothesis.text,
@@ -52,8 +53,7 @@ def as_json(name: str, segments: Sequence[SpokenSegment], language: str = "en") 
             "compression_ratio": round(compression_ratio(segment.hypothesis.text), 4),
             "doubtful": segment.doubtful,
         }
-        for segment in segments
-    ]
+        rows.append(row)
     whole_text = spacing.join((row["text"] for row in rows if row["text"]), language)
     whole = {"file": name, "text": whole_text, "segments": rows}
     return json.dumps(whole, ensure_ascii=False) + "\n"

@@ -1,9 +1,8 @@
-"""Transcribe a recording of any length without inventing words: only where somebody speaks, and again where the text is
-doubtful.
+"""Transcribe a recording of any length, with as few invented words as possible.
 
-Whisper writes words for noise, and may repeat itself endlessly. Silero VAD (tools/voice.py) says what to decode. What
-is then still improbable, or repeats itself, is decoded again at higher temperatures, with the limits of
-openai/whisper (transcribe.py), and marked if it stays so.
+Whisper writes words for noise, and may repeat a word without end. So only speech is decoded, as Silero VAD finds it
+(tools/voice.py). Segments whose text is improbable or repeats itself are decoded again at higher temperatures, with the
+limits of openai/whisper (transcribe.py). Those that stay so are marked as doubtful.
 """
 
 from dataclasses import dataclass, replace
@@ -17,8 +16,8 @@ from stages.records.transcripts import compression_ratio
 from stages.records.units import SAMPLE_RATE, Seconds
 from tools import voice
 
-PAUSE: Seconds = 0.8  # at least this long between two segments
-MARGIN: Seconds = 0.2  # of sound around what is spoken, for the model
+PAUSE: Seconds = 0.8  # a pause of at least this length divides two segments
+MARGIN: Seconds = 0.2  # the model also gets this much sound before and after the speech
 # As in openai/whisper.
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 LOWEST_LOG_PROBABILITY = -1.0
@@ -49,7 +48,7 @@ def transcribe(decoder: Decoder, samples: np.ndarray, everything: bool = False) 
 
 
 def spoken_spans(samples: np.ndarray, decoder: Decoder) -> list[tuple[int, int]]:
-    """Where segments begin and end, in samples; what is spoken for longer than half a window is cut at its pauses."""
+    """(start, end) of the segments to decode, in samples; speech longer than half a window is cut at its pauses."""
     longest = long_recordings.SEGMENT_SHARE * decoder.window
     spans = []
     for group in voice.groups(voice.speech(samples, longest), longest - 2 * MARGIN, PAUSE):
@@ -70,16 +69,23 @@ def is_doubtful(segment: Segment) -> bool:
 
 
 def _decoded_again(decoder: Decoder, samples: np.ndarray, segments: list[Segment]) -> list[Segment]:
-    """The segments, the doubtful ones decoded at rising temperatures until they are not; else as they were."""
+    """Decode doubtful segments again, at rising temperatures, until they are not doubtful any more.
+
+    Returns
+    -------
+    All segments; those that stay doubtful at every temperature are as they were.
+    """
     segments = list(segments)
     for temperature in TEMPERATURES:
-        doubtful = [index for index, segment in enumerate(segments) if is_doubtful(segment)]
+        doubtful: list[int] = []
+        spans: list[tuple[int, int]] = []
+        for index, segment in enumerate(segments):
+            if is_doubtful(segment):
+                doubtful.append(index)
+                spans.append((round(segment.start * SAMPLE_RATE), round(segment.end * SAMPLE_RATE)))
         if not doubtful:
             break
         settings = decoder.settings.model_copy(update={"temperature": temperature, "num_beams": 1})
-        spans = []
-        for index in doubtful:
-            spans.append((round(segments[index].start * SAMPLE_RATE), round(segments[index].end * SAMPLE_RATE)))
         again = long_recordings.transcribe_spans(replace(decoder, settings=settings), samples, spans)
         for index, segment in zip(doubtful, again, strict=True):
             if not is_doubtful(segment):
