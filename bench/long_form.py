@@ -1,9 +1,10 @@
-"""Compare ways to transcribe long recordings: words that are wrong, invented and lost, and the speed.
+"""Compare ways to transcribe long recordings, by their wrong, missing and invented words, and their speed.
 
 python -m bench.long_form FOLDER MODEL... [--noise 10]
 
-FOLDER is made by bench.sessions; what adults say in it counts as well. A MODEL is a checkpoint or an export. --noise
-adds minutes of silence, noise and music, in which every word is invented. Ways:
+FOLDER is made by bench.sessions; the utterances of adults count as references, too. A MODEL is a checkpoint or an
+export. --noise is for how many minutes of silence, noise and music without speech, in which every word is invented.
+The ways:
 
     ours             as python -m tools.transcribe
     everything       as python -m tools.transcribe --everything
@@ -47,14 +48,14 @@ Way = Callable[[np.ndarray], list[Cue]]
 
 @dataclass
 class Counts:
-    """What one way has done with all sessions."""
+    """The results of one way on all sessions."""
 
     references: list[str] = field(default_factory=list)
     hypotheses: list[str] = field(default_factory=list)
-    invented: int = 0  # words of cues where nobody speaks
+    invented: int = 0  # words of cues at times when nobody speaks
     in_noise: int = 0  # words in recordings without speech
-    audio: Seconds = 0.0
-    took: Seconds = 0.0
+    audio: Seconds = 0.0  # length of all sessions
+    computing: Seconds = 0.0  # how long it took to transcribe them
 
 
 def noises(minutes: float) -> dict[str, np.ndarray]:
@@ -75,7 +76,10 @@ def noises(minutes: float) -> dict[str, np.ndarray]:
         "melody": melody * (1 + np.sin(2 * np.pi * times)) + 0.1 * pink_noise(length, random),
         "knocks": 5 * np.convolve(knocks, decay)[:length] + 0.1 * pink_noise(length, random),
     }
-    return {name: (NOISE_LEVEL * samples).astype(np.float32) for name, samples in recordings.items()}
+    scaled = {}
+    for name, samples in recordings.items():
+        scaled[name] = (NOISE_LEVEL * samples).astype(np.float32)
+    return scaled
 
 
 def our_way(decoder: Decoder, everything: bool) -> Way:
@@ -95,7 +99,7 @@ def faster_way(recogniser, language: str, vad: bool) -> Way:
 
 
 def count_session(cues: list[Cue], truth: list[dict], normalise: Callable[[str], str], counts: Counts) -> None:
-    """Add a session to the counts."""
+    """Add what was recognised in a session to the counts; `truth` has the places of its utterances."""
     counts.references.append(normalise(" ".join(place["text"] for place in truth)))
     counts.hypotheses.append(normalise(" ".join(text for _, _, text in cues)))
     for start, end, text in cues:
@@ -104,16 +108,18 @@ def count_session(cues: list[Cue], truth: list[dict], normalise: Callable[[str],
 
 
 def measure(way: Way, folder: Path, quiet: dict[str, np.ndarray], normalise: Callable[[str], str]) -> Counts:
+    """Transcribe all sessions, and the recordings without speech, in one way."""
     counts = Counts()
     for path in sorted(folder.glob("*.json")):
         samples, _ = soundfile.read(path.with_suffix(".wav"), dtype="float32")
         began = time.perf_counter()
         cues = way(samples)
-        counts.took += time.perf_counter() - began
+        counts.computing += time.perf_counter() - began
         counts.audio += len(samples) / SAMPLE_RATE
         count_session(cues, json.loads(path.read_text(encoding="utf-8")), normalise, counts)
     for samples in quiet.values():
-        counts.in_noise += sum(len(normalise(text).split()) for _, _, text in way(samples))
+        for _, _, text in way(samples):
+            counts.in_noise += len(normalise(text).split())
     return counts
 
 
@@ -137,12 +143,12 @@ def main() -> None:
                 else:
                     way = our_way(decoder, name == "everything")
                 rows.append((str(model), name, *cells(measure(way, arguments.folder, quiet, normalise))))
-            print(" ".join(rows[-1]), flush=True)  # so that a run that is stopped has shown what it measured
+            print(" ".join(rows[-1]), flush=True)  # at once, so that these figures are seen if the run is stopped
     print(aligned([HEADER, *rows], names=2))
 
 
 def cells(counts: Counts) -> tuple[str, ...]:
-    """The figures of a row, formatted."""
+    """The figures of a row, in the order of HEADER, formatted."""
     errors = count_errors(counts.references, counts.hypotheses, str)
     words = errors.words
     total = errors.substitutions + errors.deletions + errors.insertions
@@ -151,7 +157,7 @@ def cells(counts: Counts) -> tuple[str, ...]:
         *(f"{100 * number / words:.2f}" for number in shares),
         str(counts.invented),
         str(counts.in_noise),
-        f"{counts.audio / counts.took:.1f}",
+        f"{counts.audio / counts.computing:.1f}",
     )
 
 

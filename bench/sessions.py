@@ -1,10 +1,11 @@
-"""Make long recordings of which every utterance's true place is known, out of the clips of an evaluation set:
+"""Make long recordings from the clips of an evaluation set; when each utterance is spoken in them is known:
 
 python -m bench.sessions FOLDER [--clips processed_data/evaluation/test] [--adults processed_data/evaluation/adult]
 
-A session has one or two children, with gaps of 0.5 to 20 s between their utterances, room noise throughout, and adults
-in some of the gaps, who are not transcribed. FOLDER/session-00.wav is the recording, session-00.txt its transcript
-without times (`speaker: text`, one utterance a line), and session-00.json the truth. A seed gives the same bytes again.
+A session has one or two children, gaps of 0.5 to 20 s between their utterances, and room noise throughout. In some of
+the gaps adults speak, whose utterances are not in the transcript. FOLDER/session-00.wav is the recording,
+session-00.txt the transcript without times (`speaker: text`, one utterance a line), and session-00.json has the times
+of all utterances, also those of adults. The same seed gives the same bytes.
 """
 
 import argparse
@@ -19,27 +20,27 @@ from stages.records import shards
 from stages.records.shards import Clip
 from stages.records.units import SAMPLE_RATE, Seconds
 
-ADULT_SHARE = 0.25  # of the gaps
+ADULT_SHARE = 0.25  # share of the gaps in which an adult speaks
 LEVEL_FRAME = SAMPLE_RATE // 100  # samples in 10 ms
-SPEECH_RANGE = 30.0  # dB: quieter frames than this under the loudest are no speech
-HOLE = 10  # frames; loud frames with longer gaps are different stretches
-CLICK = 8  # frames; a shorter stretch is a click
-SPEECH_OVER_NOISE = 6.0  # dB over the clip's own background
+SPEECH_RANGE = 30.0  # dB; frames that are quieter than the loudest by more than this are no speech
+SPEECH_OVER_NOISE = 6.0  # dB; nor are frames that are not this much over the clip's own background
+HOLE = 10  # frames; loud frames with a longer gap between them are in different stretches
+CLICK = 8  # frames; a stretch that is shorter is a click
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where somebody speaks in a session."""
+    """Who says what in a session, and when."""
 
     start: Seconds
     end: Seconds
     speaker: str
     text: str
-    transcribed: bool
+    transcribed: bool  # whether it is in the transcript
 
 
 def speech_borders(samples: np.ndarray) -> tuple[int, int]:
-    """Where speech begins and ends in a clip, in samples, by its level; a click before or after it is no speech.
+    """Where speech begins and ends in a clip, in samples, by its level; clicks before and after it do not count.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def pink_noise(length: int, random: np.random.Generator) -> np.ndarray:
 
 
 class Session:
-    """A recording that grows by clips and gaps."""
+    """A recording to which clips and gaps are appended."""
 
     def __init__(self) -> None:
         self.parts: list[np.ndarray] = []
@@ -73,9 +74,11 @@ class Session:
         self.places: list[Place] = []
 
     def wait(self, seconds: Seconds) -> None:
+        """Append silence."""
         self._append(np.zeros(round(seconds * SAMPLE_RATE), np.float32))
 
     def speak(self, clip: Clip, samples: np.ndarray, transcribed: bool) -> None:
+        """Append a clip, and note its place."""
         first, last = speech_borders(samples)
         start, end = (self.length + first) / SAMPLE_RATE, (self.length + last) / SAMPLE_RATE
         self.places.append(Place(round(start, 3), round(end, 3), clip.speaker, clip.text, transcribed))
@@ -86,7 +89,12 @@ class Session:
         self.length += len(samples)
 
     def recording(self, noise_decibels: float, random: np.random.Generator) -> np.ndarray:
-        """The whole session over room noise, int16, shape (samples,)."""
+        """The whole session with room noise, int16, shape (samples,).
+
+        Parameters
+        ----------
+        noise_decibels : level of the noise relative to the speech
+        """
         samples = np.concatenate(self.parts)
         speech = samples[samples != 0]
         level = np.sqrt(np.mean(speech**2)) * 10 ** (noise_decibels / 20)
@@ -105,11 +113,12 @@ def make_session(
     gaps: tuple[Seconds, Seconds],
     random: np.random.Generator,
 ) -> Session:
-    """Put the children's clips one after the other, in their order, with gaps and some of the adults' clips between.
+    """Put the children's clips one after the other, in the given order, with gaps and some adults' clips between them.
 
     Parameters
     ----------
-    gaps : the shortest and the longest one
+    children, adults : clips with their samples
+    gaps : the shortest and the longest gap
     """
     session = Session()
     session.wait(gap(gaps, random))
@@ -145,7 +154,7 @@ def main() -> None:
     parser.add_argument("--adults", type=Path, help="their clips go into some of the gaps; default: none")
     parser.add_argument("--sessions", type=int, help="default: all children, each in one session")
     parser.add_argument("--gaps", type=float, nargs=2, default=(0.5, 20.0), help="seconds; default: 0.5 20")
-    parser.add_argument("--noise", type=float, default=-25.0, help="room noise, dB beside the speech; default: -25")
+    parser.add_argument("--noise", type=float, default=-25.0, help="room noise, dB relative to speech; default: -25")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     random = np.random.default_rng(arguments.seed)
@@ -159,8 +168,11 @@ def main() -> None:
     arguments.folder.mkdir(parents=True)
     number = 0
     while waiting and number != arguments.sessions:
-        speakers = [waiting.pop(0) for _ in range(min(len(waiting), int(random.integers(1, 3))))]
-        clips = [clip for speaker in speakers for clip in speaker]
+        clips: list[Clip] = []
+        count = int(random.integers(1, 3))
+        for clips_of_speaker in waiting[:count]:
+            clips += clips_of_speaker
+        del waiting[:count]
         random.shuffle(clips)
         children = [(clip, shards.read_audio(arguments.clips, clip)) for clip in clips]
         session = make_session(children, adults, arguments.gaps, random)
