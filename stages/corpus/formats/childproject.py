@@ -1,11 +1,12 @@
-"""ChildProject: segments of day-long recordings in CSV files, as ACLEW's corpora are shared.
+"""ChildProject: segments of day-long recordings in CSV files, the format of ACLEW's corpora.
 
     annotations/<set>/converted/<name>.csv    segment_onset,segment_offset,speaker_id,speaker_type,transcription,...
     metadata/annotations.csv                  which recording each of these files is about
     metadata/recordings.csv, children.csv     child_id and date_iso of a recording; child_dob and child_sex of a child
 
-Times are in milliseconds. CHI is the child of the recording, OCH another child, FEM and MAL are adults. A table of
-segments with a column for the recording (recording_filename, file_name, ...) needs no metadata; it may have child_id.
+Times are in milliseconds. The type of a speaker is CHI (the child who is recorded), OCH (another child), FEM or MAL
+(adults). A table of segments with a column for the recording (recording_filename, file_name, ...) needs no metadata; it
+may have the column child_id.
 """
 
 from collections import Counter, defaultdict
@@ -31,7 +32,7 @@ NO_TEXT = "NA"  # as R and pandas write an empty cell
 
 
 def claims(files: Files) -> list[Path]:
-    """The tables of segments, and the metadata where there are any."""
+    """The tables of segments, and the metadata if there are tables of segments."""
     segments = [path for path in files.with_suffix(".csv") if _has_segments(path)]
     if not segments:
         return []
@@ -65,7 +66,7 @@ def _sessions(
     Parameters
     ----------
     projects : the project of each table of segments
-    set_of_recording : the folder or table whose transcripts a recording has; those of another set are passed over
+    set_of_recording : the folder from which a recording's transcripts are read; those of other folders are passed over
 
     Raises
     ------
@@ -100,7 +101,7 @@ def _sessions(
 
 
 def _turn(row: dict, text: str, line: int, child: Child | None, left_out: Counter[str]) -> Turn:
-    """The turn of a row. Rows of unknown speakers and rows without text only occupy time."""
+    """The turn of a row; it has no text if the type of speaker is unknown, and then only says when somebody speaks."""
     kind = cell(row, ["speaker_type"])
     speaker = cell(row, ["speaker_id"])
     label = kind if kind == KEY_CHILD or speaker.lower() in UNKNOWN else speaker
@@ -121,7 +122,7 @@ def _turn(row: dict, text: str, line: int, child: Child | None, left_out: Counte
 
 
 def _seconds(row: dict, name: str) -> Seconds:
-    """The seconds of a cell in milliseconds."""
+    """A cell's time, which is in milliseconds, as seconds."""
     text = cell(row, columns_named(row, [name]))
     try:
         return number_of(text) / 1000

@@ -1,9 +1,9 @@
-"""Data sets of Hugging Face's `datasets`: parquet files, and folders that Dataset.save_to_disk has written.
+"""Data sets of Hugging Face's `datasets`: parquet files, and folders written by Dataset.save_to_disk.
 
     train-00000-of-00002.parquet               data-00000-of-00001.arrow, state.json, dataset_info.json
 
-Columns have the names that they have in tables. The sounds are in the file, in a column of structs {bytes, path} or of
-bytes; a struct without bytes names a recording beside it. They are decoded by this project, not by `datasets`.
+Columns have the names that tables have. The sounds are in the file, in a column of structs {bytes, path} or of bytes; a
+struct without bytes names a recording beside the file. This project decodes the sounds, not `datasets`.
 """
 
 import json
@@ -24,11 +24,11 @@ from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 
 STATE = "state.json"  # lists the arrow files of a folder
 DESCRIPTIONS = (STATE, "dataset_info.json", "dataset_dict.json")
-CACHE = "cache-"  # begins the name of what Dataset.map has computed
+CACHE = "cache-"  # the names of files that Dataset.map writes begin so
 
 
 def claims(files: Files) -> list[Path]:
-    """Parquet and arrow files, and the descriptions that datasets writes beside arrow files."""
+    """Parquet and arrow files, and the JSON files that `datasets` writes beside arrow files."""
     folders = {path.parent for path in files.with_suffix(".arrow")}
     paths = list(files.with_suffix(".arrow", ".parquet"))
     for path in files.with_suffix(".json"):
@@ -48,7 +48,7 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
 
 
 def _without_caches(tables: list[Path], states: list[Path], files: Files, reading: SplitContents) -> list[Path]:
-    """The tables without those that a folder's state.json does not list: copies that Dataset.map has changed.
+    """The tables without arrow files that Dataset.map has written: those that the folder's state.json does not list.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _utterances(
 
 
 def _rows(file: DataFile) -> Iterator[tuple[int, dict, bool]]:
-    """(number from 0, row as read_rows gives it, whether its sound is in the file) of each row."""
+    """(number counted from 0, cells by column name, whether its sound is in the file) of each row."""
     columns = list(file.columns.values())
     if file.path_column:
         columns.append(file.path_column)
@@ -136,7 +136,7 @@ def _rows(file: DataFile) -> Iterator[tuple[int, dict, bool]]:
 
 
 def _label(value: object, labels: list[str] | None) -> object:
-    """A cell, or the name of its class where it is the number of one; -1 is none."""
+    """A cell; in a column of classes, the name of the class with this number, None for -1 (no class)."""
     if labels is None or not isinstance(value, int):
         return value
     return labels[value] if 0 <= value < len(labels) else None
@@ -151,7 +151,7 @@ def _utterance(
     reading: SplitContents,
     mistimed: set[tuple[str, Path]],
 ) -> Utterance:
-    """The utterance of a row; if its times are refused, file and recording are added to `mistimed`."""
+    """The utterance of a row. If its times are refused, its file and recording are added to `mistimed`."""
     check_valid(row)
     name, is_foreign = named_recording(row, file.layout.fields["file_name"])
     if not name and not has_sound:

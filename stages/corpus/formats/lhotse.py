@@ -1,11 +1,11 @@
-"""Manifests of lhotse: recordings and supervisions, or cuts, as .jsonl or .jsonl.gz; lhotse itself is not needed.
+"""Manifests of lhotse, as .jsonl or .jsonl.gz: recordings and supervisions, or cuts. lhotse itself is not needed.
 
     recordings    {"id": "r1", "sources": [{"type": "file", "channels": [0], "source": "wav/r1.wav"}], ...}
     supervisions  {"id": "s1", "recording_id": "r1", "start": 1.5, "duration": 2.0, "channel": 0, "text": "yes", ...}
     cuts          {"type": "MonoCut", "start": 1.0, "duration": 8.0, "recording": {...}, "supervisions": [...], ...}
 
-A supervision inside a cut counts its start from the cut's. Ages are in `custom`. Sources of recordings that are
-commands or addresses are never run or fetched.
+The start of a supervision in a cut counts from the cut's start. Ages are in `custom`. If the source of a recording is a
+command or an address, it is refused, and never run or fetched.
 """
 
 import gzip
@@ -25,13 +25,13 @@ from stages.corpus.rows.other_splits import files_of_split
 from stages.corpus.rows.utterance import Refused, SplitContents
 
 RECORDINGS, SUPERVISIONS, CUTS, FEATURES = "recordings", "supervisions", "cuts", "features"
-# A manifest whose first line cannot be read is one all the same if it is called so.
+# A file whose first line cannot be decompressed counts as a manifest if it has such a name.
 NAME = re.compile(rf"(?:.*[._-])?({RECORDINGS}|{SUPERVISIONS}|{CUTS})(?:[._-].*)?\.jsonl\.gz", re.IGNORECASE)
-LONGEST_LINE = 1 << 24  # bytes; a few KB of a compressed file could be a line that fills the memory
+LONGEST_LINE = 1 << 24  # bytes; a compressed file of a few KB could hold a line that fills the memory
 
 
 def claims(files: Files) -> list[Path]:
-    """JSON lines whose first line is that of a manifest."""
+    """Files of JSON lines whose first line is that of a manifest."""
     compressed = [path for path in files.with_suffix(".gz") if path.name.lower().endswith(".jsonl.gz")]
     return [path for path in (*files.with_suffix(".jsonl"), *compressed) if _kind(path)]
 
@@ -56,7 +56,7 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
 
 
 def _kind(path: Path) -> str:
-    """Which manifest a file is by its first line, or by its name if that cannot be read; "" where it is none."""
+    """The kind of manifest that a file is, by its first line or, if that is damaged, its name; "" for other files."""
     try:
         with _open(path) as file:
             row = json.loads(file.readline(LONGEST_LINE))
@@ -72,7 +72,7 @@ def _kind(path: Path) -> str:
     if row.keys() >= {"id", "sources", "sampling_rate"}:
         return RECORDINGS
     if columns_named(row, KNOWN["file_name"]):
-        return ""  # a table whose rows name their recordings, and have such ids too
+        return ""  # a table: its rows name their recordings; they may have the keys of supervisions, too
     if row.keys() >= {"id", "recording_id", "start", "duration"}:
         return SUPERVISIONS
     return FEATURES if row.keys() >= {"storage_type", "storage_path", "num_features"} else ""
@@ -83,12 +83,12 @@ def _open(path: Path):
 
 
 def _rows(path: Path, files: Files, reading: SplitContents) -> Iterator[tuple[int, dict]]:
-    """(line number, object) of each line; lines that hold none are refused.
+    """(line number, object) of each line; lines that hold no JSON object are refused.
 
     Raises
     ------
     UserError
-        The file is damaged, or a line is longer than any manifest's.
+        The file is damaged, or a line is too long.
     """
     place = files.shown(path)
     check_is_whole(path, place)
@@ -111,7 +111,7 @@ def _rows(path: Path, files: Files, reading: SplitContents) -> Iterator[tuple[in
 def _object(line: bytes) -> dict:
     try:
         row = json.loads(line)
-        json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+        json.dumps(row, ensure_ascii=False).encode()  # fails where a text holds half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise Refused("broken-row", f"not JSON: {first_lines(error)}") from None
     if not isinstance(row, dict):

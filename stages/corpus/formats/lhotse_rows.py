@@ -1,4 +1,4 @@
-"""The utterances of lhotse's supervisions and cuts, and the recordings that they are stretches of."""
+"""Read the utterances of lhotse's supervisions and cuts, and find the recordings that they are parts of."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ from stages.corpus.rows.speakers import age_of, gender_of
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance, Word
 from stages.records.units import Seconds
 
-DECIMALS = 6  # of a second: a cut's start and a supervision's are added
+DECIMALS = 6  # times are rounded, in seconds: the sum of a cut's and a supervision's start is not exact
 
 
 @dataclass(frozen=True)
 class ChannelFile:
-    """The file that a supervision is heard in."""
+    """The file, and its channel, that a supervision is about."""
 
     audio: Path
     channel: int | None  # counted from 1; None: all of them
-    seconds: Seconds | None  # as the manifest says
+    seconds: Seconds | None  # length of the recording in the manifest
 
 
 class Manifests:
-    """What the manifests of a split hold, as far as they are read."""
+    """What was read from a split's manifests so far."""
 
     def __init__(self, files: Files, reading: SplitContents):
         self.files = files
         self.reading = reading
-        self._recordings: dict[str, list[tuple[dict, Path]]] = {}  # by id, with the manifest that has it
-        self._supervisions: set[tuple] = set()  # of cuts: cuts that overlap repeat them
+        self._recordings: dict[str, list[tuple[dict, Path]]] = {}  # by id; each with its manifest
+        self._supervisions: set[tuple] = set()  # of cuts; cuts that overlap repeat supervisions
         self._of_cuts: frozenset[Path] = frozenset()
 
     def add_recording(self, row: dict, path: Path) -> None:
@@ -39,20 +39,20 @@ class Manifests:
             rows.append((row, path))
 
     def end_cuts(self) -> None:
-        """Take down which recordings the cuts have: their supervisions are not read once more."""
+        """Note which recordings have cuts; manifests of supervisions are not read for them."""
         self._of_cuts = frozenset(self.reading.annotated)
 
     def has_cuts(self, audio: Path) -> bool:
         return audio in self._of_cuts
 
     def is_repeated(self, *supervision: object) -> bool:
-        """Whether a supervision was asked about before."""
+        """Whether this was called with the same supervision before."""
         is_repeated = supervision in self._supervisions
         self._supervisions.add(supervision)
         return is_repeated
 
     def recording(self, id: str, path: Path) -> tuple[dict, Path]:
-        """The recording with this id: of the manifests in the folder of `path` if they have it, else of any.
+        """The recording with this id, and its manifest; manifests in the folder of `path` go first.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Manifests:
 
 
 def add_supervision(row: dict, path: Path, line: int, manifests: Manifests) -> None:
-    """Add the utterance of a supervision. What is wrong with it is refused."""
+    """Add the utterance of a supervision; it is refused if something in it is wrong."""
     files, reading = manifests.files, manifests.reading
     id = str(row.get("id", ""))
     try:
@@ -85,16 +85,16 @@ def add_supervision(row: dict, path: Path, line: int, manifests: Manifests) -> N
 
 
 def add_cut(row: dict, path: Path, line: int, manifests: Manifests) -> None:
-    """Add the utterances of a cut's supervisions. What is wrong is refused: the cut, or one supervision."""
+    """Add the utterances of a cut's supervisions; the whole cut or single supervisions are refused if wrong."""
     files, reading = manifests.files, manifests.reading
     place = files.shown(path)
     try:
         if row.get("type") not in ("MonoCut", "MultiCut"):
-            detail = f"a {row.get('type')}: its sound is made of several; write the MonoCuts that it is made of"
+            detail = f"a {row.get('type')} has the sound of several cuts; write the MonoCuts that it is made of"
             raise Refused("mixed-cut", detail)
         recording = row.get("recording")
         if not isinstance(recording, dict):
-            raise Refused("no-recording", "the cut has features and no recording; clips are made from recordings")
+            raise Refused("no-recording", "the cut has no recording (only features?); clips are made from recordings")
         start = _seconds(row, "start")
         supervisions = row.get("supervisions") or []
         if not isinstance(supervisions, list) or not all(isinstance(each, dict) for each in supervisions):
@@ -118,19 +118,19 @@ def add_cut(row: dict, path: Path, line: int, manifests: Manifests) -> None:
 
 
 def _find(recording: dict, channel: object, manifest: Path, files: Files) -> ChannelFile:
-    """The file in which a channel of a recording is.
+    """The file that holds a channel of a recording.
 
     Raises
     ------
     Refused
-        Its sound is made by a command, fetched, or changed; or the file or channel is missing.
+        The sound comes from a command or an address, or is changed by a transform; or the file or channel is missing.
     """
     id = recording.get("id")
     transforms = recording.get("transforms") or []
     if transforms:
         names = ", ".join(str(each.get("name") if isinstance(each, dict) else each) for each in transforms)
         raise Refused(
-            "changed-audio", f"recording {id} is changed by {names}; write manifests of the recordings as they are"
+            "changed-audio", f"lhotse changes recording {id} by {names}; write manifests of the unchanged recordings"
         )
     wanted = channel if isinstance(channel, list) else [channel]
     sources = recording.get("sources")
@@ -144,8 +144,8 @@ def _find(recording: dict, channel: object, manifest: Path, files: Files) -> Cha
         raise Refused("no-such-channel", f"no source of recording {id} has channel {channel}")
     name = str(source.get("source"))
     if source.get("type") != "file":
-        detail = f"recording {id} is of type {source.get('type')}, which is never run or fetched: {name[:80]}"
-        raise Refused("no-file", f"{detail}; write it to a file, and name that")
+        detail = f"the source of recording {id} is a {source.get('type')}, which is never run or fetched: {name[:80]}"
+        raise Refused("no-file", f"{detail}; save its sound as a file, and name that in the manifest")
     audio = files.resolve(name, manifest.parent, foreign=True)
     number = [str(each) for each in channels].index(str(wanted[0])) + 1 if len(wanted) == 1 else None
     seconds = _seconds(recording, "duration") if recording.get("duration") is not None else None
@@ -153,7 +153,7 @@ def _find(recording: dict, channel: object, manifest: Path, files: Files) -> Cha
 
 
 def _add(row: dict, offset: Seconds, sound: ChannelFile, path: Path, line: int, manifests: Manifests) -> None:
-    """Add the utterance of a supervision whose times are counted from `offset`. Raises Refused for wrong times."""
+    """Add the utterance of a supervision; its times count from `offset`. Raises Refused if they are no numbers."""
     files, reading = manifests.files, manifests.reading
     place = f"{files.shown(path)}:{line}"
     start = round(offset + _seconds(row, "start"), DECIMALS)
@@ -196,7 +196,7 @@ def _add(row: dict, offset: Seconds, sound: ChannelFile, path: Path, line: int, 
 
 
 def _words(row: dict, offset: Seconds) -> Iterator[Word]:
-    """The words of a supervision with their times: lists of symbol, start, duration (and score)."""
+    """The words of a supervision with their times; lhotse writes each as a list [symbol, start, duration, score]."""
     alignment = row.get("alignment")
     words = alignment.get("word") if isinstance(alignment, dict) else None
     for word in words if isinstance(words, list) else []:
@@ -211,7 +211,7 @@ def _words(row: dict, offset: Seconds) -> Iterator[Word]:
 
 
 def _seconds(row: dict, name: str) -> Seconds:
-    """A time of a manifest. Raises Refused (bad-time) where it is no number."""
+    """A time of a manifest. Raises Refused (bad-time) if it is no number."""
     value = row.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Refused("bad-time", f"{name} is {value!r}, expected a number of seconds")

@@ -1,10 +1,11 @@
-"""Lists of transcripts in a .txt file: in each line the name of a recording, spaces and its text.
+"""Lists of transcripts in .txt files: each line has the name of a recording, spaces, and its text.
 
     u1.wav we call it bear                          84-121123-0000 GO DO YOU HEAR
 
 LibriSpeech has such a list in each folder: 84/121123/84-121123.trans.txt, with 84-121123-0000.flac beside it. There the
-speaker is the first part of the id; elsewhere the folder of the recording. Genders come from LibriSpeech's SPEAKERS.TXT
-and MLS's metainfo.txt. Lists with tabs, commas or pipes (and so MLS's transcripts.txt) are read by table.py.
+speaker is the first part of the id; in other corpora it is the folder of the recording. Genders are read from
+LibriSpeech's SPEAKERS.TXT and MLS's metainfo.txt. Lists with tabs, commas or pipes, such as MLS's transcripts.txt, are
+read by table.py.
 """
 
 from dataclasses import replace
@@ -60,7 +61,7 @@ def _is_of_librispeech(path: Path) -> bool:
 
 
 def _read_genders(path: Path, files: Files, reading: SplitContents, genders: dict[str, str | None]) -> None:
-    """Add the genders that a list has to `genders`, by speaker."""
+    """Add the genders in a list of speakers to `genders`."""
     before = len(genders)
     for line in read_text(path, files.shown(path), reading).split("\n"):
         cells = [cell.strip() for cell in line.split("|")]
@@ -71,7 +72,7 @@ def _read_genders(path: Path, files: Files, reading: SplitContents, genders: dic
 
 
 def _read_list(path: Path, files: Files, reading: SplitContents) -> None:
-    """Add the utterances of a list, and refuse lines that cannot be read."""
+    """Add the utterances of a list; lines that cannot be read are refused."""
     place = files.shown(path)
     rows: list[Utterance] = []
     for line, name, text in lines_of(read_text(path, place, reading)):
@@ -80,7 +81,7 @@ def _read_list(path: Path, files: Files, reading: SplitContents) -> None:
         except Refused as refused:
             reading.refuse(name, place, line, refused.reason, refused.detail)
             continue
-        if audio in reading.annotated:  # by another file: the rows of this one are added below
+        if audio in reading.annotated:  # by another file: the rows of this list are added after the loop
             reading.warn("a second transcript of a recording, passed over", f"{place}:{line}")
         elif is_text_of(audio, f"{place}:{line}", files, reading):
             rows.append(_utterance(name, text, line, audio, path, files, reading))

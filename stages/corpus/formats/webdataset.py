@@ -1,10 +1,10 @@
-"""WebDataset tars: the members of one stem are a sample, a recording with its text.
+"""WebDataset tars: members of the same stem are one sample, a recording with its text.
 
     anna/0001.flac   anna/0001.txt           or   0001.wav   0001.json: {"text": ..., "speaker": ..., "age": ...}
 
-The keys of the JSON are called like columns of tables. Without a speaker there, the sample's folder is the speaker.
-Members are read where they are in the tar: none is written to disk, and pickles are never opened. The shards of
-processed_data/ are such tars too: their texts are taken as they were cleaned.
+The keys of the JSON are those that tables have as columns. If it names no speaker, the sample's folder is the speaker.
+Members are read from within the tar: none is written to disk, and pickles are never opened. The shards of
+processed_data/ are such tars, too; their texts are read as they were cleaned.
 """
 
 from collections import defaultdict
@@ -22,14 +22,14 @@ from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 
 TEXTS = (".txt", ".cls")
 PICKLES = frozenset(".pyd .pickle .pkl .pth .pt .npy .npz .joblib".split())
-# What the JSON of this project's own shards has: their start and end are those of the recording before it was cut.
+# JSON with these keys is from this project's own shards. Its OF_SOURCE keys are about the recording before it was cut.
 OWN_SHARD = frozenset(("text", "text_raw", "source", "source_rate", "flags", "age_months"))
 OF_SOURCE = ("start", "end", "source", "text_raw")
 
 
 @dataclass
 class Sample:
-    """The members of one stem."""
+    """The names of the members of one stem, by what they hold."""
 
     sounds: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
@@ -65,7 +65,7 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
 
 
 def _is_unpacked(folder: str, members: dict[str, ByteRange], present: set[str]) -> bool:
-    """Whether a tar's recordings are files in its folder as well, as where an archive lies beside what it holds.
+    """Whether all recordings of a tar are also files in its folder: the tar was unpacked there.
 
     `folder` and the files that are `present` are relative to data/.
     """
@@ -76,8 +76,8 @@ def _is_unpacked(folder: str, members: dict[str, ByteRange], present: set[str]) 
 def _samples(members: dict[str, ByteRange], place: str, reading: SplitContents) -> dict[str, Sample]:
     """The samples of a tar by their stems.
 
-    The stem ends at the last dot (a.1.wav, a.1.txt). Texts that have no recording of this stem belong to the one of the
-    stem up to the first dot, which is WebDataset's rule (a.mono.wav, a.txt).
+    The stem ends at the last dot (a.1.wav, a.1.txt). A text without a recording of this stem belongs to the only
+    recording with the same name up to the first dot, which is WebDataset's rule (a.mono.wav, a.txt).
     """
     samples: dict[str, Sample] = defaultdict(Sample)
     by_first_dot: dict[str, list[str]] = defaultdict(list)
@@ -117,7 +117,7 @@ def _key(name: str) -> str:
 def _utterance(
     stem: str, sample: Sample, members: dict[str, ByteRange], path: Path, files: Files, reading: SplitContents
 ) -> Utterance | None:
-    """The utterance of a sample; None where it is of another split, or has no text.
+    """The utterance of a sample; None if it belongs to another split.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def _utterance(
 
 
 def _check_sample(sample: Sample) -> None:
-    """Raises Refused where a sample is not one recording with one text."""
+    """Raise Refused if a sample is not one recording with one text."""
     if len(sample.sounds) > 1:
         raise Refused("ambiguous-audio", f"it has several recordings: {', '.join(sample.sounds)}")
     if not sample.sounds and sample.pickles:
@@ -167,7 +167,7 @@ def _check_sample(sample: Sample) -> None:
 def _row(
     sample: Sample, members: dict[str, ByteRange], path: Path, place: str, reading: SplitContents
 ) -> dict[str, object]:
-    """What a sample's JSON and text hold, as a row of a table. Raises Refused where they cannot be read, or differ."""
+    """A sample's JSON and text as a row of a table. Raises Refused if they cannot be read, or differ in their texts."""
     row: dict[str, object] = {}
     for name in sample.descriptions:
         row = tar_members.json_object(name, members[name])

@@ -1,9 +1,9 @@
-"""JSON of recognisers: what openai-whisper, faster-whisper's programs and WhisperX write beside a recording.
+"""JSON files of recognisers, as openai-whisper, faster-whisper's programs and WhisperX write them beside recordings.
 
     a.json    {"segments": [{"start": 0.5, "end": 1.5, "text": " Hi.", "words": [...], "speaker": "SPEAKER_00"}]}
 
-A program has written these texts, so they are read only where a recording has no other transcript, and a warning says
-so. WhisperX's speakers are numbered anew in each recording.
+Nobody has checked these texts, so they are read only if a recording has no other transcript, and with a warning.
+WhisperX numbers the speakers of each recording from 0.
 """
 
 import json
@@ -26,7 +26,7 @@ REFERENCE = (
     " errors count as right"
 )
 NUMBERED = "speakers that a program numbered: each is of one recording only, and may be an adult"
-NOT_TOLD = "unknown"  # the speaker of a segment without one, where others have one
+NOT_TOLD = "unknown"  # speaker of segments that name none, in a file in which others do
 
 
 def claims(files: Files) -> list[Path]:
@@ -38,7 +38,7 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
 
 
 def is_of_recogniser(path: Path) -> bool:
-    """Whether a .json file holds segments with start, end and text, and names no recording, as rows of tables do."""
+    """Whether a .json file holds segments with start, end and text, and names no recording as a row of a table does."""
     try:
         data = path.read_bytes()
         if not all(name in data for name in NAMES):
@@ -55,12 +55,12 @@ def is_of_recogniser(path: Path) -> bool:
 
 
 def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
-    """The one session of a recogniser's file.
+    """The session of a recogniser's file, in a list.
 
     Raises
     ------
     Refused
-        broken-json where it holds characters that are no text
+        broken-json: it holds characters that are no valid Unicode
     """
     content = json.loads(read_bytes(path, place))
     try:
@@ -83,7 +83,13 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
 
 
 def _turn(segment: dict, number: int, label: str) -> Turn:
-    """The turn of a segment, counted from 1."""
+    """The turn of a segment.
+
+    Parameters
+    ----------
+    number : of the segment, counted from 1
+    label : of its speaker
+    """
     text = segment["text"]
     start, end = _seconds(segment["start"]), _seconds(segment["end"])
     if start is None or end is None or not isinstance(text, str):
@@ -96,7 +102,7 @@ def _turn(segment: dict, number: int, label: str) -> Turn:
 
 
 def _words(words: object) -> list[Word]:
-    """The words with their times; none where a word has no times, as WhisperX leaves numbers."""
+    """The words with their times; [] if any word has no times, as WhisperX gives numbers none."""
     timed = []
     for word in words if isinstance(words, list) else []:
         start = end = None
