@@ -282,6 +282,7 @@ def trees(tmp_path_factory) -> Path:
     return train
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.data())
 def test_rubbish(trees, data):

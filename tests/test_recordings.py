@@ -81,15 +81,19 @@ def test_json_has_what_tells_doubtful_stretches():
 
 
 def test_recordings_of_any_length_and_rate(workspace, monkeypatch, capsys):
-    both = ("a/one.wav", "a/long.flac", "--checkpoint", "tiny", "--everything")
-    run(monkeypatch, *both, "--format", "json")
+    run(monkeypatch, "a/one.wav", "a/long.flac", "--checkpoint", "tiny", "--everything", "--format", "json")
     one, long = map(json.loads, capsys.readouterr().out.splitlines())
     assert (one["file"], len(one["segments"])) == ("one.wav", 1)
     assert long["segments"][-1]["end"] == pytest.approx(23.0, abs=0.01)
     assert len(long["segments"]) > 4
-    run(monkeypatch, *both, "--format", "vtt", "--output", "out")
+
+
+def test_each_recording_has_a_file_in_the_output_folder(workspace, monkeypatch):
+    shutil.copy("a/one.wav", "a/two.wav")
+    files = ("a/one.wav", "a/two.wav")
+    run(monkeypatch, *files, "--checkpoint", "tiny", "--everything", "--format", "vtt", "--output", "out")
     assert Path("out/one.vtt").read_text().startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n")
-    assert sorted(path.name for path in Path("out").iterdir()) == ["long.vtt", "one.vtt"]
+    assert sorted(path.name for path in Path("out").iterdir()) == ["one.vtt", "two.vtt"]
 
 
 def test_segments_that_may_lack_their_end_are_counted(workspace, settings, monkeypatch, capsys):
