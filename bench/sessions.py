@@ -19,9 +19,9 @@ import soundfile
 from stages.records import shards
 from stages.records.shards import Clip
 from stages.records.units import SAMPLE_RATE, Seconds
+from tools import voice
 
 ADULT_SHARE = 0.25  # share of the gaps in which an adult speaks
-LEVEL_FRAME = SAMPLE_RATE // 100  # samples in 10 ms
 SPEECH_RANGE = 30.0  # dB; frames that are quieter than the loudest by more than this are no speech
 SPEECH_OVER_NOISE = 6.0  # dB; nor are frames that are not this much over the clip's own background
 HOLE = 10  # frames; loud frames with a longer gap between them are in different stretches
@@ -46,14 +46,13 @@ def speech_borders(samples: np.ndarray) -> tuple[int, int]:
     ----------
     samples : float32, shape (samples,)
     """
-    frames = samples[: len(samples) // LEVEL_FRAME * LEVEL_FRAME].reshape(-1, LEVEL_FRAME)
-    levels = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-10)
+    levels = voice.levels(samples)
     threshold = max(levels.max() - SPEECH_RANGE, np.percentile(levels, 10) + SPEECH_OVER_NOISE)
     loud = np.flatnonzero(levels >= min(threshold, levels.max()))
     stretches = np.split(loud, np.flatnonzero(np.diff(loud) > HOLE) + 1)
     longest = max(len(stretch) for stretch in stretches)
     spoken = [stretch for stretch in stretches if len(stretch) >= min(CLICK, longest)]
-    return int(spoken[0][0]) * LEVEL_FRAME, (int(spoken[-1][-1]) + 1) * LEVEL_FRAME
+    return int(spoken[0][0]) * voice.LEVEL_FRAME, (int(spoken[-1][-1]) + 1) * voice.LEVEL_FRAME
 
 
 def pink_noise(length: int, random: np.random.Generator) -> np.ndarray:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from stages.common.errors import UserError
-from stages.corpus.rows.files import RECORDING_SUFFIXES
 from tools.align import transcript, writers
+from tools.recording_files import recordings_in
 from tools.transcribe.targets import check_folder
 
 
@@ -26,9 +26,8 @@ def pairs(recording: Path, transcript_path: Path | None) -> list[tuple[Path, Pat
             raise UserError(
                 f"{recording} is a folder; leave out {transcript_path}: transcripts are read beside its recordings"
             )
-        files = sorted(path for path in recording.rglob("*") if path.suffix.lower() in RECORDING_SUFFIXES)
         with_transcript = []
-        for path in files:
+        for path in recordings_in(recording):
             text = _beside(path)
             if text:
                 with_transcript.append((path, text))
@@ -75,9 +74,11 @@ def targets(files: list[tuple[Path, Path]], form: str, output: Path | None) -> l
             raise UserError(f"{text}: only a .cha transcript can be written as CHAT; use another --format")
     suffix, _ = writers.FORMATS[form]
     paths = [(output or recording.parent) / (recording.stem + suffix) for recording, _ in files]
+    written: set[Path] = set()
     for path in paths:
         if path.exists():
             raise UserError(f"{path} is there already; move it away, or name another folder: --output FOLDER")
-        if paths.count(path) > 1:
+        if path in written:
             raise UserError(f"two recordings would be written to {path}; align them one by one")
+        written.add(path)
     return paths

@@ -1,19 +1,18 @@
 """Align recordings with their transcripts, one after the other."""
 
-import os
 import statistics
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from stages.common.errors import UserError
 from stages.common.params import Params
-from stages.cutting import audio, pcm
+from stages.cutting import audio
 from stages.decoding import transcription
 from stages.records.units import SAMPLE_RATE
 from stages.wer import normalisers
-from tools import sources, voice
+from tools import recording_files, sources, voice
 from tools.align import transcript, writers
 from tools.align.alignment import Alignment
 from tools.align.session import align
@@ -42,15 +41,16 @@ def align_all(
     voice.check_installed()
     decoder = transcription.prepare(sources.load_checkpoint(checkpoint, base), settings)
     normalise = normalisers.load(sources.find(checkpoint), settings.language)["whisper"]
+    _, write = writers.FORMATS[form]
     failed = []
     for (recording, text), path in zip(tqdm(files, unit="recording", disable=len(files) == 1), paths, strict=True):
         try:
             lines = transcript.read(text, recording, settings)
-            samples = audio.decode(recording, settings.preprocess.channel).samples.astype(np.float32)
-            samples /= pcm.FULL_SCALE
+            samples = recording_files.read(recording, settings.preprocess.channel)
             alignment = align(decoder, samples, lines, normalise)
             _check_found(alignment, recording, text)
-            _write(path, form, Aligned(alignment, recording, len(samples) / SAMPLE_RATE, text))
+            aligned = Aligned(alignment, recording, len(samples) / SAMPLE_RATE, text)
+            recording_files.write_whole(path, partial(write, aligned=aligned))
         except audio.AudioError as error:
             failed.append(f"{recording}: {error.detail}")
             continue
@@ -69,15 +69,6 @@ def _check_found(alignment: Alignment, recording: Path, text: Path) -> None:
             f"only {placed} of {len(alignment.placed)} lines of {text} were found; is it the transcript of this "
             "recording, in the language that params.yaml names?"
         )
-
-
-def _write(path: Path, form: str, aligned: Aligned) -> None:
-    """Write a file completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    _, write = writers.FORMATS[form]
-    write(partial, aligned)
-    os.replace(partial, path)
 
 
 def summary(alignment: Alignment, path: Path) -> str:

@@ -3,19 +3,18 @@
 The audio is decoded as in preprocess, and transcribed like an evaluation set.
 """
 
-import os
 import sys
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.corpus.rows.files import nfc
-from stages.cutting import audio, pcm
+from stages.cutting import audio
 from stages.decoding import token_limits, transcription
-from tools import sources, voice
+from tools import recording_files, sources, voice
 from tools.transcribe import captions, sessions
 
 
@@ -49,18 +48,15 @@ def transcribe(
     cut = 0  # segments that were cut off at the limit of new tokens, and do not repeat themselves
     for file, target in tqdm(targets.items(), unit="file", disable=len(targets) == 1):
         try:
-            recording = audio.decode(file, settings.preprocess.channel)
+            samples = recording_files.read(file, settings.preprocess.channel)
         except audio.AudioError as error:
             failed.append(f"{file}: {error.detail}")
             continue
-        if recording.truncated:
-            tqdm.write(f"warning: {file} is incomplete: {recording.truncated}", file=sys.stderr)
-        samples = recording.samples.astype(np.float32) / pcm.FULL_SCALE
         segments = sessions.transcribe(decoder, samples, everything)
         cut += sum(token_limits.may_lack_speech(segment.hypothesis) for segment in segments)
         content = write(nfc(file.name), segments, decoder.language)
         if target:
-            _write(target, content)
+            recording_files.write_whole(target, partial(Path.write_text, data=content, encoding="utf-8"))
         else:
             if len(targets) > 1 and form == "text":
                 sys.stdout.write(f"{nfc(str(file))}\n")
@@ -73,11 +69,3 @@ def transcribe(
         )
     if failed:
         raise UserError("\n".join([f"{len(failed)} of {len(targets)} recordings could not be read:", *failed]))
-
-
-def _write(path: Path, content: str) -> None:
-    """Write a file completely or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(content, encoding="utf-8")
-    os.replace(partial, path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stages.common.errors import UserError
 from stages.corpus.rows.files import RECORDING_SUFFIXES
+from tools.recording_files import recordings_in
 from tools.transcribe import captions
 
 
@@ -55,11 +56,7 @@ def _recordings_of(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise UserError(f"{path} is not a file" + (", nor a folder" if not path.exists() else ""))
-    recordings = []
-    for file in sorted(path.rglob("*")):
-        is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-        if file.suffix.lower() in RECORDING_SUFFIXES and not is_hidden and file.is_file():
-            recordings.append(file)
+    recordings = recordings_in(path)
     if not recordings:
         raise UserError(f"{path} holds no recordings; they end in one of {' '.join(sorted(RECORDING_SUFFIXES))}")
     return recordings
