@@ -789,8 +789,14 @@ def test_rubbish(name, content, head):
 @pytest.mark.parametrize(
     ("content", "warning"),
     [
-        ([{"id": "c1", "supervisions": [], "recording": {}}], "a manifest of lhotse in .json (write it as .jsonl)"),
-        ([{"id": "s1", "recording_id": "r1", "text": "hi"}], "a manifest of lhotse in .json (write it as .jsonl)"),
+        (
+            [{"id": "c1", "type": "MonoCut", "supervisions": [], "recording": {}}],
+            "a manifest of lhotse in .json (write it as .jsonl)",
+        ),
+        (
+            [{"id": "s1", "recording_id": "r1", "start": 0, "duration": 1, "text": "hi"}],
+            "a manifest of lhotse in .json (write it as .jsonl)",
+        ),
         (
             {"u1": {"wav": "{data_root}/a.wav", "wrd": "hi"}, "u2": {"wav": "{data_root}/b.wav", "wrd": "yes"}},
             "an object with a row under each id (if it has transcripts, write it as a list of rows)",

@@ -65,8 +65,11 @@ def _kind(path: Path) -> str:
         return name[1].lower() if name else ""
     except (ValueError, RecursionError):
         return ""
-    if not isinstance(row, dict):
-        return ""
+    return kind_of_row(row) if isinstance(row, dict) else ""
+
+
+def kind_of_row(row: dict) -> str:
+    """Which manifest an object is of; "" where it is of none."""
     if str(row.get("type", "")).endswith("Cut"):
         return CUTS
     if row.keys() >= {"id", "sources", "sampling_rate"}:

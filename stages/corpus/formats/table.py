@@ -15,6 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from stages.common.errors import UserError
+from stages.corpus.formats import lhotse
 from stages.corpus.formats.whisper_json import is_of_recogniser
 from stages.corpus.rows.columns import cell, columns_named
 from stages.corpus.rows.files import Files
@@ -31,7 +32,6 @@ from stages.corpus.rows.table_rows import Rows, read_tables
 from stages.corpus.rows.utterance import Refused, SplitContents, Utterance
 from stages.corpus.rows.workbooks import WORKBOOK_SUFFIX
 
-LHOTSE_KEYS = {"supervisions", "recording_id", "sources"}
 METADATA = "metadata"  # a table by this name has to be one of utterances
 FIRST_ROWS = 20  # are looked at for the columns: a line of JSON has only those that hold something
 
@@ -130,7 +130,7 @@ def _kind_of_json(path: Path, rows: list[dict]) -> str:
     """What a .json file is that may hold utterances in a form that is not read, and what to do; "" for others."""
     if path.suffix.lower() != ".json":
         return ""
-    if any(LHOTSE_KEYS & row.keys() for row in rows):
+    if any(map(lhotse.kind_of_row, rows)):
         return "a manifest of lhotse in .json (write it as .jsonl)"
     values = [value for row in rows for value in row.values()]
     if len(rows) == 1 and values and all(isinstance(value, dict) for value in values):

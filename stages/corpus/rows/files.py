@@ -11,10 +11,10 @@ from stages.corpus.rows import listing, named_folders, near_names
 from stages.corpus.rows.path_ends import PathEnds
 from stages.corpus.rows.utterance import Refused
 
-# What is taken for a recording. Containers of video count, for their sound.
 # Files that come with a corpus and are no transcripts, by their name up to the first dot.
 PAPERS = frozenset("readme license licence copying copyright changelog citation authors contributing".split())
 PAPERS |= frozenset("checksum checksums md5sum md5sums sha1sum sha1sums sha256sum sha256sums sha512sums".split())
+# What is taken for a recording. Containers of video count, for their sound.
 RECORDING_SUFFIXES = frozenset(".wav .flac .mp3 .ogg .oga .opus .sph .aif .aiff .aifc .au .snd .caf .w64 .rf64".split())
 VIDEO_SUFFIXES = frozenset(".m4a .mp4 .m4v .mov .mkv .avi .webm .aac .wma .3gp .amr .mpg .mpeg".split())
 RECORDING_SUFFIXES |= VIDEO_SUFFIXES
