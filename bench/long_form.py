@@ -29,14 +29,13 @@ from bench.decoders import faster_model
 from bench.sessions import pink_noise
 from stages.common import params
 from stages.common.text_table import aligned
-from stages.decoding import transcription
+from stages.decoding import spoken_segments, transcription
 from stages.decoding.transcription import Decoder
 from stages.records import paths
 from stages.records.units import SAMPLE_RATE, Seconds
 from stages.wer import normalisers
 from stages.wer.error_counts import count_errors
 from tools import sources
-from tools.transcribe import sessions
 
 HEADER = ("model", "way", "WER %", "del %", "ins %", "invented words", "in noise", "times real time")
 WAYS = ("ours", "everything", "faster-whisper", "faster-vad")
@@ -84,7 +83,7 @@ def noises(minutes: float) -> dict[str, np.ndarray]:
 
 def our_way(decoder: Decoder, everything: bool) -> Way:
     def transcribe(samples: np.ndarray) -> list[Cue]:
-        segments = sessions.transcribe(decoder, samples, everything)
+        segments = spoken_segments.transcribe(decoder, samples, everything)
         return [(segment.start, segment.end, segment.hypothesis.text) for segment in segments]
 
     return transcribe

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from stages.decoding import voice
 from stages.records import shards
 from stages.records.shards import Clip
 from stages.records.units import SAMPLE_RATE, Seconds
-from tools import voice
 
 ADULT_SHARE = 0.25  # share of the gaps in which an adult speaks
 SPEECH_RANGE = 30.0  # dB; frames that are quieter than the loudest by more than this are no speech

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rapidfuzz import fuzz
 
 from stages.common.errors import UserError
-from tools import voice
+from stages.decoding import voice
 from tools.align import matching, placing, session
 from tools.align.matching import GAP, SIMILAR, match
 from tools.align.placing import Range, fill_gaps, place_by_words

@@ -17,11 +17,11 @@ from stages.common import params as parameters
 from stages.common.errors import UserError
 from stages.corpus.formats import registry
 from stages.cutting import audio, pcm
-from stages.decoding import transcription
+from stages.decoding import transcription, voice
 from stages.records.units import SAMPLE_RATE
 from tests.support.checkpoints import SAMPLE
 from tests.support.corpora import PARAMS, options
-from tools import sources, voice
+from tools import sources
 from tools.align import __main__ as command
 from tools.align import recordings, session
 

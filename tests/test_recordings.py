@@ -11,7 +11,8 @@ import pytest
 
 from stages.common import params as parameters
 from stages.common.errors import UserError
-from stages.decoding import transcription
+from stages.decoding import spoken_segments, transcription
+from stages.decoding.spoken_segments import SpokenSegment
 from stages.decoding.transcription import Hypothesis
 from stages.training import strategies
 from stages.whisper import base_model, model
@@ -20,8 +21,7 @@ from tests.support.corpora import write, write_audio
 from tests.support.hub_server import COMMIT, serving
 from tools import sources
 from tools.transcribe import __main__ as transcribe
-from tools.transcribe import captions, recordings, sessions, targets
-from tools.transcribe.sessions import SpokenSegment
+from tools.transcribe import captions, recordings, targets
 
 ROOT = Path(__file__).parent.parent
 
@@ -99,11 +99,11 @@ def test_each_recording_has_a_file_in_the_output_folder(workspace, monkeypatch):
 def test_segments_that_may_lack_their_end_are_counted(workspace, settings, monkeypatch, capsys):
     texts = [("I like the dog", True), ("no no no no no no", True), ("I like it", False), ("", False)]
     segments = [SpokenSegment(0, 1, Hypothesis(text, -0.1, is_cut), False) for text, is_cut in texts]
-    monkeypatch.setattr(sessions, "transcribe", lambda *_: segments)
+    monkeypatch.setattr(spoken_segments, "transcribe", lambda *_: segments)
     chosen = targets.targets([Path("a/one.wav"), Path("a/long.flac")], "text", Path("out"))
     recordings.transcribe(chosen, "tiny", settings, "text")
     assert "warning: 2 segment(s) were cut off at the limit of new tokens" in capsys.readouterr().err
-    monkeypatch.setattr(sessions, "transcribe", lambda *_: segments[1:])
+    monkeypatch.setattr(spoken_segments, "transcribe", lambda *_: segments[1:])
     recordings.transcribe(chosen, "tiny", settings, "text")
     assert "warning" not in capsys.readouterr().err
 

@@ -10,12 +10,12 @@ from stages.corpus.formats import registry
 from stages.corpus.markup import cleaning
 from stages.corpus.rows.utterance import SplitContents, Utterance, Word
 from stages.cutting import segmentation
+from stages.decoding.spoken_segments import SpokenSegment
 from stages.decoding.transcription import Hypothesis
 from stages.preprocess import clean_transcripts
 from stages.records import error_unit, spacing
 from tests.support.corpora import options, reading, textgrid, utterance, write, write_audio
 from tools.transcribe import captions
-from tools.transcribe.sessions import SpokenSegment
 
 # Language, texts, and what they make together.
 JOINED = [

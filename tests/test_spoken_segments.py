@@ -9,12 +9,11 @@ import pytest
 
 from stages.common import params
 from stages.common.params import Transcribe
-from stages.decoding import long_recordings
+from stages.decoding import long_recordings, spoken_segments, voice
 from stages.decoding.long_recordings import Segment
 from stages.decoding.transcription import Hypothesis
 from stages.records.units import SAMPLE_RATE
-from tools import voice
-from tools.transcribe import captions, sessions
+from tools.transcribe import captions
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 LOOP = "bear bear " * 30
@@ -22,7 +21,7 @@ LOOP = "bear bear " * 30
 
 @dataclass(frozen=True)
 class FakeDecoder:
-    """What sessions.py uses of a decoder."""
+    """What spoken_segments.py uses of a decoder."""
 
     settings: Transcribe
     window: float = 30.0
@@ -39,7 +38,7 @@ def recording(seconds: float) -> np.ndarray:
 
 def spans_in_seconds(monkeypatch, decoder, speech: list, seconds: float) -> list[tuple[float, float]]:
     monkeypatch.setattr(voice, "speech", lambda samples, longest: speech)
-    spans = sessions.spoken_spans(recording(seconds), decoder)
+    spans = spoken_segments.spoken_spans(recording(seconds), decoder)
     return [(start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in spans]
 
 
@@ -79,10 +78,10 @@ def test_no_speech(monkeypatch, decoder):
     ],
 )
 def test_doubtful_texts(text, log_probability, doubtful):
-    assert sessions.is_doubtful(Segment(0.0, 1.0, Hypothesis(text, log_probability))) == doubtful
+    assert spoken_segments.is_doubtful(Segment(0.0, 1.0, Hypothesis(text, log_probability))) == doubtful
 
 
-def decoded(monkeypatch, decoder, by_temperature: dict[float, list[Hypothesis]]) -> list[sessions.SpokenSegment]:
+def decoded(monkeypatch, decoder, by_temperature: dict[float, list[Hypothesis]]) -> list[spoken_segments.SpokenSegment]:
     """The segments of two stretches of speech, of which each temperature gives some hypotheses."""
     monkeypatch.setattr(voice, "speech", lambda samples, longest: [(1.0, 2.0), (5.0, 6.0)])
 
@@ -95,7 +94,7 @@ def decoded(monkeypatch, decoder, by_temperature: dict[float, list[Hypothesis]])
         return segments
 
     monkeypatch.setattr(long_recordings, "transcribe_spans", transcribe_spans)
-    return sessions.transcribe(decoder, recording(8.0))
+    return spoken_segments.transcribe(decoder, recording(8.0))
 
 
 def test_sure_texts_are_decoded_once(monkeypatch, decoder):
@@ -117,7 +116,7 @@ def test_a_doubtful_text_is_decoded_at_higher_temperatures(monkeypatch, decoder)
 def test_what_stays_doubtful_is_kept_and_marked(monkeypatch, decoder):
     worse = [Hypothesis("tow", -1.5)]
     by_temperature = {0.0: [Hypothesis("one", -0.1), Hypothesis("too <b>", -1.2)]}
-    by_temperature |= dict.fromkeys(sessions.TEMPERATURES, worse)
+    by_temperature |= dict.fromkeys(spoken_segments.TEMPERATURES, worse)
     segments = decoded(monkeypatch, decoder, by_temperature)
     assert [(segment.hypothesis.text, segment.doubtful) for segment in segments] == [("one", False), ("too <b>", True)]
     assert "\n<c.doubtful>too &lt;b&gt;</c>\n" in captions.vtt("x", segments)

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from stages.decoding.voice import Span
 from stages.records.units import Seconds
 from tools.align.matching import match
-from tools.voice import Span
 
 ENOUGH_SUPPORT = 0.5  # a line is placed where at least this share of its letters was recognised
 LONGEST_PAUSE: Seconds = 3.0  # within a line

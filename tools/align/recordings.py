@@ -9,10 +9,10 @@ from tqdm import tqdm
 from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.cutting import audio
-from stages.decoding import transcription
+from stages.decoding import transcription, voice
 from stages.records.units import SAMPLE_RATE
 from stages.wer import normalisers
-from tools import recording_files, sources, voice
+from tools import recording_files, sources
 from tools.align import transcript, writers
 from tools.align.alignment import Alignment
 from tools.align.session import align

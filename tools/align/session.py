@@ -16,17 +16,16 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from stages.common.errors import UserError
-from stages.decoding import transcription
+from stages.decoding import transcription, voice
 from stages.decoding.transcription import Decoder
+from stages.decoding.voice import Span
 from stages.records.units import SAMPLE_RATE, Seconds
-from tools import voice
 from tools.align import placing
 from tools.align.alignment import Alignment, Placed
 from tools.align.placing import Range
 from tools.align.stretches import clipped, parts_between, unused
 from tools.align.transcript import Line
 from tools.align.word_times import TimedTokens, align_tokens
-from tools.voice import Span
 
 LONGEST_GROUP: Seconds = 14.0
 PAUSE: Seconds = 0.6  # a pause of at least this length divides two groups

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from stages.decoding.voice import Span
 from stages.records.units import Seconds
-from tools.voice import Span
 
 SHORTEST_PART: Seconds = 0.25  # a border between lines that is nearer to a stretch's start or end is moved there
 

@@ -12,7 +12,7 @@ from stages.records.transcripts import compression_ratio
 from stages.records.units import Seconds
 
 if TYPE_CHECKING:  # it imports torch
-    from tools.transcribe.sessions import SpokenSegment
+    from stages.decoding.spoken_segments import SpokenSegment
 
 
 def text(name: str, segments: Sequence[SpokenSegment], language: str = "en") -> str:

@@ -13,9 +13,9 @@ from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.corpus.rows.files import nfc
 from stages.cutting import audio
-from stages.decoding import token_limits, transcription
-from tools import recording_files, sources, voice
-from tools.transcribe import captions, sessions
+from stages.decoding import spoken_segments, token_limits, transcription, voice
+from tools import recording_files, sources
+from tools.transcribe import captions
 
 
 def transcribe(
@@ -52,7 +52,7 @@ def transcribe(
         except audio.AudioError as error:
             failed.append(f"{file}: {error.detail}")
             continue
-        segments = sessions.transcribe(decoder, samples, everything)
+        segments = spoken_segments.transcribe(decoder, samples, everything)
         cut += sum(token_limits.may_lack_speech(segment.hypothesis) for segment in segments)
         content = write(nfc(file.name), segments, decoder.language)
         if target:

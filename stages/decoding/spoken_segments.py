@@ -1,7 +1,7 @@
 """Transcribe a recording of any length, with as few invented words as possible.
 
 Whisper writes words for noise, and may repeat a word without end. So only speech is decoded, as Silero VAD finds it
-(tools/voice.py). Segments whose text is improbable or repeats itself are decoded again at higher temperatures, with the
+(voice.py). Segments whose text is improbable or repeats itself are decoded again at higher temperatures, with the
 limits of openai/whisper (transcribe.py). Those that stay so are marked as doubtful.
 """
 
@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stages.decoding import long_recordings, pauses
+from stages.decoding import long_recordings, pauses, voice
 from stages.decoding.long_recordings import Segment
 from stages.decoding.transcription import Decoder
 from stages.records.transcripts import compression_ratio
 from stages.records.units import SAMPLE_RATE, Seconds
-from tools import voice
 
 PAUSE: Seconds = 0.8  # a pause of at least this length divides two segments
 MARGIN: Seconds = 0.2  # the model also gets this much sound before and after the speech
