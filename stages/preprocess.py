@@ -42,7 +42,7 @@ def main() -> None:
     readings = registry.read(DATA, options, settings.language)
     check_readable(readings)
     speaker_names.check_known(readings, options.unknown_speakers == "per_recording")
-    speaker_names.warn_of_one_folder(readings)
+    speaker_names.warn_of_folders(readings)
     for reading in readings.values():
         clean_transcripts(reading, settings.language)
         segmentation.split_long(reading)

@@ -39,9 +39,19 @@ def test_no_dev_speakers_can_be_drawn(tmp_path):
 
 def test_evaluation_set_in_one_folder_is_a_warning(tmp_path):
     found = readings(tmp_path / "data", {"train": ["anna", "ben"], "test": ["new", "new"]})
-    speaker_names.warn_of_one_folder(found)
+    speaker_names.warn_of_folders(found)
     assert [SENTENCE.format("test", "new") in message for message in found["test"].warnings] == [True]
     assert not found["train"].warnings
+
+
+def test_folders_of_one_name_in_several_folders(tmp_path):
+    folders = ["anna/session1", "ben/wav/session1", "ben/session2", "carl", "carl/wav", "wav/carl"]
+    found = readings(tmp_path / "data", {"train": folders, "test": ["dora/session3", "emil/session4"]})
+    speaker_names.warn_of_folders(found)
+    assert not found["test"].warnings
+    (message,) = found["train"].warnings
+    start = "2 folders of data/train are named session1 (anna/session1, ben/session1) and read as one speaker's"
+    assert message.startswith(start)
 
 
 def test_speaker_that_a_table_names_is_none(tmp_path):
@@ -62,7 +72,7 @@ def test_kind_of_files_is_no_speaker(tmp_path, folder):
 def check_one_folder_is_a_warning(data: Path, folder: str) -> None:
     found = {"train": registry.read_split(data, "train", options())}
     assert {(row.speaker, row.speaker_known) for row in found["train"].utterances} == {(folder, True)}
-    speaker_names.warn_of_one_folder(found)
+    speaker_names.warn_of_folders(found)
     sentence = SENTENCE.format("train", folder)
     assert sum(sentence in message for message in found["train"].warnings) == 1
 

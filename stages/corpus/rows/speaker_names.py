@@ -99,10 +99,35 @@ def _is_named(row: Utterance, reading: SplitContents) -> bool:
     return is_from_column or not row.speaker_known
 
 
-def warn_of_one_folder(readings: dict[str, SplitContents]) -> None:
+def repeated_folders(reading: SplitContents) -> list[str]:
+    """A sentence for each speaker's name that is the name of several folders.
+
+    anna/session1 and ben/session1 are read as one speaker, session1, which is rarely right.
+    """
+    places: dict[str, set[str]] = {}
+    for row in reading.utterances:
+        folders = row.source.replace("::", "/").split("/")[1:-1]
+        if row.speaker in folders and not _is_named(row, reading):
+            last = len(folders) - folders[::-1].index(row.speaker)
+            places.setdefault(row.speaker, set()).add("/".join(without_kinds(folders[:last])))
+    sentences = []
+    for speaker, folders in places.items():
+        if len(folders) > 1:
+            names = ", ".join(sorted(folders)[:SHOWN])
+            sentences.append(
+                f"{len(folders)} folders of data/{reading.split} are named {speaker} ({names}) and read as one"
+                " speaker's; if they are of several children, the children's folders must be the innermost ones"
+            )
+    return sentences
+
+
+def warn_of_folders(readings: dict[str, SplitContents]) -> None:
+    """Warn where folders that were taken for speakers may be something else."""
     for reading in readings.values():
         sentence = one_folder(reading)
         if sentence:
+            reading.warn(sentence, reading.utterances[0].source)
+        for sentence in repeated_folders(reading):
             reading.warn(sentence, reading.utterances[0].source)
 
 
