@@ -93,7 +93,7 @@ def test_every_model_is_compared_with_every_earlier_one():
         "selective_minus_lora": -0.25,
     }
     lines = score_tables.paired_table(content).splitlines()
-    assert lines[1].split() == "test lora - base -25.00 -25.00 to -25.00 0.0002 <0.0001".split()
+    assert lines[1].split() == "test lora - base -25.00 -25.00 to -25.00 0.0005 <0.0001".split()
 
 
 def test_summary_says_what_is_shown_and_what_is_not():

@@ -131,6 +131,25 @@ def test_chance_is_called_significant_no_more_often_than_it_should():
     assert np.mean(found) < 0.15
 
 
+@pytest.mark.parametrize(("speakers", "p"), [(2, 0.5), (5, 0.0625), (6, 0.03125), (12, 2**-11), (30, 2 / 10_001)])
+def test_few_speakers_have_no_small_p(speakers, p):
+    names, errors, words = speech(np.random.default_rng(7), speakers)
+    difference = SpeakerBootstrap(names).difference(errors, errors - 1, words)
+    assert difference.interval.high < 0
+    assert difference.p == pytest.approx(p)
+
+
+@pytest.mark.parametrize("speakers", [2, 3, 4, 5])
+def test_chance_is_not_shown_with_few_speakers(speakers):
+    """Of two models, each suits some speakers better, and neither is better on the whole."""
+    generator = np.random.default_rng(speakers)
+    for _ in range(100):
+        names, errors, words = speech(generator, speakers)
+        change = np.repeat(generator.normal(0, 2, speakers), len(names) // speakers)
+        difference = SpeakerBootstrap(names).difference(errors, errors + change, words)
+        assert difference.p > 0.05
+
+
 def test_order_of_speakers_and_seed_change_nothing():
     names, errors, words = speech(np.random.default_rng(6), 12)
     order = np.random.default_rng(7).permutation(len(words))

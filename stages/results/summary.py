@@ -8,8 +8,9 @@ from stages.records.strategies import STRATEGIES
 from stages.scores import unknown_speakers
 from stages.scores.score_tables import age_rows, in_unit, interval, percent, seen_texts_sentence
 from stages.scores.scoreboard import HEADLINE_SET, PAIRED, by_model
-from stages.scores.significance import FEWEST_SPEAKERS
+from stages.scores.significance import FEWEST_SPEAKERS, LEVEL
 
+HIGHEST_P = round(1 - LEVEL / 100, 4)  # of a difference that is shown
 NAMES = {BASE: "the base"} | {name: strategy.label for name, strategy in STRATEGIES.items()}
 
 
@@ -81,8 +82,14 @@ def comparison(label: str, difference: dict, unit: ErrorUnit = WORDS) -> str:
 
 
 def is_shown(difference: dict) -> bool:
-    """Whether the interval of a comparison in scores.json excludes 0; False for one of a single speaker."""
-    return "wer_low" in difference and (difference["wer_low"] > 0 or difference["wer_high"] < 0)
+    """Whether a comparison in scores.json shows a difference: its interval excludes 0, and p is at most HIGHEST_P.
+
+    A few speakers can have such an interval and a larger p. A single speaker has neither.
+    """
+    if "p" not in difference:
+        return False
+    excludes_0 = difference["wer_low"] > 0 or difference["wer_high"] < 0
+    return excludes_0 and difference["p"] <= HIGHEST_P
 
 
 def about_speakers(figures: dict) -> list[str]:

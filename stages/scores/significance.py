@@ -29,7 +29,7 @@ class Difference(NamedTuple):
 
     wer: float
     interval: Interval | None  # None: of one speaker, every resample is the same
-    p: float | None  # two-sided: how often resamples would deny a difference; None: as for the interval
+    p: float | None  # two-sided: how often resamples deny a difference, see `difference`; None: as for the interval
     matched_pairs_p: float
 
 
@@ -57,7 +57,11 @@ class SpeakerBootstrap:
         return _middle(self.resampled_rates(errors, words))
 
     def difference(self, first: np.ndarray, second: np.ndarray, words: np.ndarray) -> Difference:
-        """Compare the errors of two models on the same utterances; negative: the second makes fewer."""
+        """Compare the errors of two models on the same utterances; negative: the second makes fewer.
+
+        p is never under 2 / 2**speakers: so often would all speakers lean to the same side if both models were equally
+        good (the smallest p of a sign test). Resamples of a few speakers would show any difference that they share.
+        """
         change = second - first
         wer = float(change.sum() / words.sum())
         matched_pairs_p = matched_pairs(first, second)
@@ -65,7 +69,7 @@ class SpeakerBootstrap:
             return Difference(wer, None, None, matched_pairs_p)
         rates = self.resampled_rates(change, words)
         denied = 1 + min(np.count_nonzero(rates <= 0), np.count_nonzero(rates >= 0))
-        p = min(1.0, 2 * denied / (RESAMPLINGS + 1))
+        p = min(1.0, max(2 * denied / (RESAMPLINGS + 1), 2.0 ** (1 - self.speakers)))
         return Difference(wer, _middle(rates), p, matched_pairs_p)
 
     def resampled_rates(self, errors: np.ndarray, words: np.ndarray) -> np.ndarray:
