@@ -70,8 +70,7 @@ def test_data_workers_change_nothing(tmp_path):
     write_split(tmp_path / "processed_data" / "train", 8, seed=1, seconds=SECONDS)
     write_split(tmp_path / "processed_data" / "dev", 3, seed=2, seconds=SECONDS)
     expected, _ = train(tmp_path, workers=0)
-    assert train(tmp_path, workers=2)[0] == expected
-    results, output = train(tmp_path, workers=1000)
+    results, output = train(tmp_path, workers=1000)  # as many as there are cores
     assert results == expected
     assert output.count("runtime.data_workers is 1000; lowered to") == 1
     assert "Warning" not in output

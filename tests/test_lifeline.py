@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from stages.runtime import lifeline
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +59,7 @@ def test_a_stage_ends_with_dvc_and_a_script_run_by_hand_does_not(around, as_stag
         below = psutil.Process(dvc.pid).children(recursive=True)
         stage = next(process for process in below if process.cmdline()[-1] == str(script))
         os.kill(dvc.pid, signal.SIGKILL)
-        assert ends_within(4, stage) == as_stage
+        assert ends_within(lifeline.POLL_SECONDS + 1.5, stage) == as_stage
     for process in below:
         if process.is_running():
             process.kill()

@@ -240,7 +240,8 @@ def test_recipe_is_queued_shown_and_drawn_and_not_done_twice(repository):
     plotted = repository / "experiments" / "plots" / "pages.png"
     (repository / "experiments" / "pages.sh").write_text(
         """set -euo pipefail
-        for count in 2 8; do echo "pages-$count report.examples=$count"; done | python -m experiments.run
+        run='from experiments import run; run.POLL_SECONDS = 3; run.main()'
+        for count in 2 8; do echo "pages-$count report.examples=$count"; done | python -c "$run"
         dvc exp show --md --hide-workspace --drop '.*' --keep 'Experiment|report.examples|lora.wer$'
         python -m experiments.plot pages --vary report.examples
         """

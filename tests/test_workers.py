@@ -52,8 +52,9 @@ def test_dask_cluster(recordings):
         assert cut(recordings, dask_scheduler=cluster.scheduler_address) == cut(recordings, preprocess_workers=1)
 
 
-def test_no_scheduler_there():
+def test_no_scheduler_there(monkeypatch):
     pytest.importorskip("distributed", reason="needs Dask, which is optional")
+    monkeypatch.setattr(workers, "SCHEDULER_SECONDS", 0.5)
     with pytest.raises(UserError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"):
         cut([], dask_scheduler="tcp://127.0.0.1:9")
 

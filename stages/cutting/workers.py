@@ -19,6 +19,7 @@ from stages.runtime import lifeline
 
 BATCH_ROWS = 64  # utterances handed over at once: a task costs a millisecond, a short clip hardly more
 BATCHES_AHEAD = 4  # per worker: bounds the finished clips that wait for a slow recording before them
+SCHEDULER_SECONDS = 10.0  # how long a Dask scheduler may take to answer
 
 
 def batches(recordings: list[cutting.Recording]) -> Iterator[list[cutting.Recording]]:
@@ -81,7 +82,7 @@ def _cluster(address: str) -> Iterator[int]:
     except ImportError:
         raise UserError("runtime.dask_scheduler is set, and Dask is not installed: pip install distributed") from None
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=SCHEDULER_SECONDS)
     except OSError as error:
         raise UserError(f"runtime.dask_scheduler: no Dask scheduler answers at {address} ({error})") from None
     with client:
