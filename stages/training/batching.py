@@ -3,7 +3,8 @@
 A batch is the clips of one optimizer step. It is cut into parts of equal size, for several devices and for gradient
 accumulation; neither changes the result of the training. Clips are batched with others of similar length (a bucket)
 and padded to one of a few dozen lengths: little is padded, and the same shapes come again, for which kernels are
-already chosen or compiled. Every epoch has the same buckets, shuffled.
+already chosen or compiled. Every epoch has the same buckets, shuffled. Where clips take turns, those of a group are
+all in the bucket of the longest one.
 """
 
 import math
@@ -47,7 +48,7 @@ def bucket_lengths(window: int) -> list[int]:
 class Batches(Sampler[list[Draw]]):
     """Yields one device's parts of every batch of an epoch, one part at a time.
 
-    The clips of a batch and its length depend only on the fields up to `seed` and on the epoch.
+    The clips of a batch and its length depend only on the fields up to `turns` and on the epoch.
     """
 
     lengths: Sequence[int]  # of the clips, mel frames
@@ -56,6 +57,7 @@ class Batches(Sampler[list[Draw]]):
     window_share: float  # share of the clips that are padded to the window
     speeds: Sequence[float]  # in every epoch, one of them is chosen for each clip
     seed: int
+    turns: Sequence[np.ndarray] = ()  # groups of clips: an epoch has one of each, and all clips of no group
     parts: int = 1  # that a device's share of a batch is cut into
     devices: int = 1
     device: int = 0  # the number of this one
@@ -66,6 +68,12 @@ class Batches(Sampler[list[Draw]]):
     def __post_init__(self):
         self._buckets = bucket_lengths(self.window)
         self._places = np.searchsorted(self._buckets, self.lengths)  # smallest bucket that holds the clip
+        in_turns = np.zeros(len(self.lengths), dtype=bool)
+        for group in self.turns:
+            # Whichever clip it is, each bucket has as many clips as in other epochs, so there are as many batches.
+            self._places[group] = self._places[group].max()
+            in_turns[group] = True
+        self._always = np.flatnonzero(~in_turns)
         self._steps = len(self.batches(0))
 
     @property
@@ -89,6 +97,11 @@ class Batches(Sampler[list[Draw]]):
                 part = part if is_real else clips[:1]
                 yield [Draw(int(clip), self.epoch, frames, float(speeds[clip]), is_real) for clip in part]
 
+    def clips(self, epoch: int) -> np.ndarray:
+        """Rows of the table that are in an epoch: those that are in every epoch, then one of each group."""
+        drawn = [group[epoch % len(group)] for group in self.turns]
+        return np.concatenate([self._always, np.array(drawn, dtype=int)])
+
     def clip_speeds(self, epoch: int) -> np.ndarray:
         """The speed of every clip in an epoch, shape (clips,); 1 where another would make it longer than the window."""
         generator = np.random.default_rng([self.seed, epoch, len(self.lengths)])
@@ -102,7 +115,7 @@ class Batches(Sampler[list[Draw]]):
     def batches(self, epoch: int) -> list[tuple[list[int], int]]:
         """All batches of an epoch in training order, as (rows of the table, frames that they are padded to)."""
         generator = np.random.default_rng([self.seed, epoch])
-        waiting = self._filled_buckets(generator)
+        waiting = self._filled_buckets(self.clips(epoch), generator)
         batches = []
         for place, frames in enumerate(self._buckets):
             size = max(1, self.batch_frames // frames)  # clips in a batch
@@ -117,12 +130,12 @@ class Batches(Sampler[list[Draw]]):
         order = generator.permutation(len(batches))
         return [self._without_excess_padding(*batches[index]) for index in order]
 
-    def _filled_buckets(self, generator: np.random.Generator) -> list[list[int]]:
+    def _filled_buckets(self, clips: np.ndarray, generator: np.random.Generator) -> list[list[int]]:
         """The clips of each bucket, shuffled, and window_share of them moved to the last one, which is the window.
 
         Each bucket gives the same number of clips in every epoch, so that an epoch always has as many batches.
         """
-        shuffled = generator.permutation(len(self.lengths))
+        shuffled = clips[generator.permutation(len(clips))]
         buckets = [shuffled[self._places[shuffled] == place].tolist() for place in range(len(self._buckets))]
         seen = moved = 0
         for bucket in buckets[:-1]:

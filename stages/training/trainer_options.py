@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import joblib
+import numpy as np
 from accelerate import PartialState
 from transformers import Seq2SeqTrainingArguments
 
@@ -27,13 +28,14 @@ def data_workers(runtime: Runtime) -> int:
     return min(runtime.data_workers, joblib.cpu_count())
 
 
-def make_batches(lengths: Sequence[int], settings: Params, window: int) -> Batches:
+def make_batches(lengths: Sequence[int], settings: Params, window: int, turns: Sequence[np.ndarray] = ()) -> Batches:
     """The training batches, of which this process trains on its parts.
 
     Parameters
     ----------
     lengths : of the clips, mel frames
     window : of the model, mel frames
+    turns : groups of clips, of which each epoch has one
     """
     train, process = settings.train, PartialState()
     batches = Batches(
@@ -43,6 +45,7 @@ def make_batches(lengths: Sequence[int], settings: Params, window: int) -> Batch
         window_share=1.0 if train.audio_context == "window" else train.window_share,
         speeds=train.augment.speeds,
         seed=settings.seed,
+        turns=turns,
         parts=math.ceil(train.batch_seconds / (settings.runtime.device_seconds * process.num_processes)),
         devices=process.num_processes,
         device=process.process_index,
