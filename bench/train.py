@@ -300,14 +300,14 @@ def ours(tuned, settings, learning_rate: float, device: str):
     """Return the trainer of this project's stages, the number of clips of its timed epoch, and its clock."""
     from stages.common.files import folder_sha256
     from stages.records import paths
-    from stages.training import loop
+    from stages.training import loop, training_data
     from stages.training.trainer import CheckpointCallback
     from stages.whisper import dtypes
 
     dtypes.allow_tf32(settings.train.precision)
     digests = {}
-    for name in paths.TRAINING_SPLITS:
-        digests[name] = folder_sha256(paths.split_folder(name))
+    for path in training_data.folders(settings):
+        digests[path.name] = folder_sha256(path)
     folder = Path("checkpoints") / paths.BASE_FOLDER.name
     trainer = loop.make_trainer(tuned, settings, learning_rate, CheckpointCallback(folder, 1e9, evaluations=0), digests)
     trainer.args.eval_strategy = trainer.args.save_strategy = "no"
@@ -316,7 +316,7 @@ def ours(tuned, settings, learning_rate: float, device: str):
         if "EarlyStopping" in type(callback).__name__:
             trainer.remove_callback(callback)
     steps = trainer.batches.steps
-    return trainer, len(trainer.train_dataset), Clock(device, steps, steps)
+    return trainer, len(trainer.batches.clips(0)), Clock(device, steps, steps)
 
 
 def stock_trainer(strategy: str, settings, precision: str, device: str):

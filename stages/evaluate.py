@@ -21,22 +21,27 @@ def main() -> None:
     results = scoreboard.read_results(rules["whisper"])
     unit = error_unit.of_language(settings.language)
     trained = shards.read_manifest(paths.split_folder("train"))
-    unknown = shards.of_unknown_speakers([*trained, *shards.read_manifest(paths.split_folder("dev"))])
+    replayed = shards.read_manifest(paths.split_folder(paths.REPLAY)) if settings.train.replay_share else []
+    unknown = shards.of_unknown_speakers([*trained, *shards.read_manifest(paths.split_folder("dev")), *replayed])
     content = scoreboard.figures(results, rules, unit, unknown)
     print(score_tables.score_table(content, unit))
-    write(content, slicing.slices(results, trained_texts(trained, settings)), unit)
+    write(content, slicing.slices(results, trained_texts(trained, replayed, settings)), unit)
 
 
-def trained_texts(clips: list[shards.Clip], settings: params.Params) -> seen_texts.TrainedTexts:
-    """The texts that the tuned models were trained on: those of the training speakers of train.data_share.
+def trained_texts(
+    clips: list[shards.Clip], replayed: list[shards.Clip], settings: params.Params
+) -> seen_texts.TrainedTexts:
+    """The texts that the tuned models were trained on: those of the training speakers of train.data_share, and replay.
 
     Parameters
     ----------
     clips : of train
+    replayed : of replay, if they are trained on
     """
     names = {clip.speaker for clip in clips}
     speakers = speaker_share.choose(names, settings.train.data_share, settings.seed)
-    return seen_texts.of_clips((clip for clip in clips if clip.speaker in speakers), settings.language)
+    chosen = [clip for clip in clips if clip.speaker in speakers]
+    return seen_texts.of_clips([*chosen, *replayed], settings.language)
 
 
 def write(content: dict, slices: dict, unit: error_unit.ErrorUnit) -> None:

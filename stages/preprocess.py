@@ -24,7 +24,7 @@ from stages.corpus.rows.files import VIDEO_SUFFIXES
 from stages.corpus.rows.utterance import SplitContents
 from stages.cutting import accounts, corpus_card, cutting, leaks, segmentation, video, workers
 from stages.records import error_unit, paths, shards
-from stages.records.paths import DATA, PROCESSED, TRAINING_SPLITS
+from stages.records.paths import DATA, PROCESSED, REPLAY, TRAINING_SPLITS
 from stages.records.shards import Clip, ShardWriter
 
 REJECTED = PROCESSED / "rejected.jsonl"
@@ -67,6 +67,8 @@ def main() -> None:
         write_rejected(readings.values())
     for split, rows in clips.items():
         shards.write_manifest(paths.split_folder(split), rows)
+    if REPLAY not in clips:
+        write_empty(REPLAY)
     corpus_card.write(clips, readings, settings.language)
     print(accounts.describe(readings, clips, REJECTED))
 
@@ -141,6 +143,13 @@ def cut_clips(reading: SplitContents, pool: workers.Pool) -> Iterator[cutting.Cu
             yield cut
         else:
             reading.refuse(cut.row.id, cut.row.file, cut.row.line, cut.reason, cut.detail)
+
+
+def write_empty(split: str) -> None:
+    """Write a split without clips: DVC's training stages depend on the folder."""
+    folder = paths.split_folder(split)
+    folder.mkdir()
+    shards.write_manifest(folder, [])
 
 
 def write_rejected(readings: Iterable[SplitContents]) -> None:

@@ -1,6 +1,6 @@
 """Fine-tune the base with one strategy: python -m stages.train STRATEGY
 
-Reads processed_data/train, processed_data/dev and models/base; writes models/<strategy>, a stock PEFT adapter or a
+Reads processed_data/train, dev and replay, and models/base; writes models/<strategy>, a stock PEFT adapter or a
 stock Transformers checkpoint, and metrics/train_<strategy>.csv.
 """
 
@@ -10,6 +10,7 @@ from stages.common import params
 from stages.common.errors import exit_on_user_error
 from stages.records import paths
 from stages.runtime import model_limits
+from stages.training import extra_clips
 
 
 @exit_on_user_error
@@ -19,6 +20,7 @@ def main() -> None:
     strategy = parser.parse_args().strategy
     settings = params.load()
     model_limits.check(settings, paths.BASE_FOLDER)
+    extra_clips.check(settings)
     # Not at the top: torch takes 10 seconds, and mistakes are found before.
     from stages.runtime import launch
     from stages.training import loop

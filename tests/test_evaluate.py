@@ -237,7 +237,9 @@ def test_trained_texts_are_those_of_the_speakers_that_are_trained_on(share):
     chosen = speaker_share.choose(names, share, settings.seed)
     assert len(chosen) == max(1, round(6 * share))
     expected = {f"one of {name}" for name in chosen} | {f"two of {name}" for name in chosen}
-    assert evaluate.trained_texts(rows, settings).texts == expected
+    assert evaluate.trained_texts(rows, [], settings).texts == expected
+    replayed = [clip("a-1", "a", text="Replayed.")]
+    assert evaluate.trained_texts(rows, replayed, settings).texts == expected | {"replayed"}
 
 
 def test_table():

@@ -398,7 +398,7 @@ def test_card_of_unknown_speakers(workspace, settings):
     assert "### test: 12 utterances, 12 recordings of unknown speakers" in text
     assert "| lora | **25.00** | 25.00 to 25.00 over recordings |" in text
     assert "**The speakers of all 12 utterances are unknown: each recording counts as a speaker." in text
-    assert "**The speakers of 99 utterances of the training data (train and dev) are unknown" in text
+    assert "**The speakers of 99 utterances of the training data are unknown" in text
 
 
 def test_card_says_the_precision_that_auto_became(workspace, settings):

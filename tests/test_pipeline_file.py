@@ -108,6 +108,7 @@ def test_training_stage_of_a_strategy(name):
     assert stage["outs"] == [f"models/{name}"]
     assert [list(plot) for plot in stage["plots"]] == [[f"metrics/train_{name}.csv"]]
     assert {"seed", "language", "train", f"train_{name}"} <= set(stage["params"])
+    assert {f"processed_data/{split}" for split in paths.TRAINING_SPLITS} <= set(stage["deps"])
 
 
 def test_runtime_reruns_nothing():
@@ -122,7 +123,7 @@ def test_report_shows_no_parameter_that_would_not_make_it_anew():
 
 def test_other_training_speakers_are_scored_anew():
     """Which texts are seen follows from the speakers that are trained on."""
-    assert {"seed", "train.data_share"} <= set(STAGES["evaluate"]["params"])
+    assert {"seed", "train.data_share", "train.replay_share"} <= set(STAGES["evaluate"]["params"])
 
 
 SCRIPTS_WITH_MODELS = [

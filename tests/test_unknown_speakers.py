@@ -35,7 +35,7 @@ SOME_ADULT = (
     "checked."
 )
 TRAINING = (
-    "The speakers of 7 utterances of the training data (train and dev) are unknown: that none of them speaks in this "
+    "The speakers of 7 utterances of the training data are unknown: that none of them speaks in this "
     "set was not checked."
 )
 
@@ -268,7 +268,7 @@ def test_files_and_page(forget_speakers, monkeypatch, capsys):
     assert "· speaker unknown ·" in text
     forget_speakers("train", "dev")
     shown = written(monkeypatch, capsys)
-    sentence = "The speakers of 3 utterances of the training data (train and dev) are unknown"
+    sentence = "The speakers of 3 utterances of the training data are unknown"
     assert f"test: {sentence}" in shown["printed"]
     assert sentence in shown["report.html"]
     assert "over recordings where" not in shown["report.html"].partition("</style>")[2].partition("<h2>Scores")[0]
@@ -295,4 +295,4 @@ def test_score_of_any_checkpoint(forget_speakers, monkeypatch, capsys):
     assert "adult: The speakers of all 2 utterances are unknown: each recording" in printed()
     assert "test: The speakers" not in printed()
     forget_speakers("train")
-    assert "test: The speakers of 2 utterances of the training data (train and dev) are unknown" in printed()
+    assert "test: The speakers of 2 utterances of the training data are unknown" in printed()

@@ -35,13 +35,15 @@ def main() -> None:
         decode(checkpoint, settings, arguments.base), scoreboard.read_clips(), rules["whisper"]
     )
     unit = error_unit.of_language(settings.language)
-    print(score_tables.score_table(scoreboard.figures({checkpoint: results}, rules, unit, unknown_in_training()), unit))
+    content = scoreboard.figures({checkpoint: results}, rules, unit, unknown_in_training(settings))
+    print(score_tables.score_table(content, unit))
 
 
-def unknown_in_training() -> int:
+def unknown_in_training(settings: params.Params) -> int:
     """How many training utterances here have an unknown speaker; splits that were not fetched are not counted."""
+    names = [name for name in paths.TRAINING_SPLITS if name != paths.REPLAY or settings.train.replay_share]
     count = 0
-    for folder in map(paths.split_folder, paths.TRAINING_SPLITS):
+    for folder in map(paths.split_folder, names):
         if (folder / shards.MANIFEST).is_file():
             count += shards.of_unknown_speakers(shards.read_manifest(folder))
     return count

@@ -94,6 +94,7 @@ class Train(_Section):
     """Common to all strategies."""
 
     data_share: Annotated[Finite, Field(gt=0, le=1)]
+    replay_share: Annotated[Finite, Field(ge=0, lt=1)]
     epochs: PositiveCount
     batch_seconds: Positive
     warmup_share: Share

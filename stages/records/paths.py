@@ -7,7 +7,8 @@ from stages.records.strategies import STRATEGIES
 DATA = Path("data")
 PROCESSED = Path("processed_data")
 EVALUATION = PROCESSED / "evaluation"  # a folder for each evaluation set
-TRAINING_SPLITS = ("train", "dev")  # all others are evaluation sets
+REPLAY = "replay"  # speech that the base knows, mixed into the training clips so that less is forgotten
+TRAINING_SPLITS = ("train", "dev", REPLAY)  # all others are evaluation sets
 
 BASE = "base"
 TUNED = tuple(STRATEGIES)

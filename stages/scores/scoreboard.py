@@ -108,7 +108,7 @@ def figures(
     ----------
     rules : the normalisers by name, "whisper" and "light"
     unit : what they separate by spaces, so what is counted
-    unknown_in_training : how many utterances of train and dev have an unknown speaker
+    unknown_in_training : how many utterances of train, dev and the replay that is used have an unknown speaker
     """
     scores: dict = {}
     base = results.get("base", {})

@@ -10,7 +10,7 @@ from stages.records import speaker_counts
 from stages.records.shards import UNKNOWN_SPEAKER, Clip, of_unknown_speakers
 
 UNKNOWN = "utterances_of_unknown_speakers"  # of figures: how many of their utterances
-UNKNOWN_IN_TRAINING = "training_utterances_of_unknown_speakers"  # of a set's figures: how many of train and dev
+UNKNOWN_IN_TRAINING = "training_utterances_of_unknown_speakers"  # of a set's figures: how many of train, dev, replay
 
 
 def counts(clips: list[Clip]) -> dict[str, int]:
@@ -111,6 +111,6 @@ def sentences(figures: dict) -> Iterable[str]:
     in_training = figures.get(UNKNOWN_IN_TRAINING, 0)
     if in_training:
         yield (
-            f"The speakers of {in_training} utterances of the training data (train and dev) are unknown: that none of "
-            "them speaks in this set was not checked."
+            f"The speakers of {in_training} utterances of the training data are unknown: that none of them speaks in "
+            "this set was not checked."
         )

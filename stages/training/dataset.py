@@ -13,6 +13,7 @@ from stages.common.params import Augment
 from stages.records import speaker_counts, speaker_share
 from stages.training import augmentation
 from stages.training.batching import Draw
+from stages.training.extra_clips import ExtraClips
 from stages.training.loss import IGNORED
 from stages.whisper import features
 
@@ -50,9 +51,24 @@ class Clips(torch.utils.data.Dataset):
     table: Sequence[dict]  # of stages.training.feature_cache
     augment: Augment
     seed: int
+    extra: tuple[ExtraClips, ...] = ()  # of other sources than the split; they are at the end of the table
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def without_extra(self) -> Dataset:
+        """The table without the extra clips."""
+        if not self.extra:
+            return self.table
+        return self.table.select(range(len(self.table) - sum(extra.count for extra in self.extra)))
+
+    @property
+    def turns(self) -> list[np.ndarray]:
+        """The groups of extra clips that take turns, see stages.training.batching."""
+        groups = []
+        for extra in self.extra:
+            groups += extra.turns
+        return groups
 
     def __getitem__(self, key: int | Draw) -> dict:
         """One clip.

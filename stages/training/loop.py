@@ -25,12 +25,22 @@ from transformers import (
 
 from stages.common.errors import UserError
 from stages.common.files import folder_sha256
-from stages.common.params import Params, Runtime
+from stages.common.params import Params
 from stages.records import error_unit, paths
 from stages.records.strategies import STRATEGIES
 from stages.runtime import checkpoints, cost, devices, failures, trackers
 from stages.runtime.mirror import Mirror
-from stages.training import dataset, feature_cache, loss, shared_memory, strategies, trainer_options
+from stages.training import (
+    announcement,
+    dataset,
+    extra_clips,
+    feature_cache,
+    loss,
+    shared_memory,
+    strategies,
+    trainer_options,
+    training_data,
+)
 from stages.training.trainer import CheckpointCallback, SpeechTrainer
 from stages.wer import error_counts, normalisers
 from stages.whisper import base_model, dtypes, model
@@ -58,7 +68,7 @@ def run(strategy: str, settings: Params) -> None:
     set_seed(settings.seed)
     dtypes.allow_tf32(settings.train.precision)
     relevant = [settings.seed, settings.language, settings.train.model_dump(), section.model_dump()]
-    inputs = (paths.BASE_FOLDER, paths.split_folder("train"), paths.split_folder("dev"))
+    inputs = [paths.BASE_FOLDER, *training_data.folders(settings)]
     digests = {path.name: folder_sha256(path) for path in inputs}
     folder = checkpoints.run_folder(stage, relevant, [*digests.values(), *checkpoints.code_digests(CODE_FOLDERS)])
     trackers.set_up(settings.runtime, folder)
@@ -77,7 +87,7 @@ def run(strategy: str, settings: Params) -> None:
         trainer = make_trainer(tuned, settings, section.learning_rate, checkpoint_callback, digests)
         if trainer.is_fsdp_enabled and train.average_share:
             raise UserError("params.yaml: train.average_share must be 0 under FSDP, which splits the weights up")
-        announce(stage, tuned, trainer, settings.runtime)
+        announcement.announce(stage, tuned, trainer, settings)
         resume(trainer, folder)
         weights = trainer.accelerator.get_state_dict(trainer.model_wrapped) if trainer.is_fsdp_enabled else None
         if process.is_main_process:
@@ -125,56 +135,32 @@ def make_trainer(
 
     Parameters
     ----------
-    digests : of the contents of processed_data/train and dev, by name
+    digests : of the contents of training_data.folders, by name
     """
     if settings.runtime.gradient_checkpointing:
         tuned.gradient_checkpointing_enable({"use_reentrant": False})
     processor = model.load_processor(paths.BASE_FOLDER)
-    whisper, train, runtime = model.whisper_of(tuned), settings.train, settings.runtime
+    whisper, train = model.whisper_of(tuned), settings.train
     prompt, positions = model.prompt_tokens(whisper, settings.language), whisper.config.max_target_positions
     labels = feature_cache.Labels(processor, prompt, positions)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # on this machine; set by the launcher
     shared_memory.check(settings, processes, processor.feature_extractor.feature_size)
-    workers = trainer_options.data_workers(runtime)
-    cache, window = checkpoints.root() / "features", processor.feature_extractor.nb_max_frames
-    clips = {}
-    for name in paths.TRAINING_SPLITS:
-        split = paths.split_folder(name)
-        table = feature_cache.speech_table(split, digests[name], labels, train.spare_seconds, cache, workers)
-        if name == "train":
-            table = dataset.of_speakers(table, train.data_share, settings.seed)
-        clips[name] = dataset.Clips(table, train.augment, settings.seed)
-    batches = trainer_options.make_batches(clips["train"].table["length"][:], settings, window)
+    clips, dev = training_data.load(settings, digests, labels, checkpoints.root() / "features")
+    window = processor.feature_extractor.nb_max_frames
+    batches = trainer_options.make_batches(clips.table["length"][:], settings, window, clips.turns)
     return SpeechTrainer(
         model=tuned,
         args=trainer_options.training_arguments(
-            settings, learning_rate, batches, clips["dev"], positions, checkpoint_callback.folder
+            settings, learning_rate, batches, dev, positions, checkpoint_callback.folder
         ),
         data_collator=dataset.Collator(processor, train.audio_context, len(prompt)),
-        train_dataset=clips["train"],
-        eval_dataset=clips["dev"],
+        train_dataset=clips,
+        eval_dataset=dev,
         compute_metrics=word_error_rate(processor, settings.language),
         callbacks=[EarlyStoppingCallback(early_stopping_patience=train.patience)],
         batches=batches,
         checkpoint_callback=checkpoint_callback,
     )
-
-
-def announce(stage: str, tuned, trainer: SpeechTrainer, runtime: Runtime) -> None:
-    """Print what is going to be trained, and how."""
-    learning, total = strategies.parameter_counts(tuned)
-    batches, speakers = trainer.batches, dataset.speakers_text(trainer.train_dataset.table)
-    if trainer.is_world_process_zero():
-        print(f"{stage}: {learning:,} of {total:,} parameters learn ({learning / total:.2%})")
-        sharded = ", which share one copy of the model (FSDP)" if trainer.is_fsdp_enabled else ""
-        print(
-            f"{stage}: {len(trainer.train_dataset)} clips of {speakers}, {batches.steps} steps an epoch; "
-            f"each batch in {batches.devices * batches.parts} part(s) on {batches.devices} "
-            f"{trainer.args.device.type} device(s){sharded}"
-        )
-        workers = trainer_options.data_workers(runtime)
-        if workers < runtime.data_workers:
-            print(f"{stage}: runtime.data_workers is {runtime.data_workers}; lowered to {workers}, the number of cores")
 
 
 def resume(trainer: SpeechTrainer, folder: Path) -> None:
@@ -197,8 +183,8 @@ def save(strategy: str, settings: Params, tuned, trainer: SpeechTrainer, weights
 def cost_figures(tuned, trainer: SpeechTrainer) -> dict[str, float | str]:
     """What metrics/cost.json records of a training, besides its duration and memory."""
     learning, total = strategies.parameter_counts(tuned)
-    clips, seconds = trainer.state.epoch * len(trainer.train_dataset), trainer.progress.seconds
-    return {
+    clips, seconds = trainer.state.epoch * trainer.batches.clips(0).size, trainer.progress.seconds
+    return extra_clips.figures(trainer.train_dataset.extra) | {
         "trained_parameters": learning,
         "trained_share": round(learning / total, 6),
         "precision": "bf16" if trainer.args.bf16 else "fp16" if trainer.args.fp16 else "fp32",

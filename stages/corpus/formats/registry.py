@@ -46,6 +46,7 @@ from stages.corpus.formats import (
 from stages.corpus.rows import speaker_names, speakers, unread_files, utterance_ids
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.utterance import SplitContents, Utterance
+from stages.records.paths import TRAINING_SPLITS
 
 # In the order in which they are read. Of several annotations of one recording, most formats read only the first, so
 # what says more comes first.
@@ -85,7 +86,7 @@ LAYOUTS = "docs/data.md has a table of the formats that are read, and where thei
 
 
 def splits(data: Path) -> list[str]:
-    """The folders in data/, train first, then dev, then the evaluation sets.
+    """The folders in data/, train first, then dev and replay, then the evaluation sets.
 
     Raises
     ------
@@ -105,8 +106,8 @@ def splits(data: Path) -> list[str]:
     for name in names:
         if name.lower() in DEV_NAMES:
             print(f"{data}/{name} is one more evaluation set; to choose checkpoints by it, rename it to {data}/dev")
-    order = {"train": 0, "dev": 1, "test": 2}
-    return sorted(names, key=lambda name: (order.get(name, 3), name))
+    first = [*TRAINING_SPLITS, "test"]
+    return sorted(names, key=lambda name: (first.index(name) if name in first else len(first), name))
 
 
 def read(data: Path, options: Preprocess, language: str = "en") -> dict[str, SplitContents]:
@@ -128,7 +129,7 @@ def read(data: Path, options: Preprocess, language: str = "en") -> dict[str, Spl
         if reading.utterances or reading.refusals:
             for line in reading.unread:
                 print(f"warning: {data}/{split}: not read: {line}")
-        elif split in ("train", "dev", "test"):
+        elif split in (*TRAINING_SPLITS, "test"):
             raise UserError(_no_transcripts(reading))
         else:
             message = f"{data}/{split} holds no transcripts, so it is no evaluation set"
@@ -140,7 +141,8 @@ def read(data: Path, options: Preprocess, language: str = "en") -> dict[str, Spl
 
 def _no_transcripts(reading: SplitContents) -> str:
     """The message for a split that has no utterances: which files are there, and why they are not used."""
-    lines = [f"data/{reading.split} holds no transcripts of children ({reading.untranscribed} recordings without any)"]
+    whose = "" if reading.counts_everyone else " of children"
+    lines = [f"data/{reading.split} holds no transcripts{whose} ({reading.untranscribed} recordings without any)"]
     for what, number in sorted(reading.left_out.items()):
         lines.append(f"left out: {what} {number}")
     lines += _passed_over(reading)

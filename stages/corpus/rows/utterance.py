@@ -10,6 +10,7 @@ from typing import Protocol
 
 from stages.common.params import Preprocess
 from stages.corpus.rows import speaker_codes
+from stages.records.paths import REPLAY
 from stages.records.units import Seconds
 
 ANYBODY = ".*"  # preprocess.child_names where the user names nobody
@@ -131,6 +132,11 @@ class SplitContents:
     unread: list[str] = field(default_factory=list)  # files that no format reads: a line for each kind of file
     warnings: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # message -> places
 
+    @property
+    def counts_everyone(self) -> bool:
+        """Whether adults count too: in the evaluation sets that the user names, and in the speech that is replayed."""
+        return self.split == REPLAY or self.split in self.options.everyone_in
+
     def is_child(self, *names: str, role: str = "", from_column: bool = False) -> bool:
         """Whether a speaker counts as a child: by the role where the format gives one, else by names and tiers.
 
@@ -138,7 +144,7 @@ class SplitContents:
         In a table's column (`from_column`), where people write ids, only words for adults are.
         """
         options = self.options
-        if self.split in options.everyone_in:
+        if self.counts_everyone:
             return True
         if role:
             return role.lower() in map(str.lower, options.child_roles)
