@@ -3,7 +3,8 @@
     python -m corpora.speechocean762 speechocean762.tar.gz      # or the unpacked folder, or a clone from GitHub
 
 writes data/: `train` has the children of the training half, `test` the children of the test half, and `adult` the
-adults of the test half. The adults of the training half are left out.
+adults of the test half. The adults of the training half are left out, or are in `replay` with --replay: speech for
+train.replay_share.
 
 Speakers        250, of whom 125 are in each half and none in both; 20 sentences each. Training half: 58 children (6-15
                 years) and 67 adults (19-37). Test half: 64 children (6-15) and 61 adults (19-43). None is 16 to 18.
@@ -66,11 +67,12 @@ the corpus as distributed: recordings and texts are unchanged.
 |---|---|--:|--:|--:|--:|--:|--:|
 {rows}
 
-Children are younger than 18. The {left_out} adults of the training half are left out.
+Children are younger than 18. {adults}
 """
 
 # Each folder of data/: the half of the corpus that it is taken from, and the group of its speakers.
 SETS = {"train": ("train", "children"), "test": ("test", "children"), "adult": ("test", "adults")}
+REPLAY = {"replay": ("train", "adults")}  # only if it is asked for
 HALVES = {"train": "training half", "test": "test half"}
 
 
@@ -138,10 +140,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, nargs="?", help="speechocean762.tar.gz, or its unpacked folder")
     parser.add_argument("--output", type=Path, default=DATA, help=f"folder to write; default: {DATA}")
+    parser.add_argument("--replay", action="store_true", help="write the adults of the training half to replay")
     options = parser.parse_args(arguments)
     if options.source is None:
         raise UserError(NO_SOURCE)
-    sets = convert(options.source, options.output)
+    sets = convert(options.source, options.output, with_replay=options.replay)
     rows = [("set", "speakers", "ages", "utterances", "minutes")]
     for name, utterances in sets.items():
         rows.append(_figures(name, utterances))
@@ -151,8 +154,14 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"The pipeline reads {DATA}/ in its own folder: first move {options.output} there.")
 
 
-def convert(path: Path, folder: Path, distributed: dict[str, Half] = DISTRIBUTED) -> dict[str, list[Utterance]]:
+def convert(
+    path: Path, folder: Path, distributed: dict[str, Half] = DISTRIBUTED, with_replay: bool = False
+) -> dict[str, list[Utterance]]:
     """Write the corpus at `path` (folder or archive) to `folder`, and return the utterances of each set.
+
+    Parameters
+    ----------
+    with_replay : whether the adults of the training half are written, too
 
     Raises
     ------
@@ -168,7 +177,7 @@ def convert(path: Path, folder: Path, distributed: dict[str, Half] = DISTRIBUTED
     if problems:
         raise UserError(f"{path} is not speechocean762 as distributed: {'; '.join(problems)}. Nothing was written")
     sets, set_of_recording = {}, {}
-    for name, (half, group) in SETS.items():
+    for name, (half, group) in (SETS | REPLAY if with_replay else SETS).items():
         sets[name] = utterances_of(half, group, contents)
         for utterance in sets[name]:
             set_of_recording[utterance.recording] = name
@@ -176,8 +185,7 @@ def convert(path: Path, folder: Path, distributed: dict[str, Half] = DISTRIBUTED
         write_recordings(path, set_of_recording, incomplete)
         for name, utterances in sets.items():
             write_tables(utterances, incomplete / name)
-        left_out = {utterance.speaker for utterance in utterances_of("train", "adults", contents)}
-        write_card(sets, len(left_out), incomplete / "README.md")
+        write_card(sets, contents, incomplete / "README.md")
     return sets
 
 
@@ -326,16 +334,20 @@ def write_tables(utterances: list[Utterance], folder: Path) -> None:
     output.write_table(folder / "spk2gender", genders)
 
 
-def write_card(sets: dict[str, list[Utterance]], left_out: int, path: Path) -> None:
-    """Write the README.md of data/; `left_out` is the number of adults of the training half."""
+def write_card(sets: dict[str, list[Utterance]], contents: Contents, path: Path) -> None:
+    """Write the README.md of data/."""
+    adults = len({utterance.speaker for utterance in utterances_of("train", "adults", contents)})
+    sentence = f"The {adults} adults of the training half are left out."
+    if "replay" in sets:
+        sentence = f"The {adults} adults of the training half are in `replay`, for `train.replay_share`."
     rows = []
     for name, utterances in sets.items():
-        half, group = SETS[name]
+        half, group = (SETS | REPLAY)[name]
         genders = Counter({row.speaker: row.gender for row in utterances}.values())
         _, speakers, ages, number, minutes = _figures(name, utterances)
         cells = (name, f"{group} of the {HALVES[half]}", speakers, genders["f"], genders["m"], ages, number, minutes)
         rows.append(f"| {' | '.join(map(str, cells))} |")
-    output.write_file(path, CARD.format(rows="\n".join(rows), left_out=left_out).encode())
+    output.write_file(path, CARD.format(rows="\n".join(rows), adults=sentence).encode())
 
 
 def _figures(name: str, utterances: list[Utterance]) -> tuple[str, ...]:

@@ -100,6 +100,28 @@ def test_children_and_adults_of_each_half(distributed, tmp_path):
     assert len(tables) == 3 * len(speechocean762.TABLES)
 
 
+def test_adults_of_the_training_half_are_replayed_if_asked_for(distributed, tmp_path):
+    convert(distributed, tmp_path / "without", DISTRIBUTED)
+    convert(distributed, tmp_path / "data", DISTRIBUTED, with_replay=True)
+    without, files = contents(tmp_path / "without"), contents(tmp_path / "data")
+    replay = {name: files.pop(name) for name in list(files) if name.startswith("replay/")}
+    card = files.pop("README.md").decode()
+    del without["README.md"]
+    assert files == without
+    assert replay["replay/spk2age"] == b"0009 18\n"
+    assert replay["replay/text"] == b"000900000 WORD 0\n000900001 WORD 1\n"
+    assert len(replay) == len(speechocean762.TABLES) + UTTERANCES
+    assert "| replay | adults of the training half | 1 | 1 | 0 | 18-18 | 2 | 0.0 |" in card
+    assert "The 1 adults of the training half are in `replay`" in card
+    readings = registry.read(tmp_path / "data", options())
+    assert {split: len(reading.utterances) for split, reading in readings.items()} == {
+        "train": 4,
+        "replay": 2,
+        "test": 2,
+        "adult": 2,
+    }
+
+
 def test_recordings_are_unchanged_copies(distributed, tmp_path):
     convert(distributed, tmp_path / "data", DISTRIBUTED)
     recordings = {name: content for name, content in contents(tmp_path / "data").items() if name.endswith(".WAV")}
@@ -307,7 +329,7 @@ def test_no_argument_says_where_the_corpus_is():
 
 
 def test_command_prints_sets_and_what_to_type_next(distributed, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(convert, "__defaults__", (DISTRIBUTED,))
+    monkeypatch.setattr(convert, "__defaults__", (DISTRIBUTED, False))
     monkeypatch.chdir(tmp_path)
     speechocean762.main([str(pack(distributed, tmp_path / "speechocean762.tar.gz"))])
     refusal = capsys.readouterr().out
