@@ -24,11 +24,11 @@ from xml.etree.ElementTree import Element
 from stages.corpus.formats import tier_labels
 from stages.corpus.formats.elan_references import References
 from stages.corpus.rows import speaker_codes, xml
-from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.files import VIDEO_SUFFIXES, Files
 from stages.corpus.rows.media import names_of
 from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents, Word
+from stages.corpus.rows.whole_files import read_bytes
 from stages.records.units import Seconds
 
 WORDS = re.compile(r"(.*[-_@/ ])?words?([-_@/ ].*)?", re.IGNORECASE)

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from stages.common.errors import UserError
 from stages.corpus.formats.hf_columns import DataFile, open_file
-from stages.corpus.rows import arrow_tables
+from stages.corpus.rows import arrow_tables, whole_files
 from stages.corpus.rows.embedded import Cell, path_of
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.other_splits import files_of_split, is_row_of_another_split
@@ -76,7 +76,7 @@ def _listed_files(state: Path, files: Files) -> set[str]:
     try:
         names = [nfc(str(row["filename"])) for row in json.loads(state.read_bytes())["_data_files"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise arrow_tables.damaged(place, error) from None
+        raise whole_files.damaged(place, error) from None
     present = {nfc(path.name) for path in files.paths if path.parent == state.parent}
     for name in names:
         if name not in present:
@@ -95,16 +95,16 @@ def _utterances(
         The file is damaged.
     """
     place = files.shown(path)
-    arrow_tables.check_is_whole(path, place)
+    whole_files.check_is_whole(path, place)
     try:
         file = open_file(path, reading)
     except Refused as refused:
         reading.refuse(files.named(path), place, None, refused.reason, refused.detail)
         return
     except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise arrow_tables.damaged(place, error) from None
+        raise whole_files.damaged(place, error) from None
     note_unused(file.layout, place, reading)
-    for number, row, has_sound in arrow_tables.checked(_rows(file), place):
+    for number, row, has_sound in whole_files.checked(_rows(file), place):
         try:
             if not is_row_of_another_split(row, reading):
                 yield _utterance(number, row, has_sound, file, files, reading, mistimed)

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from stages.common.errors import UserError, first_lines
 from stages.corpus.formats.lhotse_rows import Manifests, add_cut, add_supervision
-from stages.corpus.rows.arrow_tables import check_is_whole, damaged
 from stages.corpus.rows.columns import columns_named
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.layout import KNOWN
 from stages.corpus.rows.other_splits import files_of_split
 from stages.corpus.rows.utterance import Refused, SplitContents
+from stages.corpus.rows.whole_files import check_is_whole, damaged
 
 RECORDINGS, SUPERVISIONS, CUTS, FEATURES = "recordings", "supervisions", "cuts", "features"
 # A file whose first line cannot be decompressed counts as a manifest if it has such a name.

@@ -13,10 +13,10 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from stages.corpus.rows import xml
-from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents
+from stages.corpus.rows.whole_files import read_bytes
 
 INSTANTANEOUS = ("", "instantaneous")  # an event's other extents only enclose words: [begin] ... [end]
 

@@ -12,11 +12,11 @@ from collections import Counter
 from pathlib import Path
 
 from stages.corpus.rows.columns import columns_named
-from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.layout import KNOWN
 from stages.corpus.rows.session import Session, Turn, read_sessions
 from stages.corpus.rows.utterance import Refused, SplitContents, Word
+from stages.corpus.rows.whole_files import read_bytes
 from stages.records.units import Seconds
 
 NAMES = (b'"segments"', b'"text"')

@@ -6,10 +6,7 @@ pyarrow is imported where it is needed: it takes a quarter of a second, and most
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-from stages.common.errors import UserError, first_lines
-from stages.corpus.rows.files import LFS_POINTER
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow
@@ -19,8 +16,6 @@ ROWS_WITHOUT_SOUND = 4096
 BUFFER = 1 << 20  # bytes of a column that are read from disk at once
 ARROW_FILE = b"ARROW1"  # begins Arrow's file format; its stream format, which datasets writes, begins with a length
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-
-Row = TypeVar("Row")
 
 # Batches with the number of their first row, counted from 0.
 Batches = Iterator[tuple[int, "pyarrow.RecordBatch"]]
@@ -155,30 +150,3 @@ def cells(batch: "pyarrow.RecordBatch", column: str, field: str) -> "pyarrow.Arr
     if not pyarrow.types.is_struct(column_cells.type):
         return column_cells
     return pyarrow.compute.struct_field(column_cells, field)  # not Array.field, which forgets that structs are empty
-
-
-def check_is_whole(path: Path, place: str) -> None:
-    """Raises UserError where a file is empty or a Git LFS pointer; `place` is its path as messages show it."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(len(LFS_POINTER))
-    except OSError as error:
-        raise UserError(f"data/{place} cannot be opened: {error.strerror}") from None
-    if start == LFS_POINTER:
-        raise UserError(f"data/{place} is only a Git LFS pointer; fetch the corpus itself: git lfs pull")
-    if not start:
-        raise UserError(f"data/{place} is empty; copy it again, or remove it")
-
-
-def checked(rows: Iterator[Row], place: str) -> Iterator[Row]:
-    """What `rows` reads of a file. Raises UserError where it comes to a damaged part."""
-    try:
-        yield from rows
-    except (OSError, ValueError) as error:  # pyarrow's errors are ValueErrors
-        raise damaged(place, error) from None
-
-
-def damaged(place: str, error: Exception) -> UserError:
-    """The error for a container of which not all can be read."""
-    reason = first_lines(error).rstrip(".")
-    return UserError(f"data/{place} is damaged or incomplete ({reason}); copy or download it again, or remove it")

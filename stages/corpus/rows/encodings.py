@@ -3,30 +3,13 @@
 import re
 from pathlib import Path
 
-from stages.common.errors import UserError
-from stages.corpus.rows.files import LFS_POINTER, nfc
+from stages.corpus.rows.files import nfc
 from stages.corpus.rows.utterance import SplitContents
+from stages.corpus.rows.whole_files import read_bytes
 
 BINARY = re.compile("[\0-\x08\x0e-\x14\x16-\x1f]")  # 0x15 encloses the times of CHAT
 COMPARED = 2000  # bytes, even
 SHARE_OF_ZEROS = 0.5  # of the halves of characters
-
-
-def read_bytes(path: Path, place: str) -> bytes:
-    """The content of a file; `place` is its path as messages show it.
-
-    Raises
-    ------
-    UserError
-        The file is a Git LFS pointer or cannot be opened.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"data/{place} cannot be opened: {error.strerror}") from None
-    if data.startswith(LFS_POINTER):
-        raise UserError(f"data/{place} is only a Git LFS pointer; fetch the corpus itself: git lfs pull")
-    return data
 
 
 def read_text(path: Path, place: str, reading: SplitContents) -> str:

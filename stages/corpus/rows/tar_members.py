@@ -5,11 +5,11 @@ import tarfile
 from pathlib import Path
 
 from stages.common.errors import UserError, first_lines
-from stages.corpus.rows.arrow_tables import check_is_whole, damaged
 from stages.corpus.rows.embedded import ByteRange
 from stages.corpus.rows.encodings import decoded
 from stages.corpus.rows.files import nfc
 from stages.corpus.rows.utterance import Refused, SplitContents
+from stages.corpus.rows.whole_files import check_is_whole, damaged
 
 LARGEST_TEXT = 1 << 20  # bytes
 

@@ -11,8 +11,8 @@ import openpyxl
 from openpyxl.cell import Cell
 
 from stages.corpus.rows.columns import clock_time
-from stages.corpus.rows.encodings import read_bytes
 from stages.corpus.rows.utterance import Refused, SplitContents
+from stages.corpus.rows.whole_files import read_bytes
 
 WORKBOOK_SUFFIX = ".xlsx"
 LARGEST = 2**30  # bytes of a workbook when unpacked; more is a fault, or meant to fill the memory
