@@ -401,6 +401,13 @@ def test_card_of_unknown_speakers(workspace, settings):
     assert "**The speakers of 99 utterances of the training data are unknown" in text
 
 
+def test_card_says_what_was_replayed(workspace, settings):
+    assert "\nIt was trained on train, and the best checkpoint" in card(settings)[1]
+    replaying = settings.model_copy(update={"train": settings.train.model_copy(update={"replay_share": 0.2})})
+    sentence = "It was trained on train, with replay for at most 20.00 % of the speech, and the best checkpoint"
+    assert f"\n{sentence}" in card(replaying)[1]
+
+
 def test_card_says_the_precision_that_auto_became(workspace, settings):
     costs = {"train_lora": {"precision": "bf16"}, "transcribe_lora": {"precision": "fp16"}}
     assert "## Training parameters\n\nIts matrix products were computed" in card(settings, costs)[1]

@@ -110,11 +110,17 @@ def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
         parameters=_parameters(export),
         precision=_precision(export.name, metrics.costs),
         corpus=_corpus(metrics.corpus),
+        trained_on=_trained_on(settings),
         speakers=_speakers(settings, metrics.corpus),
         beams=f"{beams} beam{'' if beams == 1 else 's'}",
         temperature=f"{settings.transcribe.temperature:g}",
         scores=re.sub(r"^#", "##", summary.markdown(metrics.content, metrics.slices, metrics.unit), flags=re.MULTILINE),
     )
+
+
+def _trained_on(settings: Params) -> str:
+    share = settings.train.replay_share
+    return f"train, with replay for at most {percent(share)} % of the speech" if share else "train"
 
 
 def _speakers(settings: Params, corpus: dict) -> str:
