@@ -146,13 +146,13 @@ def test_line_on_the_screen():
     source = extra_clips.Source(Path("processed_data/replay"), 0.2, "train.replay_share", "")
     some = extra_clips.mix(source, 24_000, [600] * 100, "7 speakers", 0, seed=1)
     assert some.describe() == (
-        "10 of the 100 clips of processed_data/replay (7 speakers) are mixed into every epoch, others in each: 1.0 min,"
-        " 20.0% of its speech (train.replay_share 0.2)"
+        "10 of the 100 clips of processed_data/replay (7 speakers) are mixed into every epoch, others in each: 1.0 min"
+        " with 4.0 min of training clips, a share of 20.0% (train.replay_share is 0.2)"
     )
     few = extra_clips.mix(source, 24_000, [600] * 4, "7 speakers", 0, seed=1)
     assert few.describe() == (
-        "all 4 clips of processed_data/replay (7 speakers) are mixed into every epoch, each once: 0.4 min, 9.1% of its"
-        " speech (train.replay_share 0.2)"
+        "all 4 clips of processed_data/replay (7 speakers) are mixed into every epoch, each once: 0.4 min with"
+        " 4.0 min of training clips, a share of 9.1% (train.replay_share is 0.2)"
     )
     assert extra_clips.figures([some]) == {"replay_clips_per_epoch": 10, "replay_speech_share": 0.2}
     assert extra_clips.figures([]) == {}

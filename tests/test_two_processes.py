@@ -37,7 +37,7 @@ STARTED_ANEW = ("train_lora", "configured")
 
 def train(workspace: Path, way: str) -> str:
     """Run both training stages there; returns what they said."""
-    chosen = settings(WAYS[way], epochs=2).model_dump()
+    chosen = settings(WAYS[way], epochs=2, replay_share=0.2).model_dump()
     (workspace / "params.yaml").write_text(yaml.safe_dump(chosen))
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     environment.pop("DVC_ROOT", None)
@@ -58,6 +58,7 @@ def workspaces(tmp_path_factory) -> dict[str, tuple[Path, str]]:
     tiny_checkpoint(root / "one" / "models" / "base")
     write_split(root / "one" / "processed_data" / "train", 16, seed=1)
     write_split(root / "one" / "processed_data" / "dev", 5, seed=2)  # odd: one process gets a clip twice
+    write_split(root / "one" / "processed_data" / "replay", 8, seed=3)
     (root / "one" / "accelerate.yaml").write_text(yaml.safe_dump(CONFIGURATION))
     for way in ("two", "configured"):
         shutil.copytree(root / "one", root / way)

@@ -35,8 +35,13 @@ class ExtraClips:
     count: int  # clips of the source
     speakers: str  # how many, in words
     turns: list[np.ndarray]  # groups of rows of the table; each epoch has one clip of each group
-    seconds: Seconds  # speech of the first epoch's clips; in other epochs, it differs by less than the longest clip
-    share: float  # of the first epoch's speech
+    trained_seconds: Seconds  # speech of the training clips
+    seconds: Seconds  # speech of the first epoch's extra clips; in other epochs, it differs by less than a clip
+
+    @property
+    def share(self) -> float:
+        """Share of the first epoch's extra clips of their speech and that of the training clips."""
+        return self.seconds / (self.seconds + self.trained_seconds)
 
     def describe(self) -> str:
         """A line for the screen: how much of the source takes part in an epoch."""
@@ -45,7 +50,8 @@ class ExtraClips:
             amount, how = f"all {self.count} clips", "each once"
         return (
             f"{amount} of {self.source.folder} ({self.speakers}) are mixed into every epoch, {how}: "
-            f"{self.seconds / 60:.1f} min, {self.share:.1%} of its speech ({self.source.key} {self.source.share:g})"
+            f"{self.seconds / 60:.1f} min with {self.trained_seconds / 60:.1f} min of training clips, a share of "
+            f"{self.share:.1%} ({self.source.key} is {self.source.share:g})"
         )
 
 
@@ -88,6 +94,16 @@ def describe_unused(settings: Params) -> list[str]:
     return lines
 
 
+def figures(extra: Iterable[ExtraClips]) -> dict[str, float]:
+    """What metrics/cost.json records of them; nothing if there are none."""
+    recorded = {}
+    for clips in extra:
+        name = clips.source.folder.name
+        recorded[f"{name}_clips_per_epoch"] = len(clips.turns)
+        recorded[f"{name}_speech_share"] = round(clips.share, 4)
+    return recorded
+
+
 def most_speech(trained: int, share: float) -> int:
     """How much speech may be added so that it is at most a share of the sum.
 
@@ -97,16 +113,6 @@ def most_speech(trained: int, share: float) -> int:
     share : below 1
     """
     return round(share / (1 - share) * trained)
-
-
-def figures(extra: Iterable[ExtraClips]) -> dict[str, float]:
-    """What metrics/cost.json records of them; nothing if there are none."""
-    recorded = {}
-    for clips in extra:
-        name = clips.source.folder.name
-        recorded[f"{name}_clips_per_epoch"] = len(clips.turns)
-        recorded[f"{name}_speech_share"] = round(clips.share, 4)
-    return recorded
 
 
 def take_turns(speech: Sequence[int], most: int, seed: int) -> list[np.ndarray]:
@@ -143,11 +149,6 @@ def _edges(clips: int, groups: int) -> np.ndarray:
     return np.arange(groups + 1) * clips // max(1, groups)
 
 
-def first_epoch(turns: list[np.ndarray]) -> list[int]:
-    """The clips of the first epoch."""
-    return [int(group[0]) for group in turns]
-
-
 def mix(source: Source, trained: int, speech: Sequence[int], speakers: str, first_row: int, seed: int) -> ExtraClips:
     """Choose how a source's clips take turns.
 
@@ -169,6 +170,6 @@ def mix(source: Source, trained: int, speech: Sequence[int], speakers: str, firs
             f"params.yaml: {source.key} is {source.share:g}, but that share of {trained / FRAMES_PER_SECOND:.0f} s of "
             f"speech is less than one clip of {source.folder}: raise it, or set it to 0"
         )
-    drawn = sum(speech[clip] for clip in first_epoch(turns))
     rows = [group + first_row for group in turns]
-    return ExtraClips(source, len(speech), speakers, rows, drawn / FRAMES_PER_SECOND, drawn / (drawn + trained))
+    drawn = sum(speech[group[0]] for group in turns)
+    return ExtraClips(source, len(speech), speakers, rows, trained / FRAMES_PER_SECOND, drawn / FRAMES_PER_SECOND)
