@@ -122,7 +122,8 @@ def test_report_shows_no_parameter_that_would_not_make_it_anew():
 
 
 def test_other_training_speakers_are_scored_anew():
-    """Which texts are seen follows from the speakers that are trained on."""
+    """Which texts are seen follows from the speakers that are trained on, and from what is replayed."""
+    assert "processed_data/replay" in STAGES["evaluate"]["deps"]
     assert {"seed", "train.data_share", "train.replay_share"} <= set(STAGES["evaluate"]["params"])
 
 
