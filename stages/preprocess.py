@@ -4,6 +4,9 @@
 
 Utterances that cannot be used are listed in processed_data/rejected.jsonl, and counted on the screen and in
 metrics/corpus.json. The manifests are written last, so that a failed run does not look complete.
+
+For the stage `label`, processed_data/untranscribed.jsonl lists the recordings of data/train without a transcript, and
+sounds.jsonl has hashes of the sound of all clips and of their recordings.
 """
 
 import shutil
@@ -65,6 +68,8 @@ def main() -> None:
         contents.check_apart(options.allow_shared_audio)
     finally:
         write_rejected(readings.values())
+    write_untranscribed(readings["train"])
+    shards.write_lines(paths.SOUNDS_FILE, contents.sounds())
     for split, rows in clips.items():
         shards.write_manifest(paths.split_folder(split), rows)
     if REPLAY not in clips:
@@ -158,6 +163,16 @@ def write_rejected(readings: Iterable[SplitContents]) -> None:
     for reading in readings:
         rows += map(asdict, reading.refusals)
     shards.write_lines(REJECTED, sorted(rows, key=lambda row: (row["split"], row["file"], row["line"] or 0, row["id"])))
+
+
+def write_untranscribed(train: SplitContents) -> None:
+    """List the recordings of data/train that have no transcript, those that cannot be labelled with the reason."""
+    rows = []
+    for recording in train.untranscribed_recordings:
+        row = vars(recording).copy()
+        del row["audio"]  # a path of this machine
+        rows.append(row)
+    shards.write_lines(paths.UNTRANSCRIBED_FILE, rows)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,14 @@ class Contents:
         end = float("inf") if cut.row.end is None else cut.row.end
         self._stretches[split][cut.recording].append(Stretch(start, end, name))
 
+    def sounds(self) -> list[dict[str, str]]:
+        """The hashes of all clips and recordings, each with its split: rows of sounds.jsonl."""
+        rows = []
+        for split in sorted(self._clips):
+            for sound in sorted(self._clips[split].keys() | self._stretches[split].keys()):
+                rows.append({"split": split, "sound": sound})
+        return rows
+
     def repeated(self, split: str) -> list[str]:
         """The pairs of clips of one split that have the same sound: it was read twice, or is in two files.
 

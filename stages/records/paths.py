@@ -9,6 +9,9 @@ PROCESSED = Path("processed_data")
 EVALUATION = PROCESSED / "evaluation"  # a folder for each evaluation set
 REPLAY = "replay"  # speech that the base knows, mixed into the training clips so that less is forgotten
 TRAINING_SPLITS = ("train", "dev", REPLAY)  # all others are evaluation sets
+UNTRANSCRIBED_FILE = PROCESSED / "untranscribed.jsonl"  # recordings of data/train without a transcript
+SOUNDS_FILE = PROCESSED / "sounds.jsonl"  # hashes of the sound of all clips and of their recordings
+LABELLED = Path("labelled_data")  # pseudo-labelled clips, in the layout of a split
 
 BASE = "base"
 TUNED = tuple(STRATEGIES)
@@ -18,6 +21,7 @@ BASE_FOLDER = MODELS[BASE]
 METRICS = Path("metrics")
 TRANSCRIPTS = METRICS / "transcripts"  # a file for each model
 CORPUS_FILE = METRICS / "corpus.json"
+LABELS_FILE = METRICS / "labels.json"  # how much was labelled of what has no transcript
 WER_FILE = METRICS / "wer.json"  # the headline, for dvc metrics diff
 SCORES_FILE = METRICS / "scores.json"  # all figures: model -> evaluation set -> figures
 SLICES_FILE = METRICS / "slices.json"  # scores by age, speaker, duration, ...

@@ -64,7 +64,7 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
                 audio,
                 path,
                 text,
-                f"cmu-{id[:4]}",
+                speaker_of(audio),
                 files,
                 reading,
                 format="cmu-kids",
@@ -76,6 +76,11 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
             reading.add(row)
         except Refused as refused:
             reading.refuse(audio.stem, files.shown(path), line, refused.reason, refused.detail)
+
+
+def speaker_of(path: Path) -> str:
+    """The speaker whom the name of a recording of the corpus tells; "" for other recordings."""
+    return f"cmu-{path.stem[:4].lower()}" if _is_recording(path) else ""
 
 
 def _is_recording(path: Path) -> bool:

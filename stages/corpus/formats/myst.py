@@ -20,13 +20,18 @@ def claims(files: Files) -> list[Path]:
     return [path for path in files.with_suffix(".trn") if NAME.fullmatch(path.stem)]
 
 
+def speaker_of(path: Path) -> str:
+    """The student whom the name of a file tells; "" for files with other names."""
+    name = NAME.fullmatch(path.stem)
+    return f"myst-{name[1]}" if name else ""
+
+
 def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
     for path in paths:
-        student = NAME.fullmatch(path.stem)[1]
         try:
             audio = files.beside(path)
             text = words_in(path, files, reading)
-            row = whole_recording(audio, path, text, f"myst-{student}", files, reading, format="myst", id=path.stem)
+            row = whole_recording(audio, path, text, speaker_of(path), files, reading, format="myst", id=path.stem)
             reading.add(row)
         except Refused as refused:
             reading.refuse(path.stem, files.shown(path), None, refused.reason, refused.detail)

@@ -95,8 +95,9 @@ def _verified(documents: list[Path], files: Files, reading: SplitContents) -> di
     return codes
 
 
-def _speaker(audio: Path) -> str:
-    return f"ogi-{audio.parent.name.lower()}"
+def speaker_of(path: Path) -> str:
+    """The speaker whose folder a recording of the corpus is in; "" for other recordings."""
+    return f"ogi-{path.parent.name.lower()}" if _kind(path) else ""
 
 
 def _grade(audio: Path) -> str:
@@ -123,7 +124,7 @@ def _add_scripted(audio: Path, prompts: dict, verified: dict[str, str], files: F
         audio,
         path,
         text,
-        _speaker(audio),
+        speaker_of(audio),
         files,
         reading,
         format="ogi-kids",
@@ -144,7 +145,7 @@ def _add_spontaneous(audio: Path, transcripts: dict[str, Path], files: Files, re
         audio,
         path,
         words_in(path, files, reading),
-        _speaker(audio),
+        speaker_of(audio),
         files,
         reading,
         format="ogi-kids",

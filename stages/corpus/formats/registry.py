@@ -40,6 +40,7 @@ from stages.corpus.formats import (
     textgrid,
     transcriber,
     transcript_lists,
+    untranscribed,
     webdataset,
     whisper_json,
 )
@@ -123,6 +124,7 @@ def read(data: Path, options: Preprocess, language: str = "en") -> dict[str, Spl
         A required split is missing or empty, or a table or speaker list cannot be made sense of.
     """
     readings = {split: read_split(data, split, options, language) for split in splits(data)}
+    readings["train"].untranscribed_recordings = untranscribed.with_named_elsewhere(readings, "train")
     for name in unread_files.outside_splits(data):
         print(f"warning: {data}/{name} is in none of the folders {', '.join(readings)}, so it is not read")
     for split, reading in list(readings.items()):
@@ -175,8 +177,11 @@ def read_split(data: Path, split: str, options: Preprocess, language: str = "en"
         format.read(paths, files, reading)
     reading.unread = unread_files.describe(files, set().union(*claimed))
     reading.untranscribed = sum(path not in reading.annotated for path in files.recordings)
+    reading.named = files.named_recordings
     speakers.complete(reading, files)
     speakers.leave_out_adults(reading)
+    if split == "train":
+        reading.untranscribed_recordings = untranscribed.of_split(files, reading)
     reading.utterances.sort(key=_place_in_corpus)
     utterance_ids.make_unique(reading)
     return reading

@@ -170,7 +170,11 @@ def _utterance(
     name, is_foreign = named_recording(row, columns["file_name"])
     if not name:
         raise Refused("no-file-name", "the row names no recording")
-    check_valid(row)
+    try:
+        check_valid(row)
+    except Refused:
+        is_recording(name, path.parent, files)  # which notes that the recording is named: it is not untranscribed
+        raise
     audio = find_recording(name, path.parent, files, is_foreign)
     warn_of_other_name(name, audio, f"{table}:{line}", files, reading)
     try:

@@ -51,6 +51,7 @@ class Files:
         self.data = data
         self.outside: list[Path] = []  # links that lead out of data/, not followed
         self.special: list[Path] = []  # named pipes and devices, not opened
+        self.named_recordings: set[Path] = set()  # those that were looked for by the names that annotations give
         self.paths = sorted(
             listing.walk(folder, data, self.outside, self.special), key=lambda path: nfc(path.as_posix())
         )
@@ -162,6 +163,7 @@ class Files:
                 continue
             path = self._inside(relative)
             if path:
+                self.named_recordings.add(path)
                 return path
         return self._by_end(key(str(wanted)))
 
@@ -193,6 +195,7 @@ class Files:
         paths = paths or self.of_named_folder(
             wanted, near_names.same_stem(wanted, self._by_bare_stem, self._stem_ends, RECORDING_SUFFIXES)
         )
+        self.named_recordings.update(paths)
         if not paths:
             similar = self._similar.find(wanted)
             question = f"; did you mean {self.shown(similar)}?" if similar else ""
@@ -225,6 +228,7 @@ def _inside(recordings: Sequence[Path], folder: Path | None) -> list[Path]:
 def only_one(recordings: Sequence[Path], files: Files) -> Path:
     """The only recording of a list that may name it more than once. Raises Refused (ambiguous-audio) for several."""
     recordings = list(dict.fromkeys(recordings))
+    files.named_recordings.update(recordings)
     if len(recordings) > 1:
         names = " and ".join(files.shown(recording) for recording in recordings)
         raise Refused("ambiguous-audio", f"it fits {names}; keep one of them")

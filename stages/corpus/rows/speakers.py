@@ -110,7 +110,7 @@ def leave_out_adults(reading: SplitContents) -> None:
         max_age = None
     children, unclear = [], []
     for row in reading.utterances:
-        is_unclear = max_age is not None and reading.options.age_unit == "auto" and may_be_months(row.age or "")
+        is_unclear = _is_unclear(row, max_age, reading)
         if not is_unclear and _is_older(row, max_age):
             reading.left_out[f"speakers of {max_age:g} years or more"] += 1
         elif row.check_name and not speaker_roles.is_child(row, reading):
@@ -122,6 +122,25 @@ def leave_out_adults(reading: SplitContents) -> None:
     if unclear:
         raise _ages_without_unit(unclear)
     reading.utterances = children
+
+
+def is_too_old(row: Utterance, reading: SplitContents) -> bool:
+    """Whether a speaker's age is known to be that of an adult.
+
+    Raises
+    ------
+    UserError
+        The age may be in years or in months.
+    """
+    max_age = None if reading.counts_everyone else reading.options.child_max_age
+    if _is_unclear(row, max_age, reading):
+        raise _ages_without_unit([row])
+    return _is_older(row, max_age)
+
+
+def _is_unclear(row: Utterance, max_age: float | None, reading: SplitContents) -> bool:
+    """Whether an age may be an adult's in years or a child's in months, and it matters."""
+    return max_age is not None and reading.options.age_unit == "auto" and may_be_months(row.age or "")
 
 
 def _ages_without_unit(rows: list[Utterance]) -> UserError:

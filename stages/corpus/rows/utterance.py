@@ -83,6 +83,21 @@ class Refusal:
     detail: str  # a sentence for people
 
 
+@dataclass(frozen=True)
+class UntranscribedRecording:
+    """A recording without a transcript: a row of untranscribed.jsonl."""
+
+    audio: Path
+    source: str  # the same, relative to data/
+    speaker: str  # where not known: what the recording is called
+    speaker_known: bool
+    age: str | None  # as the corpus writes it
+    age_months: int | None
+    gender: str | None
+    reason: str | None = None  # why it cannot be labelled, a short stable slug; None: it can be
+    detail: str | None = None  # the same as a sentence
+
+
 class Refused(Exception):
     """Raised while one utterance is read; the reader turns it into a Refusal and goes on with the next."""
 
@@ -123,7 +138,9 @@ class SplitContents:
     spans: dict[Path, list[tuple[Seconds, Seconds]]] = field(default_factory=lambda: defaultdict(list))
     _marked: set[tuple] = field(default_factory=set, repr=False)  # the utterances whose speech is in spans
     annotated: set[Path] = field(default_factory=set)  # recordings that have annotations
+    named: set[Path] = field(default_factory=set)  # recordings that annotations name, also those not used
     untranscribed: int = 0  # number of recordings that have none
+    untranscribed_recordings: list[UntranscribedRecording] = field(default_factory=list)  # of train only
     left_out: Counter[str] = field(default_factory=Counter)  # utterances that were not asked for, by what they are
     taken: Counter[str] = field(default_factory=Counter)  # utterances of annotated sessions, by tier or speaker's code
     unknown_markup: Counter[str] = field(default_factory=Counter)  # by mark
