@@ -7,17 +7,14 @@ import re
 import shutil
 from pathlib import Path
 
-import yaml
-
 from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from stages.records import paths
-from stages.runtime import hub, model_limits
+from stages.runtime import hub, model_limits, watched
 from stages.whisper import base_model, consistency, generation_defaults, model
 from stages.whisper.quiet import quiet_transformers
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
-PIPELINE = Path("dvc.yaml")
 
 
 @exit_on_user_error
@@ -76,21 +73,11 @@ def _copy(source: Path, target: Path) -> None:
             f"params.yaml: base_model {str(source)!r} is not a folder here; a model of the hub is written "
             "hub-id@full-commit-hash, as in profiles/whisper-base.yaml"
         )
-    _check_watched(source)
+    watched.check(source, "fetch_base", "base_model")
     target.mkdir(parents=True)
     for path in sorted(source.iterdir()):
         if path.is_file() and hub.is_wanted(path.name):
             shutil.copyfile(path, target / path.name)
-
-
-def _check_watched(source: Path) -> None:
-    """Raise UserError if DVC does not hash a local base: a change in it would then rerun no stage."""
-    watched = yaml.safe_load(PIPELINE.read_text(encoding="utf-8"))["stages"]["fetch_base"]["deps"]
-    if not any(source.resolve().is_relative_to(Path(dep).resolve()) for dep in watched):
-        raise UserError(
-            f"base_model {str(source)!r} is not watched by DVC; add the line '- {source}' to the deps of fetch_base in "
-            f"{PIPELINE}, so that a change in it is noticed"
-        )
 
 
 if __name__ == "__main__":
