@@ -21,27 +21,37 @@ def main() -> None:
     results = scoreboard.read_results(rules["whisper"])
     unit = error_unit.of_language(settings.language)
     trained = shards.read_manifest(paths.split_folder("train"))
-    replayed = shards.read_manifest(paths.split_folder(paths.REPLAY)) if settings.train.replay_share else []
-    unknown = shards.of_unknown_speakers([*trained, *shards.read_manifest(paths.split_folder("dev")), *replayed])
+    extra = extra_clips(settings)
+    unknown = shards.of_unknown_speakers([*trained, *shards.read_manifest(paths.split_folder("dev")), *extra])
     content = scoreboard.figures(results, rules, unit, unknown)
     print(score_tables.score_table(content, unit))
-    write(content, slicing.slices(results, trained_texts(trained, replayed, settings)), unit)
+    write(content, slicing.slices(results, trained_texts(trained, extra, settings)), unit)
+
+
+def extra_clips(settings: params.Params) -> list[shards.Clip]:
+    """The clips that are mixed into the training clips: replay and pseudo-labels, each if it has a share."""
+    clips = []
+    if settings.train.replay_share:
+        clips += shards.read_manifest(paths.split_folder(paths.REPLAY))
+    if settings.pseudo_labels.share:
+        clips += shards.read_manifest(paths.LABELLED)
+    return clips
 
 
 def trained_texts(
-    clips: list[shards.Clip], replayed: list[shards.Clip], settings: params.Params
+    clips: list[shards.Clip], extra: list[shards.Clip], settings: params.Params
 ) -> seen_texts.TrainedTexts:
-    """The texts that the tuned models were trained on: those of the training speakers of train.data_share, and replay.
+    """The texts that the tuned models were trained on: of the training speakers of train.data_share, and extra clips.
 
     Parameters
     ----------
     clips : of train
-    replayed : of replay, if they are trained on
+    extra : see extra_clips
     """
     names = {clip.speaker for clip in clips}
     speakers = speaker_share.choose(names, settings.train.data_share, settings.seed)
     chosen = [clip for clip in clips if clip.speaker in speakers]
-    return seen_texts.of_clips([*chosen, *replayed], settings.language)
+    return seen_texts.of_clips([*chosen, *extra], settings.language)
 
 
 def write(content: dict, slices: dict, unit: error_unit.ErrorUnit) -> None:

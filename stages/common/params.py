@@ -90,6 +90,16 @@ class Augment(_Section):
     vtlp: Annotated[Finite, Field(ge=0, le=0.5)]
 
 
+class PseudoLabels(_Section):
+    """Labels of a model for recordings without a transcript, see stages/labelling."""
+
+    share: Annotated[Finite, Field(ge=0, lt=1)]
+    teacher: Annotated[str, Field(min_length=1)]
+    min_log_probability: Annotated[Finite, Field(le=0)]
+    max_compression_ratio: Positive
+    max_disagreement: NonNegative | None
+
+
 class Train(_Section):
     """Common to all strategies."""
 
@@ -175,6 +185,7 @@ class Params(_Section):
     base_model: Annotated[str, Field(min_length=1)]
     language: Language
     preprocess: Preprocess
+    pseudo_labels: PseudoLabels
     train: Train
     train_lora: TrainLora
     train_selective: TrainSelective

@@ -63,7 +63,13 @@ def sources(settings: Params) -> list[Source]:
             settings.train.replay_share,
             "train.replay_share",
             "put speech with transcripts that the base model knows, such as adults, into data/replay and run dvc repro",
-        )
+        ),
+        Source(
+            paths.LABELLED,
+            settings.pseudo_labels.share,
+            "pseudo_labels.share",
+            "run dvc repro label, which says why there are none",
+        ),
     ]
 
 

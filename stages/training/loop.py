@@ -67,7 +67,8 @@ def run(strategy: str, settings: Params) -> None:
     process = PartialState(cpu=device.type == "cpu")
     set_seed(settings.seed)
     dtypes.allow_tf32(settings.train.precision)
-    relevant = [settings.seed, settings.language, settings.train.model_dump(), section.model_dump()]
+    relevant = [settings.seed, settings.language, settings.pseudo_labels.share]
+    relevant += [settings.train.model_dump(), section.model_dump()]
     inputs = [paths.BASE_FOLDER, *training_data.folders(settings)]
     digests = {path.name: folder_sha256(path) for path in inputs}
     folder = checkpoints.run_folder(stage, relevant, [*digests.values(), *checkpoints.code_digests(CODE_FOLDERS)])
