@@ -23,7 +23,7 @@ def main() -> None:
     settings = params.load()
     content, unit = score_files.read(paths.SCORES_FILE)
     slices, _ = score_files.read(paths.SLICES_FILE)
-    corpus = read_json(paths.CORPUS_FILE)
+    corpus, labels = read_json(paths.CORPUS_FILE), read_json(paths.LABELS_FILE)
     rules = normalisers.load(paths.BASE_FOLDER, settings.language)
     results = scoreboard.read_results(rules["whisper"])
     paths.SUMMARY_FILE.write_text(summary.markdown(content, slices, unit), encoding="utf-8")
@@ -35,6 +35,7 @@ def main() -> None:
     html = page.render(
         **page.tables(content, slices, corpus, unit),
         **page.shown_examples(results, content, settings.report, rules["whisper"]),
+        pseudo_labels=page.pseudo_labels_sentence(labels),
         findings=findings.findings(content, slices, cost.known(), settings.report.examples > 0, unit),
         unit=unit,
         figures={name: figures.svg(figure) for name, figure in drawn.items()},

@@ -97,7 +97,7 @@ def test_table_of_folders_is_that_of_the_imports():
 def test_drawing_names_the_stages():
     drawing = ET.parse(ROOT / "docs" / "pipeline.svg")  # noqa: S314 (our own)
     drawn = {text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")}
-    stages = "preprocess fetch_base train_lora train_selective evaluate report"
+    stages = "preprocess fetch_base label train_lora train_selective evaluate report"
     assert {*stages.split(), "transcribe@base", "transcribe@lora", "transcribe@selective"} <= drawn
 
 

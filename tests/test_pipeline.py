@@ -88,11 +88,11 @@ def changed_stages(folder: Path) -> set[str]:
         ("stages/runtime/cost.py", set()),
         ("stages/results/page.html.j2", {"report"}),
         ("stages/scores/score_tables.py", {"evaluate", "report"}),
-        ("stages/decoding/pauses.py", DECODING),
+        ("stages/decoding/pauses.py", {"label", *DECODING}),
         ("stages/training/loss.py", TRAINING),
-        ("stages/whisper/features.py", {"fetch_base", *TRAINING, *DECODING}),
-        ("stages/wer/alignment.py", {"evaluate", "report", *TRAINING}),  # training counts errors on dev
-        ("stages/corpus/formats/elan.py", {"preprocess"}),
+        ("stages/whisper/features.py", {"fetch_base", "label", *TRAINING, *DECODING}),
+        ("stages/wer/alignment.py", {"label", "evaluate", "report", *TRAINING}),  # training counts errors on dev
+        ("stages/corpus/formats/elan.py", {"preprocess", "label"}),
         ("tools/doctor/git.py", set()),
     ],
 )
@@ -116,7 +116,7 @@ def preprocessed_again(folder: Path) -> set[str]:
 def test_changed_test_set_trains_nothing_again(repository):
     rows = (repository / "data" / "test" / "metadata.jsonl").read_text().splitlines(keepends=True)
     (repository / "data" / "test" / "metadata.jsonl").write_text("".join(rows[1:]))
-    assert preprocessed_again(repository) == {*DECODING, "evaluate", "report"}
+    assert preprocessed_again(repository) == {"label", *DECODING, "evaluate", "report"}
 
 
 def test_changed_training_filter_decodes_nothing_again(repository):

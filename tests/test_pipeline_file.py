@@ -107,7 +107,8 @@ def test_training_stage_of_a_strategy(name):
     assert stage["cmd"] == f"python -m stages.train {name}"
     assert stage["outs"] == [f"models/{name}"]
     assert [list(plot) for plot in stage["plots"]] == [[f"metrics/train_{name}.csv"]]
-    assert {"seed", "language", "train", f"train_{name}"} <= set(stage["params"])
+    assert "labelled_data" in stage["deps"]
+    assert {"seed", "language", "pseudo_labels.share", "train", f"train_{name}"} <= set(stage["params"])
     assert {f"processed_data/{split}" for split in paths.TRAINING_SPLITS} <= set(stage["deps"])
 
 
@@ -122,9 +123,11 @@ def test_report_shows_no_parameter_that_would_not_make_it_anew():
 
 
 def test_other_training_speakers_are_scored_anew():
-    """Which texts are seen follows from the speakers that are trained on, and from what is replayed."""
-    assert "processed_data/replay" in STAGES["evaluate"]["deps"]
-    assert {"seed", "train.data_share", "train.replay_share"} <= set(STAGES["evaluate"]["params"])
+    """Which texts are seen follows from the speakers that are trained on, and from what is replayed or labelled."""
+    assert {"labelled_data", "processed_data/replay"} <= set(STAGES["evaluate"]["deps"])
+    assert {"seed", "train.data_share", "train.replay_share", "pseudo_labels.share"} <= set(
+        STAGES["evaluate"]["params"]
+    )
 
 
 SCRIPTS_WITH_MODELS = [
@@ -160,14 +163,14 @@ def test_scripts_without_a_model_start_without_torch(name):
 
 
 def test_names_and_outputs():
-    names = "check_params fetch_base preprocess transcribe evaluate report"
+    names = "check_params fetch_base preprocess label transcribe evaluate report"
     assert {*names.split(), *TRAINING_STAGES} == STAGES.keys()
     assert "metrics/wer.json" in STAGES["evaluate"]["metrics"][0]
 
 
 def test_what_needs_an_accelerator_is_kept_by_dvc_whole():
     """Else dvc push --run-cache would leave a part out, and another machine do the work again."""
-    for name in (*TRAINING_STAGES, "transcribe"):
+    for name in (*TRAINING_STAGES, "label", "transcribe"):
         stage = STAGES[name]
         for out in [*stage["outs"], *stage.get("plots", []), *stage.get("metrics", [])]:
             assert isinstance(out, str) or all(options.get("cache", True) for options in out.values()), out

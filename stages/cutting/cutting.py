@@ -79,7 +79,7 @@ def cut_recording(recording: Recording, options: Preprocess, for_training: bool)
             for row in rows:
                 yield _refused(row, error)
             continue
-        whole = _digest(decoded.samples)
+        whole = digest(decoded.samples)
         mismatch = _another_recording(rows, decoded.seconds)
         for row in rows:
             try:
@@ -141,7 +141,7 @@ def _cut(
         shards.encode(samples),
         shards.duration_of(samples),
         decoded.source_rate,
-        _digest(heard),
+        digest(heard),
         whole,
     )
 
@@ -191,5 +191,6 @@ def check_speech_rate(text: str, seconds: Seconds, options: Preprocess) -> None:
         raise Refused("speech-rate", f"{len(text)} characters in {seconds:.2f} s are {rate:.1f} a second")
 
 
-def _digest(samples: np.ndarray) -> str:
+def digest(samples: np.ndarray) -> str:
+    """Hash of samples: equal only for the same sound."""
     return xxhash.xxh3_128_hexdigest(samples)

@@ -98,6 +98,22 @@ def corpus_row(split: str, card: dict) -> tuple[str, ...]:
     return split, str(card["clips"]), hours, speakers, str(refused), str(card["left_out"])
 
 
+def pseudo_labels_sentence(figures: dict) -> str:
+    """What the models learnt from recordings without transcripts; "" where that is nothing.
+
+    Parameters
+    ----------
+    figures : the contents of labels.json
+    """
+    if not figures["kept_stretches"]:
+        return ""
+    return (
+        f"Besides, {figures['kept_stretches']} stretches ({figures['kept_hours']:.2f} h) of recordings without a "
+        f"transcript were labelled by a model: {figures['kept_share']:.0%} of the speech in "
+        f"{figures['heard_hours']:.2f} h. The tuned models learnt from them, too."
+    )
+
+
 def shown_examples(board: Results, content: dict, settings: params.Report, normalise: normalisers.Normaliser) -> dict:
     """The utterances where the best model fails most, and those where it gained most over the base."""
     name = findings.best(content)

@@ -12,6 +12,7 @@ ORDER = (
     "whisper",
     "wer",
     "decoding",
+    "labelling",
     "training",
     "scores",
     "results",

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from stages.labelling import outputs
 from stages.records import paths
 from stages.records.shards import read_manifest, write_manifest
 from stages.records.transcripts import read_transcripts, write_transcripts
@@ -37,6 +38,7 @@ def write_report_inputs(root: Path) -> Path:
         (root / path).write_text(CURVE)
     card = {"clips": 6, "hours": 0.1, "speakers": 2, "refused": {"silence": 1}, "left_out": 3}
     (root / "metrics" / "corpus.json").write_text(json.dumps({"test": card}))
+    (root / "metrics" / "labels.json").write_text(json.dumps(outputs.Account().figures()))
     cost = {"training_seconds": 125.0, "trained_parameters": 1000, "trained_share": 0.01, "peak_memory_mb": 9000}
     (root / "metrics" / "cost.json").write_text(json.dumps({"train_lora": {**cost, "machine": "<b>GPU</b>"}}))
     return root

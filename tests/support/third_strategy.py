@@ -1,5 +1,6 @@
 """What the project knows of a third strategy; run by tests/test_third_strategy.py in a copy that has one, `full`."""
 
+import json
 import re
 import shutil
 import sys
@@ -9,6 +10,7 @@ import pytest
 from safetensors.torch import load_file
 
 from stages import evaluate, report
+from stages.labelling import outputs
 from stages.records import paths
 from stages.records.shards import read_manifest
 from stages.records.transcripts import write_transcripts
@@ -65,6 +67,7 @@ def test_the_report_shows_it():
     card = {"clips": 4, "hours": 0.1, "speakers": 2, "refused": {}, "left_out": 0}
     splits = ", ".join(f'"{name}": {card}'.replace("'", '"') for name in ("train", "dev", "test"))
     paths.CORPUS_FILE.write_text(f"{{{splits}}}")
+    paths.LABELS_FILE.write_text(json.dumps(outputs.Account().figures()))
     report.main()
     page = paths.REPORT_FILE.read_text()
     assert "WER is lowest with full fine-tuning" in page
