@@ -57,16 +57,24 @@ class Hypothesis:
     is_cut: bool = False  # at the limit of new tokens
 
 
-def prepare(checkpoint: Checkpoint, settings: Params) -> Decoder:
-    """Put a checkpoint on this machine's device, and fix language, precision and limits."""
+def prepare(
+    checkpoint: Checkpoint, settings: Params, device: torch.device | None = None, precision: str | None = None
+) -> Decoder:
+    """Put a checkpoint on a device, and fix language, precision and limits.
+
+    Parameters
+    ----------
+    device : None: the one that runtime.device chooses
+    precision : fp32, bf16 or fp16; None: the one that transcribe.precision chooses for the device
+    """
     if isinstance(checkpoint.model, PeftModel):
         # A merged adapter costs no time in the decoder's steps.
         checkpoint = replace(checkpoint, model=checkpoint.model.merge_and_unload())
-    device = devices.choose_device(settings.runtime.device)
+    device = device or devices.choose_device(settings.runtime.device)
     model = checkpoint.model.to(device)
     set_language(model, settings.language)
     prompt = prompt_tokens(model, settings.language)
-    precision = dtypes.choose_precision(settings.transcribe.precision, device, learning=False)
+    precision = precision or dtypes.choose_precision(settings.transcribe.precision, device, learning=False)
     max_tokens = model.config.max_target_positions - len(prompt)
     return Decoder(checkpoint, settings.transcribe, prompt, max_tokens, device, precision, settings.language)
 

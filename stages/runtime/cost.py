@@ -29,13 +29,14 @@ def measured(stage: str, device: "torch.device") -> Iterator[dict[str, float | s
 
     Parameters
     ----------
-    device : that the block computes on: its name and its memory are recorded
+    device : that the block computes on: its name and its memory are recorded, unless the block adds a figure
+        peak_memory_mb, as where other processes compute
     """
     figures: dict[str, float | str] = {}
     start = time.perf_counter()
     yield figures
     figures["seconds"] = round(time.perf_counter() - start, 1)
-    figures["peak_memory_mb"] = _peak_memory_mb(device)
+    figures.setdefault("peak_memory_mb", peak_memory_mb(device))
     figures["machine"] = _machine(device)
     _record(stage, figures)
 
@@ -48,7 +49,8 @@ def _machine(device: "torch.device") -> str:
     return platform.machine()
 
 
-def _peak_memory_mb(device: "torch.device") -> int:
+def peak_memory_mb(device: "torch.device") -> int:
+    """The most memory that this process has used so far: of the GPU if it computes on one, else of the machine."""
     if device.type == "cuda":
         import torch
 

@@ -1,4 +1,4 @@
-"""Errors that end long work early: Ctrl-C, and running out of memory or disk. Their message says what to do."""
+"""Errors that end long work early: Ctrl-C, running out of memory or disk, a killed process. They say what to do."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +8,7 @@ from safetensors import SafetensorError
 
 from stages.common.errors import DISK_ERRORS, UserError, first_lines
 from stages.runtime import checkpoints
+from stages.runtime.worker_processes import ProcessEndedError
 
 # Of torch.save and safetensors when the disk is full; their errors have no errno.
 DISK_MESSAGES = ("PytorchStreamWriter failed", "unexpected pos", "No space left", "File too large", "Disk quota")
@@ -17,7 +18,9 @@ MEMORY_MESSAGES = ("can't allocate memory", "not enough memory", "CUDA out of me
 
 @contextmanager
 def explain_early_end(stage: str, memory_advice: str, describe_progress: Callable[[], str]) -> Iterator[None]:
-    """Turn Ctrl-C, or running out of memory or disk, into a UserError that says what to change and what was saved.
+    """Turn Ctrl-C, running out of memory or disk, or a killed process into a UserError.
+
+    It says what to change and what was saved.
 
     Parameters
     ----------
@@ -39,6 +42,8 @@ def explain_early_end(stage: str, memory_advice: str, describe_progress: Callabl
         if _mentions(error, MEMORY_MESSAGES):
             raise _out_of_memory(stage, memory_advice, describe_progress, error) from None
         raise
+    except ProcessEndedError as error:
+        raise UserError(f"{stage}: {error}. {describe_progress()} Run the same command to resume.") from None
 
 
 def _out_of_memory(stage: str, memory_advice: str, describe_progress: Callable[[], str], error: Exception) -> UserError:

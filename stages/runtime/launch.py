@@ -82,7 +82,7 @@ def launcher_options(runtime: Runtime) -> list[str]:
 
 
 def process_count(runtime: Runtime) -> int:
-    """How many processes train on this machine: runtime.processes, but at most one per core of the CPU.
+    """How many processes train or transcribe on this machine: runtime.processes, but at most one per core of the CPU.
 
     Raises
     ------
@@ -95,8 +95,8 @@ def process_count(runtime: Runtime) -> int:
     if devices.choose_device(runtime.device).type == "cuda":
         if runtime.processes > devices_here:
             raise UserError(
-                f"params.yaml: runtime.processes is {runtime.processes}, but this machine has {devices_here} GPU(s) to"
-                " train on; lower it, or leave it empty"
+                f"params.yaml: runtime.processes is {runtime.processes}, but this machine has {devices_here} GPU(s); "
+                "lower it, or leave it empty"
             )
         return runtime.processes
     cores = joblib.cpu_count()
@@ -116,5 +116,5 @@ def _config(path: str) -> dict:
 
 
 def device_count(runtime: Runtime) -> int:
-    """How many devices of the chosen kind this machine has to train on."""
+    """How many devices of the chosen kind this machine has."""
     return torch.cuda.device_count() if devices.choose_device(runtime.device).type == "cuda" else 1
