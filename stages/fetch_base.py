@@ -11,16 +11,18 @@ from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from stages.records import paths
 from stages.runtime import hub, model_limits, watched
-from stages.whisper import base_model, consistency, generation_defaults, model
-from stages.whisper.quiet import quiet_transformers
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @exit_on_user_error
 def main() -> None:
-    quiet_transformers()
     settings = params.load()
+    check_source(settings.base_model)
+    # Not at the top: torch takes 10 seconds, and mistakes are found before.
+    from stages.whisper.quiet import quiet_transformers
+
+    quiet_transformers()
     fetch(settings.base_model, paths.BASE_FOLDER)
     model_limits.check(settings, paths.BASE_FOLDER)  # check_params could not, without the model
 
@@ -33,11 +35,15 @@ def fetch(source: str, target: Path) -> None:
     UserError
         Names what is wrong with the source, the hub or the checkpoint, and what to do.
     """
+    from stages.whisper import base_model  # not at the top: imports torch
+
+    check_source(source)
     incoming = target.with_name(target.name + ".incoming")
     shutil.rmtree(incoming, ignore_errors=True)
     try:
         if "@" in source:
-            _download(source, incoming)
+            name, revision = source.rsplit("@", 1)
+            hub.download(name, revision, incoming)
         else:
             _copy(Path(source), incoming)
         _check(incoming)
@@ -48,8 +54,27 @@ def fetch(source: str, target: Path) -> None:
         shutil.rmtree(incoming, ignore_errors=True)
 
 
+def check_source(source: str) -> None:
+    """Raise UserError if params.yaml's base_model is no name of a model at a commit, and no folder that DVC watches."""
+    if "@" in source:
+        if not COMMIT.fullmatch(source.rsplit("@", 1)[1]):
+            raise UserError(
+                f"params.yaml: base_model {source!r}: after the @ comes a full commit hash (40 hex digits), since "
+                "branches and tags can move; copy it from the model's 'Files' page on the hub"
+            )
+        return
+    if not Path(source).is_dir():
+        raise UserError(
+            f"params.yaml: base_model {source!r} is not a folder here; a model of the hub is written "
+            "hub-id@full-commit-hash, as in profiles/whisper-base.yaml"
+        )
+    watched.check(Path(source), "fetch_base", "base_model")
+
+
 def _check(folder: Path) -> None:
     """Check what later stages need; complete generation_config.json from the tokenizer if it lacks ids."""
+    from stages.whisper import consistency, generation_defaults, model  # not at the top: imports torch
+
     whisper, processor = model.load_whisper(folder), model.load_processor(folder)
     if generation_defaults.complete(whisper, processor.tokenizer):
         whisper.generation_config.save_pretrained(folder)
@@ -57,23 +82,7 @@ def _check(folder: Path) -> None:
     consistency.check(whisper, processor, folder)
 
 
-def _download(source: str, target: Path) -> None:
-    name, revision = source.rsplit("@", 1)
-    if not COMMIT.fullmatch(revision):
-        raise UserError(
-            f"params.yaml: base_model {source!r}: after the @ comes a full commit hash (40 hex digits), since branches "
-            "and tags can move; copy it from the model's 'Files' page on the hub"
-        )
-    hub.download(name, revision, target)
-
-
 def _copy(source: Path, target: Path) -> None:
-    if not source.is_dir():
-        raise UserError(
-            f"params.yaml: base_model {str(source)!r} is not a folder here; a model of the hub is written "
-            "hub-id@full-commit-hash, as in profiles/whisper-base.yaml"
-        )
-    watched.check(source, "fetch_base", "base_model")
     target.mkdir(parents=True)
     for path in sorted(source.iterdir()):
         if path.is_file() and hub.is_wanted(path.name):

@@ -22,6 +22,7 @@ print(sorted({"torch", "transformers"} & sys.modules.keys()))
 @pytest.mark.parametrize(
     ("command", "message"),
     [
+        ("stages.fetch_base", "error: params.yaml: base_model 'sample/whisper-mini' is not a folder here"),
         ("stages.train lorra", "invalid choice: 'lorra'"),
         ("stages.transcribe lorra", "invalid choice: 'lorra'"),
         ("tools.doctor --no-remotes", "unrecognized arguments: --no-remotes"),
