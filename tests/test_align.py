@@ -20,7 +20,7 @@ from tools.align.placing import Range, fill_gaps, place_by_words
 from tools.align.session import align, components
 from tools.align.stretches import clipped, parts_between, unused
 from tools.align.transcript import Line
-from tools.align.word_times import FRAME, TimedTokens, token_borders, warp
+from tools.token_times import FRAME, TimedTokens, token_borders, warp
 
 
 def indices(pairs: list[matching.Pair]) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@
 3. A line of which too little was recognised is tried in the free groups between the lines before and after it. The
    model says how much more probable its text is there than in silence.
 4. Where neighbouring lines share a group, the cross-attention says where one ends: the model is given their texts from
-   the transcript (word_times.py).
+   the transcript (tools/token_times.py).
 """
 
 import itertools
@@ -25,7 +25,7 @@ from tools.align.alignment import Alignment, Placed
 from tools.align.placing import Range
 from tools.align.stretches import clipped, parts_between, unused
 from tools.align.transcript import Line
-from tools.align.word_times import TimedTokens, align_tokens
+from tools.token_times import TimedTokens, align_tokens
 
 LONGEST_GROUP: Seconds = 14.0
 PAUSE: Seconds = 0.6  # a pause of at least this length divides two groups

@@ -68,7 +68,7 @@ def alignment_heads(model: WhisperForConditionalGeneration) -> list[tuple[int, i
     """(layer, head) of the cross-attention heads that look at what is spoken.
 
     Where generation_config does not name them, these are all heads of the upper half of the decoder, as in
-    openai/whisper.
+    openai/whisper. (Transformers gives no times for such a checkpoint.)
     """
     named = getattr(model.generation_config, "alignment_heads", None)
     if named:
