@@ -22,13 +22,15 @@ from tests.support.hub_server import COMMIT, serving
 from tools import sources
 from tools.transcribe import __main__ as transcribe
 from tools.transcribe import captions, recordings, targets
+from tools.transcribe.captions import Caption
+from tools.transcribe.options import Options
 
 ROOT = Path(__file__).parent.parent
 
 SEGMENTS = [
-    SpokenSegment(0.0, 2.5, Hypothesis("The <b>dog</b> & I", -0.1), False),
-    SpokenSegment(2.5, 4.0, Hypothesis("", None), False),
-    SpokenSegment(3599.9996, 3661.25, Hypothesis("d\u00e9j\u00e0 vu", -0.2), False),
+    Caption(SpokenSegment(0.0, 2.5, Hypothesis("The <b>dog</b> & I", -0.1), False)),
+    Caption(SpokenSegment(2.5, 4.0, Hypothesis("", None), False)),
+    Caption(SpokenSegment(3599.9996, 3661.25, Hypothesis("d\u00e9j\u00e0 vu", -0.2), False)),
 ]
 
 
@@ -101,10 +103,10 @@ def test_segments_that_may_lack_their_end_are_counted(workspace, settings, monke
     segments = [SpokenSegment(0, 1, Hypothesis(text, -0.1, is_cut), False) for text, is_cut in texts]
     monkeypatch.setattr(spoken_segments, "transcribe", lambda *_: segments)
     chosen = targets.targets([Path("a/one.wav"), Path("a/long.flac")], "text", Path("out"))
-    recordings.transcribe(chosen, "tiny", settings, "text")
+    recordings.transcribe(chosen, "tiny", settings, Options())
     assert "warning: 2 segment(s) were cut off at the limit of new tokens" in capsys.readouterr().err
     monkeypatch.setattr(spoken_segments, "transcribe", lambda *_: segments[1:])
-    recordings.transcribe(chosen, "tiny", settings, "text")
+    recordings.transcribe(chosen, "tiny", settings, Options())
     assert "warning" not in capsys.readouterr().err
 
 
@@ -118,7 +120,7 @@ def test_one_bad_recording_does_not_keep_the_others_from_it(workspace, settings,
     Path("a/bad.wav").write_bytes(b"<html>")
     chosen = targets.targets([Path(f"a/{name}") for name in ("bad.wav", "one.wav", "long.flac")], "text", Path("out"))
     with pytest.raises(UserError, match=r"1 of 3 recordings could not be read:\na/bad.wav: libsndfile"):
-        recordings.transcribe(chosen, "tiny", settings, "text")
+        recordings.transcribe(chosen, "tiny", settings, Options())
     assert len(list(Path("out").iterdir())) == 2
 
 

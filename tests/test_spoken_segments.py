@@ -36,34 +36,67 @@ def recording(seconds: float) -> np.ndarray:
     return np.full(round(seconds * SAMPLE_RATE), 0.1, np.float32)
 
 
-def spans_in_seconds(monkeypatch, decoder, speech: list, seconds: float) -> list[tuple[float, float]]:
-    monkeypatch.setattr(voice, "speech", lambda samples, longest: speech)
-    spans = spoken_segments.spoken_spans(recording(seconds), decoder)
+def spans_in_seconds(speech: list, seconds: float, borders: tuple[float, ...] = ()) -> list[tuple[float, float]]:
+    spans = spoken_segments.spoken_spans(recording(seconds), speech, 15.0, borders)
     return [(start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in spans]
 
 
-def test_only_speech_is_decoded_with_a_margin(monkeypatch, decoder):
-    spans = spans_in_seconds(monkeypatch, decoder, [(5.0, 6.0), (20.0, 22.0)], 30.0)
+def test_only_speech_is_decoded_with_a_margin():
+    spans = spans_in_seconds([(5.0, 6.0), (20.0, 22.0)], 30.0)
     assert spans == [(4.8, 6.2), (19.8, 22.2)]
 
 
-def test_margins_end_with_the_recording(monkeypatch, decoder):
-    assert spans_in_seconds(monkeypatch, decoder, [(0.1, 2.9)], 3.0) == [(0.0, 3.0)]
+def test_margins_end_with_the_recording():
+    assert spans_in_seconds([(0.1, 2.9)], 3.0) == [(0.0, 3.0)]
 
 
-def test_speech_across_short_pauses_is_one_segment(monkeypatch, decoder):
-    assert spans_in_seconds(monkeypatch, decoder, [(1.0, 2.0), (2.5, 3.0), (4.0, 5.0)], 9.0) == [(0.8, 3.2), (3.8, 5.2)]
+def test_speech_across_short_pauses_is_one_segment():
+    assert spans_in_seconds([(1.0, 2.0), (2.5, 3.0), (4.0, 5.0)], 9.0) == [(0.8, 3.2), (3.8, 5.2)]
 
 
-def test_longer_speech_than_half_a_window_is_cut(monkeypatch, decoder):
-    spans = spans_in_seconds(monkeypatch, decoder, [(10.0, 50.0)], 60.0)
+def test_longer_speech_than_half_a_window_is_cut():
+    spans = spans_in_seconds([(10.0, 50.0)], 60.0)
     assert (spans[0][0], spans[-1][1]) == (9.8, 50.2)
     assert [end for _, end in spans[:-1]] == [start for start, _ in spans[1:]]
     assert all(end - start <= 15.0 for start, end in spans)
 
 
-def test_no_speech(monkeypatch, decoder):
-    assert spans_in_seconds(monkeypatch, decoder, [], 3.0) == []
+def test_no_speech():
+    assert spans_in_seconds([], 3.0) == []
+
+
+@pytest.mark.parametrize(
+    ("borders", "spans"),
+    [
+        ((), [(0.8, 5.2), (5.8, 8.2)]),
+        ((2.25,), [(0.8, 2.2), (2.3, 5.2), (5.8, 8.2)]),  # in a pause
+        ((2.01,), [(0.8, 2.2), (2.3, 5.2), (5.8, 8.2)]),  # the margin stays
+        ((4.0,), [(0.8, 4.0), (4.0, 5.2), (5.8, 8.2)]),  # within a stretch
+        ((4.9,), [(0.8, 5.2), (5.8, 8.2)]),  # 0.1 s of speech are no segment of their own
+        ((2.6,), [(0.8, 2.2), (2.3, 5.2), (5.8, 8.2)]),  # nor at the start of a stretch
+        ((0.1, 1.1, 5.5, 9.0), [(0.8, 5.2), (5.8, 8.2)]),  # where nobody speaks
+        ((3.5, 4.0, 4.0), [(0.8, 3.5), (3.5, 4.0), (4.0, 5.2), (5.8, 8.2)]),
+    ],
+)
+def test_segments_are_cut_at_borders(borders, spans):
+    assert spans_in_seconds([(1.0, 2.0), (2.5, 5.0), (6.0, 8.0)], 9.0, borders) == spans
+
+
+@pytest.mark.parametrize(
+    ("seconds", "borders", "spans"),
+    [
+        (9.0, (), [(0.0, 9.0)]),
+        (9.0, (2.0, 7.5), [(0.0, 2.0), (2.0, 7.5), (7.5, 9.0)]),
+        (9.0, (0.0, 9.0), [(0.0, 9.0)]),  # nothing is before or after them
+    ],
+)
+def test_everything_is_cut_at_borders(monkeypatch, decoder, seconds, borders, spans):
+    decoded = []
+    monkeypatch.setattr(
+        long_recordings, "transcribe_spans", lambda decoder, samples, spans: decoded.extend(spans) or []
+    )
+    spoken_segments.transcribe(decoder, recording(seconds), True, borders)
+    assert [(start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in decoded] == spans
 
 
 @pytest.mark.parametrize(
@@ -111,6 +144,7 @@ def test_a_doubtful_text_is_decoded_at_higher_temperatures(monkeypatch, decoder)
     segments = decoded(monkeypatch, decoder, by_temperature)
     assert [(segment.hypothesis.text, segment.doubtful) for segment in segments] == [("one", False), ("two", False)]
     assert [(segment.start, segment.end) for segment in segments] == [(0.8, 2.2), (4.8, 6.2)]
+    assert [segment.stretches for segment in segments] == [((1.0, 2.0),), ((5.0, 6.0),)]
 
 
 def test_what_stays_doubtful_is_kept_and_marked(monkeypatch, decoder):
@@ -119,6 +153,7 @@ def test_what_stays_doubtful_is_kept_and_marked(monkeypatch, decoder):
     by_temperature |= dict.fromkeys(spoken_segments.TEMPERATURES, worse)
     segments = decoded(monkeypatch, decoder, by_temperature)
     assert [(segment.hypothesis.text, segment.doubtful) for segment in segments] == [("one", False), ("too <b>", True)]
-    assert "\n<c.doubtful>too &lt;b&gt;</c>\n" in captions.vtt("x", segments)
-    rows = json.loads(captions.as_json("x", segments))["segments"]
+    cues = [captions.Caption(segment) for segment in segments]
+    assert "\n<c.doubtful>too &lt;b&gt;</c>\n" in captions.vtt("x", cues)
+    rows = json.loads(captions.as_json("x", cues))["segments"]
     assert [row["doubtful"] for row in rows] == [False, True]

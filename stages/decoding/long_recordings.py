@@ -33,10 +33,14 @@ def transcribe_recording(decoder: Decoder, samples: np.ndarray) -> list[Segment]
     -------
     The segments in order; together they are the whole recording. One that is not audible has an empty hypothesis.
     """
-    spans = [(0, len(samples))]
-    if len(samples) > decoder.window * SAMPLE_RATE:
-        spans = pauses.cut(samples, SEGMENT_SHARE * decoder.window)
-    return transcribe_spans(decoder, samples, spans)
+    return transcribe_spans(decoder, samples, all_spans(samples, decoder.window))
+
+
+def all_spans(samples: np.ndarray, window: Seconds) -> list[tuple[int, int]]:
+    """(start, end) of the segments of a whole recording, in samples."""
+    if len(samples) <= window * SAMPLE_RATE:
+        return [(0, len(samples))]
+    return pauses.cut(samples, SEGMENT_SHARE * window)
 
 
 def transcribe_spans(decoder: Decoder, samples: np.ndarray, spans: Sequence[tuple[int, int]]) -> list[Segment]:

@@ -3,6 +3,7 @@
 Silero VAD has the MIT licence, and its weights come with its Python package.
 """
 
+import functools
 import importlib.util
 
 import numpy as np
@@ -36,6 +37,18 @@ def check_installed() -> None:
             raise UserError("finding speech needs Silero VAD, which is not installed: pip install -r requirements.txt")
 
 
+@functools.cache
+def load():
+    """Load Silero VAD, once; raise UserError where it is not installed."""
+    check_installed()
+    threads = torch.get_num_threads()
+    # Not at the top: importing it makes torch use one thread, and the number of threads is restored below.
+    from silero_vad import load_silero_vad
+
+    torch.set_num_threads(threads)
+    return load_silero_vad(sequence=True)  # ten times as fast as its other forms
+
+
 def speech(samples: np.ndarray, longest: Seconds) -> list[Span]:
     """The stretches in which somebody speaks, in order, pauses under 0.2 s included.
 
@@ -45,14 +58,12 @@ def speech(samples: np.ndarray, longest: Seconds) -> list[Span]:
     longest : longer stretches are divided, at their last short pause if they have one; the result may still be longer
         by REACH
     """
-    threads = torch.get_num_threads()
-    # Not at the top: importing it makes torch use one thread, and the number of threads is restored below.
-    from silero_vad import get_speech_timestamps_sequence, load_silero_vad
+    model = load()
+    from silero_vad import get_speech_timestamps_sequence  # not at the top: see `load`
 
-    torch.set_num_threads(threads)
     stretches = get_speech_timestamps_sequence(
         samples,
-        load_silero_vad(sequence=True),  # ten times as fast as its other forms
+        model,
         threshold=THRESHOLD,
         neg_threshold=LOWER_THRESHOLD,
         min_speech_duration_ms=round(1000 * SHORTEST_SPEECH),
