@@ -38,6 +38,7 @@ def main() -> None:
         pseudo_labels=page.pseudo_labels_sentence(labels),
         findings=findings.findings(content, slices, cost.known(), settings.report.examples > 0, unit),
         unit=unit,
+        speech_only=settings.transcribe.speech_only,
         figures={name: figures.svg(figure) for name, figure in drawn.items()},
         best=NAMES[findings.best(content)],
         commit=origin.commit(),

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from stages.common import params
-from stages.decoding import batching, long_recordings, splits, transcription
-from stages.records.shards import read_manifest
-from stages.whisper import dtypes, model
+from stages.decoding import batching, long_recordings, splits, spoken_segments, transcription, voice
+from stages.records.shards import read_audio, read_manifest
+from stages.records.units import SAMPLE_RATE
+from stages.whisper import dtypes, features, model
 from tests.support.checkpoints import tiny_checkpoint
 from tests.support.training import write_split
 
@@ -162,6 +163,61 @@ def test_batches_are_the_same_however_often_it_was_interrupted(tmp_path, monkeyp
     assert list(splits.transcribe_split(decoder, folder, clips, known[:-1])) == whole[2:]
     if len(whole[-1]) > 1:  # a batch of which a part is known is decoded whole
         assert list(splits.transcribe_split(decoder, folder, clips, known)) == whole[2:]
+
+
+def test_speech_is_not_looked_for_by_default(tmp_path, monkeypatch):
+    write_split(tmp_path / "test", 3, seed=1)
+    for name in ("load", "speech"):
+        monkeypatch.setattr(voice, name, None)  # calling it fails
+    decoder = make_decoder(tmp_path / "tiny", "utterance")
+    batches = splits.transcribe_split(decoder, tmp_path / "test", read_manifest(tmp_path / "test"))
+    assert sum(map(len, batches)) == 3
+
+
+def test_only_speech_is_decoded(tmp_path, monkeypatch):
+    """From the first to the last speech with a margin; a clip without speech has an empty hypothesis."""
+    folder = tmp_path / "test"
+    write_split(folder, 5, seed=1, seconds=1.5)
+    clips = read_manifest(folder)
+    silent, cut, whole = clips[0], clips[1], clips[2:]
+    monkeypatch.setattr(voice, "load", lambda: None)
+
+    def speech(samples: np.ndarray, longest: float) -> list[voice.Span]:
+        seconds = len(samples) / SAMPLE_RATE
+        if np.array_equal(samples, read_audio(folder, silent)):
+            return []
+        if np.array_equal(samples, read_audio(folder, cut)):
+            return [(0.3, 0.4), (0.5, 0.6)]
+        return [(0.1, seconds - 0.1)]
+
+    monkeypatch.setattr(voice, "speech", speech)
+    lengths = []
+    log_mel = features.log_mel
+
+    def measured(extractor, clip, spare_seconds):
+        lengths.append(len(clip))
+        return log_mel(extractor, clip, spare_seconds)
+
+    monkeypatch.setattr(features, "log_mel", measured)
+    decoder = make_decoder(tmp_path / "tiny", "window", speech_only=True, batch_seconds=25.0)
+    rows = {}
+    for batch in splits.transcribe_split(decoder, folder, clips):
+        rows |= {row.id: row for row in batch}
+    assert set(rows) == {clip.id for clip in clips}
+    assert (rows[silent.id].hypothesis, rows[silent.id].log_probability) == ("", None)
+    part = read_audio(folder, cut)[round(0.1 * SAMPLE_RATE) : round(0.8 * SAMPLE_RATE)]
+    assert rows[cut.id].hypothesis == transcription.transcribe(decoder, [part])[0].text
+    assert sorted(lengths[:-1]) == sorted([len(part), *(len(read_audio(folder, clip)) for clip in whole)])
+
+
+def test_only_speech_of_long_clips_is_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(voice, "load", lambda: None)
+    monkeypatch.setattr(voice, "speech", lambda samples, longest: [(1.0, 2.0), (9.0, 10.0)])
+    decoder = make_decoder(tmp_path / "tiny", "window", speech_only=True)
+    segments = spoken_segments.transcribe_once(decoder, noise(12.0))
+    assert [(segment.start, segment.end) for segment in segments] == [(0.8, 2.2), (8.8, 10.2)]
+    monkeypatch.setattr(voice, "speech", lambda samples, longest: [])
+    assert spoken_segments.transcribe_once(decoder, noise(12.0)) == []
 
 
 def test_adapter_is_merged(tmp_path):

@@ -253,6 +253,19 @@ def test_sound_is_the_clip(page, workspace):
     assert min(abs(len(samples) / rate - duration) for duration in durations) < 0.2
 
 
+def test_page_says_when_only_speech_was_decoded(workspace):
+    evaluate.main()
+    text = Path("params.yaml").read_text()
+    sentence = "Only what Silero VAD takes for speech was decoded"
+    try:
+        for value, is_said in (("false", False), ("true", True)):
+            Path("params.yaml").write_text(text.replace("speech_only: false", f"speech_only: {value}"))
+            report.main()
+            assert (sentence in paths.REPORT_FILE.read_text()) == is_said
+    finally:
+        Path("params.yaml").write_text(text)
+
+
 def test_no_examples_and_no_sound(workspace):
     evaluate.main()
     text = Path("params.yaml").read_text()

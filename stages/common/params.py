@@ -145,6 +145,7 @@ class Transcribe(_Section):
     temperature: NonNegative
     seed: Count
     tokens_per_second: Positive
+    speech_only: bool
     batch_seconds: Positive
     precision: Literal["auto", "fp32", "bf16", "fp16"]
 

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
-from stages.decoding import long_recordings, transcription
+from stages.decoding import long_recordings, spoken_segments, transcription, voice
 from stages.decoding.transcription import DIGITS, Decoder, Hypothesis, Inputs
 from stages.records.shards import Clip, read_audio
 from stages.records.transcripts import Transcript, compression_ratio
@@ -19,6 +21,14 @@ class Batch:
 
     folder: Path  # of the split
     clips: list[Clip]  # the longest first
+
+
+@dataclass(frozen=True)
+class ReadBatch:
+    """The clips of a batch in which there is something to decode."""
+
+    ids: list[str]
+    inputs: Inputs | None  # None: there are none
 
 
 def transcribe_split(
@@ -61,22 +71,45 @@ def progress_bar(title: str, clips: int, waiting: Sequence[Batch]) -> tqdm:
 
 def transcribe_batches(decoder: Decoder, waiting: Iterable[Batch]) -> Iterator[list[Transcript]]:
     """Yield the transcripts of each batch as soon as it is decoded, while a thread prepares the next one."""
+    if decoder.settings.speech_only:
+        voice.load()  # here and not in the thread that reads, because it changes the number of threads for a moment
+    for batch, read in _read_ahead(waiting, partial(_read, decoder)):
+        hypotheses = {clip.id: Hypothesis("", None) for clip in batch.clips}
+        if read is None:
+            (clip,) = batch.clips
+            hypotheses[clip.id] = _transcribe_long(decoder, read_audio(batch.folder, clip))
+        elif read.inputs:
+            hypotheses |= zip(read.ids, transcription.decode_batch(decoder, read.inputs), strict=True)
+        yield [_transcript(batch.folder.name, clip, hypotheses[clip.id]) for clip in batch.clips]
 
-    def read(batch: Batch) -> Inputs | None:
-        if batch.clips[0].duration > decoder.window:
-            return None  # read when it is decoded: two long recordings may not fit in memory
-        return transcription.model_inputs(decoder, [read_audio(batch.folder, clip) for clip in batch.clips])
 
-    for batch, inputs in _read_ahead(waiting, read):
-        if inputs is None:
-            segments = long_recordings.transcribe_recording(decoder, read_audio(batch.folder, batch.clips[0]))
-            hypotheses = [long_recordings.join(segments, decoder.language)]
-        else:
-            hypotheses = transcription.decode_batch(decoder, inputs)
-        transcripts = []
-        for clip, hypothesis in zip(batch.clips, hypotheses, strict=True):
-            transcripts.append(_transcript(batch.folder.name, clip, hypothesis))
-        yield transcripts
+def _read(decoder: Decoder, batch: Batch) -> ReadBatch | None:
+    """Read the clips of a batch and make their features.
+
+    Returns
+    -------
+    None for a recording that is longer than the window: it is read when it is decoded, since two may not fit in memory
+    """
+    if batch.clips[0].duration > decoder.window:
+        return None
+    sounds = {}
+    for clip in batch.clips:
+        sound = read_audio(batch.folder, clip)
+        if decoder.settings.speech_only:
+            sound = spoken_segments.spoken_part(sound, decoder)
+        if len(sound):
+            sounds[clip.id] = sound
+    inputs = transcription.model_inputs(decoder, list(sounds.values())) if sounds else None
+    return ReadBatch(list(sounds), inputs)
+
+
+def _transcribe_long(decoder: Decoder, samples: np.ndarray) -> Hypothesis:
+    """Transcribe a clip that is longer than the window."""
+    if decoder.settings.speech_only:
+        segments = spoken_segments.transcribe_once(decoder, samples)
+    else:
+        segments = long_recordings.transcribe_recording(decoder, samples)
+    return long_recordings.join(segments, decoder.language)
 
 
 def _transcript(split: str, clip: Clip, hypothesis: Hypothesis) -> Transcript:
@@ -92,8 +125,8 @@ def _transcript(split: str, clip: Clip, hypothesis: Hypothesis) -> Transcript:
 
 
 def _read_ahead(
-    waiting: Iterable[Batch], read: Callable[[Batch], Inputs | None]
-) -> Iterator[tuple[Batch, Inputs | None]]:
+    waiting: Iterable[Batch], read: Callable[[Batch], ReadBatch | None]
+) -> Iterator[tuple[Batch, ReadBatch | None]]:
     """Yield every batch with its inputs; a thread reads the next batch while the caller decodes this one."""
     with ThreadPoolExecutor(1) as reader:
         batch = reading = None

@@ -53,7 +53,7 @@ class Hypothesis:
     """A model's transcript of a clip."""
 
     text: str  # as the model wrote it, special tokens removed
-    log_probability: float | None  # mean over its tokens, natural; None: nothing was audible, so nothing was decoded
+    log_probability: float | None  # mean over its tokens, natural; None: nothing was decoded, as nobody was heard
     is_cut: bool = False  # at the limit of new tokens
 
 

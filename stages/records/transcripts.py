@@ -17,7 +17,7 @@ class Transcript:
     id: str
     reference: str
     hypothesis: str
-    log_probability: float | None  # mean over the tokens, natural; None: nothing was audible, so nothing was decoded
+    log_probability: float | None  # mean over the tokens, natural; None: nothing was decoded, as nobody was heard
     compression_ratio: float  # of the hypothesis
     is_cut: bool = False  # at the limit of new tokens; only in the journal, since no score depends on it
 

@@ -75,14 +75,14 @@ def evenly_spaced(clips: Sequence[Clip], count: int) -> list[Clip]:
 
 
 def decoder(checkpoint: Checkpoint, settings: Params, audio_context: str | None = None) -> Decoder:
-    """Prepare a checkpoint to decode exactly: greedily, in float32, without merging an adapter.
+    """Prepare a checkpoint to decode exactly: greedily, in float32, the whole clip, without merging an adapter.
 
     Parameters
     ----------
     audio_context : "window": as stock tools decode; None: as the model was trained
     """
     torch.backends.cudnn.allow_tf32 = False  # else convolutions on a GPU round to 10 bits
-    exact = {"num_beams": 1, "temperature": 0.0, "precision": "fp32"}
+    exact = {"num_beams": 1, "temperature": 0.0, "precision": "fp32", "speech_only": False}
     settings = settings.model_copy(update={"transcribe": settings.transcribe.model_copy(update=exact)})
     context = audio_context or checkpoint.audio_context
     return transcription.prepare(
