@@ -7,13 +7,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from stages.common import params as parameters
 from stages.common.errors import UserError
 from stages.decoding import spoken_segments, transcription
 from stages.decoding.spoken_segments import SpokenSegment
 from stages.decoding.transcription import Hypothesis
+from stages.records.units import SAMPLE_RATE
 from stages.training import strategies
 from stages.whisper import base_model, model
 from tests.support.checkpoints import tiny_checkpoint
@@ -83,9 +86,15 @@ def test_json_has_what_tells_doubtful_stretches():
 
 
 def test_recordings_of_any_length_and_rate(workspace, monkeypatch, capsys):
-    run(monkeypatch, "a/one.wav", "a/long.flac", "--checkpoint", "tiny", "--everything", "--format", "json")
-    one, long = map(json.loads, capsys.readouterr().out.splitlines())
+    write_audio(Path("a/telephone.wav"), 2.0, rate=8_000)
+    files = ("a/one.wav", "a/long.flac", "a/telephone.wav")
+    run(monkeypatch, *files, "--checkpoint", "tiny", "--everything", "--format", "json", "--words")
+    one, long, telephone = map(json.loads, capsys.readouterr().out.splitlines())
     assert (one["file"], len(one["segments"])) == ("one.wav", 1)
+    assert telephone["segments"][-1]["end"] == pytest.approx(2.0, abs=0.01)
+    for segment in long["segments"]:
+        assert [word["word"] for word in segment["words"]] == segment["text"].split()
+        assert all(segment["start"] <= word["start"] < word["end"] <= segment["end"] for word in segment["words"])
     assert long["segments"][-1]["end"] == pytest.approx(23.0, abs=0.01)
     assert len(long["segments"]) > 4
 
@@ -111,15 +120,21 @@ def test_segments_that_may_lack_their_end_are_counted(workspace, settings, monke
 
 
 def test_nothing_is_written_for_noise(workspace, monkeypatch, capsys):
-    run(monkeypatch, "a/one.wav", "a/long.flac", "--checkpoint", "tiny", "--format", "json")
-    for line in capsys.readouterr().out.splitlines():
+    soundfile.write("a/silent.wav", np.zeros(40 * SAMPLE_RATE), SAMPLE_RATE)
+    run(monkeypatch, "a/one.wav", "a/long.flac", "a/silent.wav", "--checkpoint", "tiny", "--format", "json", "--words")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    for line in lines:
         assert (json.loads(line)["text"], json.loads(line)["segments"]) == ("", [])
 
 
 def test_one_bad_recording_does_not_keep_the_others_from_it(workspace, settings, capsys):
     Path("a/bad.wav").write_bytes(b"<html>")
-    chosen = targets.targets([Path(f"a/{name}") for name in ("bad.wav", "one.wav", "long.flac")], "text", Path("out"))
-    with pytest.raises(UserError, match=r"1 of 3 recordings could not be read:\na/bad.wav: libsndfile"):
+    Path("a/empty.wav").write_bytes(b"")
+    names = ("bad.wav", "empty.wav", "one.wav", "long.flac")
+    chosen = targets.targets([Path(f"a/{name}") for name in names], "text", Path("out"))
+    message = r"2 of 4 recordings could not be read:\na/bad.wav: libsndfile.*\na/empty.wav: the file is empty"
+    with pytest.raises(UserError, match=message):
         recordings.transcribe(chosen, "tiny", settings, Options())
     assert len(list(Path("out").iterdir())) == 2
 
@@ -133,6 +148,9 @@ def test_one_bad_recording_does_not_keep_the_others_from_it(workspace, settings,
         ("a --format srt", "--output"),
         ("a/one.wav b/one.flac --output out", "would both be written to out/one.txt"),
         ("a b --output out", "would both be written to out/one.txt"),
+        ("a/one.wav --words", "--words: plain text has no times; add --format json, vtt or srt"),
+        ("a --speakers a/one.wav --format vtt --output out", "speakers are read from .cha, .eaf, .textgrid"),
+        ("a/one.wav --speakers none.rttm", "--speakers none.rttm is not a file"),
         ("a/one.wav --output tiny/config.json", "tiny/config.json is a file; name a folder"),
         ("a/one.wav --output tiny/config.json/x/y", "tiny/config.json is a file; name a folder"),
         ("a/one.wav --checkpoint models/lora", "models/lora is missing; make it with: dvc repro train_lora"),
