@@ -13,7 +13,7 @@ from experiments import run, shown
 from experiments.shown import QUEUED, RUNNING
 from stages.common.errors import UserError
 from tests.support.repository import call
-from tools.export import provenance
+from tools import provenance
 
 pytestmark = pytest.mark.slow
 

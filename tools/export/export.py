@@ -17,7 +17,8 @@ from stages.scores.scoreboard import HEADLINE_SET
 from stages.wer import normalisers
 from stages.whisper import base_model, model
 from stages.whisper.model import ADAPTER_FILE, Checkpoint
-from tools.export import comparison, ctranslate2_model, hub_upload, model_card, provenance
+from tools import provenance
+from tools.export import comparison, ctranslate2_model, hub_upload, model_card
 from tools.export.comparison import Comparison
 from tools.export.options import EXACT, Options
 

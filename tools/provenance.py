@@ -1,4 +1,4 @@
-"""Check that the workspace is what dvc.lock records: a model, and the scores that were computed with it."""
+"""Check that the workspace is what dvc.lock records: models, data, and the scores that were computed with them."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ CODE = "stages/"  # an edit there changes no number that was measured before it
 SHOWN = 3  # how many changes the message names
 
 
-def check(stages: Sequence[str]) -> None:
+def check(stages: Sequence[str], what: str = "the model and its scores") -> None:
     """Raise an error if parameters, data, models or scores of these stages are not those of their last run.
 
     Changed code and missing files are allowed. Outside a DVC repository, nothing is checked.
@@ -19,6 +19,7 @@ def check(stages: Sequence[str]) -> None:
     Parameters
     ----------
     stages : names as in dvc.yaml, such as transcribe@lora
+    what : what they make, for the error message
 
     Raises
     ------
@@ -31,7 +32,7 @@ def check(stages: Sequence[str]) -> None:
     if changes:
         more = f" and {len(changes) - SHOWN} more" if len(changes) > SHOWN else ""
         raise UserError(
-            f"the model and its scores are not of one run: {', '.join(changes[:SHOWN])}{more} changed since; run dvc "
+            f"{what} are not of one run: {', '.join(changes[:SHOWN])}{more} changed since; run dvc "
             "repro, or restore the earlier state (git checkout and dvc checkout); dvc status lists all changes"
         )
 
