@@ -22,13 +22,13 @@ from stages.records import paths, shards
 from stages.records.error_unit import CHARACTERS
 from stages.records.light_normaliser import light
 from stages.scores import score_files, scoreboard, slicing
-from stages.training.strategies import add_lora
 from stages.whisper import model
-from tests.support.checkpoints import ENGLISH, MULTILINGUAL, base_checkpoint, tiny_checkpoint, whisper_config
+from tests.support.checkpoints import ENGLISH, MULTILINGUAL, base_checkpoint, whisper_config
 from tests.support.corpora import noise
 from tests.support.hub_server import COMMIT, TOKEN, receiving, serving
 from tests.support.scores import RULES, board, clip
 from tests.support.training import write_split
+from tests.support.tuned_models import write_models
 from tools import sources
 from tools.export import __main__ as command_line
 from tools.export import comparison as export_check
@@ -50,20 +50,6 @@ tuned = PeftModel.from_pretrained(WhisperForConditionalGeneration.from_pretraine
 """
 
 
-def write_models(root: Path) -> None:
-    """A base, and two tuned models that answer otherwise than it."""
-    base = root / "models" / "base"
-    settings = parameters.load(ROOT / "params.yaml")
-    for name in paths.TUNED:
-        tuned = add_lora(model.load_whisper(base), settings.train_lora)
-        torch.manual_seed(1)
-        for key, weights in tuned.named_parameters():
-            if "lora_B" in key:  # zero before it has learnt
-                torch.nn.init.normal_(weights, std=0.5 if name == "lora" else 0.4)
-        tuned = tuned if name == "lora" else tuned.merge_and_unload()
-        model.save_tuned(tuned, root / "models" / name, "utterance", 0.5, base)
-
-
 def write_metrics(folder: Path) -> None:
     rows = [("a b c d", "a b x x", "a b c x", "a b c d")] * 12
     models = board(*rows)
@@ -80,7 +66,6 @@ def write_metrics(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("export")
-    tiny_checkpoint(root / "models" / "base")
     write_models(root)
     write_split(root / "processed_data" / "evaluation" / "test", CLIPS, seed=3)
     write_metrics(root / "metrics")
