@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from peft import PeftConfig
+from peft import PeftConfig, PeftModel
 from transformers import WhisperFeatureExtractor, pipeline
 
 from stages.common import params as parameters
@@ -36,6 +36,7 @@ from tools.export import ctranslate2_model, model_card
 from tools.export import export as exporter
 from tools.export import options as export_options
 from tools.export.comparison import Comparison
+from tools.interpolate import results as interpolation_results
 
 pytestmark = pytest.mark.slow
 
@@ -250,6 +251,9 @@ def test_clips_of_the_check_are_spread_and_fit_in_the_window():
         (lambda: None, ["--output", "models"], "models exists and is not an export"),
         (lambda: None, ["--output", "no/such/place"], "there is no folder no/such"),
         (lambda: None, ["--clips", "0"], "at least one clip"),
+        (lambda: None, ["--alpha", "0"], "--alpha 0: name a number above 0"),
+        (lambda: None, ["--alpha", "1.5"], "--alpha 1.5: name a number above 0"),
+        (lambda: None, ["--alpha", "nan"], "--alpha nan: name a number above 0"),
         (lambda: None, ["--push-to-hub", "mine"], "is called YOU/NAME"),
         (lambda: shutil.rmtree("processed_data/evaluation/test"), [], "manifest.jsonl is missing"),
     ],
@@ -279,6 +283,76 @@ def test_without_ctranslate2(workspace, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match=r"pip install -r requirements-extra.txt"):
         run(monkeypatch, "lora", "--ctranslate2")
+
+
+def whole_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights of a checkpoint, with an adapter merged into its base."""
+    whole = exporter.merged(model.load_checkpoint(folder))
+    return {name: weight.detach() for name, weight in whole.named_parameters()}
+
+
+@pytest.mark.parametrize("name", ["lora", "selective"])
+def test_export_between_base_and_tuned_model(workspace, monkeypatch, name):
+    run(monkeypatch, name, "--alpha", "0.75")
+    folder = Path(f"exports/{name}-alpha-0.75")
+    base, tuned, exported = (
+        whole_weights(place) for place in (paths.BASE_FOLDER, paths.MODELS[name], folder / "transformers")
+    )
+    for key, weight in exported.items():
+        torch.testing.assert_close(weight, torch.lerp(base[key], tuned[key], 0.75))
+    assert model.load_checkpoint(folder / "transformers").audio_context == "utterance"
+    if name == "lora":
+        adapter = PeftModel.from_pretrained(model.load_whisper(paths.BASE_FOLDER), folder / "adapter")
+        for key, weight in adapter.merge_and_unload().named_parameters():
+            assert torch.equal(weight, exported[key]), key
+    cards = [path.read_text() for path in folder.rglob("README.md")]
+    assert len(cards) == (2 if name == "lora" else 1)
+    for text in cards:
+        _, front, text = text.split("---\n", 2)
+        assert "model-index" not in yaml.safe_load(front)  # these scores are those of alpha 1
+        assert f"# whisper-mini-{name}-alpha-0.75" in text
+        assert "base + 0.75 (tuned - base)" in text
+        assert "This model (alpha 0.75) was not scored." in text
+        assert text.index("are those of the fine-tuned model itself (alpha 1)") < text.index(f"| {name} | **")
+
+
+def test_alpha_1_is_the_export_as_ever(workspace, monkeypatch):
+    run(monkeypatch, "lora")
+    run(monkeypatch, "lora", "--alpha", "1", "--output", "elsewhere")
+    assert folder_sha256(Path("elsewhere")) == folder_sha256(Path("exports/lora"))
+    assert "alpha 1)" not in Path("elsewhere/README.md").read_text()
+
+
+def test_export_that_is_not_the_model_at_alpha_is_refused(workspace, monkeypatch):
+    monkeypatch.setattr(exporter, "merged", lambda source: model.load_checkpoint(paths.MODELS["selective"]).model)
+    with pytest.raises(SystemExit, match=r"error: transformers is refused: on 6 clips .* words differ"):
+        run(monkeypatch, "selective", "--alpha", "0.5")
+    assert not list(Path("exports").iterdir())
+
+
+def test_card_has_the_figures_at_alpha_and_those_of_another_model_are_refused(workspace, settings, monkeypatch):
+    block = {"wer": 0.123, "wer_low": 0.1, "wer_high": 0.15, "utterances": 120, "speakers": 6, "words": 700}
+    inputs = {"base": folder_sha256(paths.BASE_FOLDER), "tuned": folder_sha256(paths.MODELS["lora"])}
+    inputs |= {"language": "en", "transcribe": settings.transcribe.model_dump()}
+    content = {"alphas": {"0.5": {"sets": {"dev": block, "dev_adult": block | {"wer": 0.2}}}}, "inputs": inputs}
+    file = interpolation_results.path_of("lora")
+    file.parent.mkdir()
+    file.write_text(json.dumps(content))
+    run(monkeypatch, "lora", "--alpha", "0.5")
+    text = Path("exports/lora-alpha-0.5/README.md").read_text()
+    assert "| dev | 12.30 | 10.00 to 15.00 | 120 | 6 |\n| dev_adult | 20.00 |" in text
+    assert "was not scored" not in text
+    (paths.MODELS["lora"] / "decoding.json").write_text('{"audio_context": "utterance", "spare_seconds": 0.50}\n')
+    with pytest.raises(SystemExit, match=r"lora.json was made from other weights than those of models/lora"):
+        run(monkeypatch, "lora", "--alpha", "0.5")
+    run(monkeypatch, "lora")  # the tuned model itself has its scores in metrics/
+
+
+def test_adapter_that_cannot_be_scaled_is_exported_at_alpha_1_alone(workspace, monkeypatch):
+    path = paths.MODELS["lora"] / "adapter_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"use_dora": True}))
+    with pytest.raises(SystemExit, match="use_dora is True"):
+        run(monkeypatch, "lora", "--alpha", "0.5")
 
 
 @pytest.mark.parametrize("vocabulary", [ENGLISH, MULTILINGUAL], ids=["english", "multilingual"])
@@ -398,6 +472,7 @@ def test_card_says_the_precision_that_auto_became(workspace, settings):
     assert "## Training parameters\n\nIts matrix products were computed" in card(settings, costs)[1]
     assert "it was trained in bf16 and scored in fp16.\n\n| parameter" in card(settings, costs)[1]
     assert "it was scored in fp16." in card(settings, {"transcribe_lora": {"precision": "fp16"}})[1]
+    assert "it was trained in bf16.\n\n| parameter" in card(settings, costs, alpha=0.5)[1]
 
 
 def test_card_of_a_base_on_the_hub(workspace, settings):

@@ -7,6 +7,9 @@ Reads models/, processed_data/evaluation/test, metrics/ and params.yaml; writes 
     ctranslate2/    with --ctranslate2: for faster-whisper and other engines
     README.md       the model card
 
+With --alpha 0.75, it is not the tuned model that is exported, but base + 0.75 (tuned - base), to
+exports/<model>-alpha-0.75/; python -m tools.interpolate compares alphas.
+
 Each form is decoded on a few test clips and compared with the model that it was made from. If their texts differ, it is
 refused: then nothing is written, and an earlier export stays. No stage of the pipeline depends on exports.
 """

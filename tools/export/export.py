@@ -21,6 +21,8 @@ from tools import provenance
 from tools.export import comparison, ctranslate2_model, hub_upload, model_card
 from tools.export.comparison import Comparison
 from tools.export.options import EXACT, Options
+from tools.interpolate import results as interpolation_results
+from tools.interpolate import weights
 
 ADAPTER_KEYS = {"rank": "r", "alpha": "lora_alpha"}  # of params.yaml, and what PEFT calls them
 FULL_WINDOW = "window"
@@ -36,9 +38,10 @@ def export(options: Options, settings: params.Params) -> None:
     """
     check_inputs(options, settings)
     metrics = model_card.read_metrics()
+    at_alpha = None if options.alpha == 1 else interpolation_results.figures_at(options.name, options.alpha, settings)
     unit = metrics.unit
     with complete_or_absent(options.output) as folder:
-        source = model.load_checkpoint(MODELS[options.name])
+        source = weights.interpolated(MODELS[options.name], options.alpha)
         comparisons = list(write_forms(options, settings, source, folder))
         described = model_card.Export(
             name=options.name,
@@ -48,10 +51,12 @@ def export(options: Options, settings: params.Params) -> None:
             quantization=options.quantization,
             hub_id=options.hub_id,
             license=options.license,
+            alpha=options.alpha,
+            figures_at_alpha=at_alpha,
         )
         (folder / "README.md").write_text(model_card.markdown(described, metrics), encoding="utf-8")
         if described.has_adapter:
-            adapter = copy_adapter(MODELS[options.name], folder, settings)
+            adapter = copy_adapter(MODELS[options.name], folder, settings, options.alpha)
             card = model_card.markdown(described, metrics, of_adapter=True)
             (adapter / "README.md").write_text(card, encoding="utf-8")
     for row in comparisons:
@@ -69,6 +74,8 @@ def check_inputs(options: Options, settings: params.Params) -> None:
     folder, stage = MODELS[options.name], STRATEGIES[options.name].stage
     check_parameters(folder, options.name, settings)
     provenance.check([stage, f"transcribe@{options.name}", "evaluate"])
+    if options.alpha != 1:
+        weights.check_scalable(folder)
     if options.quantization:
         ctranslate2_model.check_installed()
     if options.hub_id:
@@ -138,10 +145,17 @@ def write_forms(options: Options, settings: params.Params, source: Checkpoint, f
         yield compared
 
 
-def copy_adapter(source: Path, export_folder: Path, settings: params.Params) -> Path:
-    """Copy an adapter into an export's folder, naming its base as the hub does; returns where it is."""
+def copy_adapter(source: Path, export_folder: Path, settings: params.Params, alpha: float = 1.0) -> Path:
+    """Copy an adapter into an export's folder, naming its base as the hub does; returns where it is.
+
+    Parameters
+    ----------
+    alpha : by which its update is multiplied
+    """
     target = export_folder / "adapter"
     shutil.copytree(source, target)
+    if alpha != 1:
+        weights.scale_adapter(target, alpha)
     base_model.record_in_adapter(target, base_model.parse(settings.base_model))
     return target
 

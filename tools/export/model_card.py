@@ -17,10 +17,11 @@ from stages.records.units import SAMPLE_RATE, Seconds
 from stages.results import summary
 from stages.runtime import cost
 from stages.scores import score_files, unknown_speakers
-from stages.scores.score_tables import percent
+from stages.scores.score_tables import interval, percent
 from stages.scores.scoreboard import HEADLINE_SET
 from stages.whisper import base_model
 from stages.whisper.model import ADAPTER_FILE, Checkpoint
+from tools.export import options
 from tools.export.comparison import Comparison
 
 TEMPLATE = Path(__file__).with_name("model_card.md.j2")
@@ -44,6 +45,8 @@ class Export:
     quantization: str | None  # of the weights of ctranslate2/; None: there is no such folder
     hub_id: str | None
     license: str | None
+    alpha: float = 1.0  # weights between those of the base (0) and the tuned model's (1)
+    figures_at_alpha: dict[str, dict] | None = None  # of metrics/interpolation/, by set; None: not measured
 
     @property
     def has_adapter(self) -> bool:
@@ -101,6 +104,8 @@ def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
         hub_id=export.hub_id,
         quantization=None if of_adapter else export.quantization,
         fits_faster_whisper=window == FASTER_WHISPER_WINDOW,
+        alpha=None if export.alpha == 1 else export.alpha,
+        at_alpha=_rates_at_alpha(export),
         context=checkpoint.audio_context,
         spare=f"{checkpoint.spare_seconds:g}",
         clips=export.comparisons[0].clips,
@@ -108,7 +113,7 @@ def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
         unit=metrics.unit,
         percent=percent,
         parameters=_parameters(export),
-        precision=_precision(export.name, metrics.costs),
+        precision=_precision(export, metrics.costs),
         corpus=_corpus(metrics.corpus),
         trained_on=_trained_on(settings),
         speakers=_speakers(settings, metrics.corpus),
@@ -120,8 +125,18 @@ def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
 
 
 def _trained_on(settings: Params) -> str:
-    share = settings.train.replay_share
-    return f"train, with replay for at most {percent(share)} % of the speech" if share else "train"
+    extra = {"replay": settings.train.replay_share, "pseudo-labelled speech": settings.pseudo_labels.share}
+    parts = [f", with {name} for at most {percent(share)} % of the speech" for name, share in extra.items() if share]
+    return "train" + "".join(parts)
+
+
+def _rates_at_alpha(export: Export) -> list[tuple[str, ...]]:
+    """Return set, error rate, interval, utterances and speakers, of the sets that chose alpha; none if not measured."""
+    rows = []
+    for name, figures in (export.figures_at_alpha or {}).items():
+        speakers = unknown_speakers.speakers_cell(figures)
+        rows.append((name, percent(figures["wer"]), interval(figures), str(figures["utterances"]), speakers))
+    return rows
 
 
 def _speakers(settings: Params, corpus: dict) -> str:
@@ -135,7 +150,7 @@ def _speakers(settings: Params, corpus: dict) -> str:
 def title(export: Export) -> str:
     """Return the model's name: its base and how it was tuned, such as whisper-base-lora."""
     base = base_model.parse(export.settings.base_model)
-    return f"{base.name.rpartition('/')[2]}-{export.name}"
+    return f"{base.name.rpartition('/')[2]}-{options.label(export.name, export.alpha)}"
 
 
 def _base(settings: Params) -> str:
@@ -145,8 +160,10 @@ def _base(settings: Params) -> str:
     return f"[{name}](https://huggingface.co/{name}), commit `{revision}`"
 
 
-def _eval_results(export: Export, metrics: Metrics) -> list[EvalResult]:
-    """Return the error rate of every set that has one."""
+def _eval_results(export: Export, metrics: Metrics) -> list[EvalResult] | None:
+    """Return the error rate of every set that has one; None at another alpha than 1, where none was measured."""
+    if export.alpha != 1:
+        return None
     results = []
     for name, figures in metrics.content[export.name].items():
         if "wer" not in figures:
@@ -211,10 +228,13 @@ def _cell(value: object) -> object:
     return ", ".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _precision(name: str, costs: dict) -> str:
+def _precision(export: Export, costs: dict) -> str:
     """Return a sentence with the precisions of training and decoding; "" if cost.json has none."""
+    verbs = {"trained": STRATEGIES[export.name].stage}
+    if export.alpha == 1:
+        verbs["scored"] = f"transcribe_{export.name}"
     parts = []
-    for verb, stage in (("trained", STRATEGIES[name].stage), ("scored", f"transcribe_{name}")):
+    for verb, stage in verbs.items():
         precision = costs.get(stage, {}).get("precision")
         if precision:
             parts.append(f"{verb} in {precision}")

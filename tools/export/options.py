@@ -26,6 +26,7 @@ class Options:
     hub_id: str | None = None
     private: bool = True
     license: str | None = None
+    alpha: float = 1.0  # weights between those of the base (0) and the tuned model's (1)
 
 
 def from_command_line(description: str) -> Options:
@@ -34,7 +35,12 @@ def from_command_line(description: str) -> Options:
         prog="python -m tools.export", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("name", choices=TUNED, help="the model to export")
-    parser.add_argument("--output", type=Path, help="folder; default: exports/<model>")
+    parser.add_argument(
+        "--output", type=Path, help="folder; default: exports/<model>, or exports/<model>-alpha-<alpha>"
+    )
+    parser.add_argument(
+        "--alpha", type=float, default=1.0, help="base + alpha (tuned - base), see tools.interpolate; default: 1"
+    )
     parser.add_argument("--clips", type=int, default=CLIPS, help=f"test clips to compare; default: {CLIPS}")
     parser.add_argument("--ctranslate2", action="store_true", help="also write ctranslate2/")
     parser.add_argument(
@@ -51,17 +57,25 @@ def from_command_line(description: str) -> Options:
     arguments = parser.parse_args()
     if arguments.clips < 1:
         raise UserError(f"--clips {arguments.clips}: at least one clip must be decoded")
+    if not 0 < arguments.alpha <= 1:
+        raise UserError(f"--alpha {arguments.alpha:g}: name a number above 0 (0 is models/base itself) and up to 1")
     options = Options(
         name=arguments.name,
-        output=arguments.output or EXPORTS / arguments.name,
+        output=arguments.output or EXPORTS / label(arguments.name, arguments.alpha),
         clips=arguments.clips,
         quantization=arguments.quantization if arguments.ctranslate2 else None,
         hub_id=arguments.push_to_hub,
         private=arguments.private,
         license=arguments.license,
+        alpha=arguments.alpha,
     )
     check(options)
     return options
+
+
+def label(name: str, alpha: float) -> str:
+    """How an export is called: lora or, at another alpha than 1, lora-alpha-0.75."""
+    return name if alpha == 1 else f"{name}-alpha-{alpha}"
 
 
 def check(options: Options) -> None:
