@@ -195,7 +195,7 @@ def test_marks_leave_no_space_where_none_is_written(language, raw, expected):
 @pytest.mark.parametrize(("language", "expected"), [("zh", "你好世界"), ("en", "你好 世界")])
 def test_json_of_a_recording(language, expected):
     segments = [
-        SpokenSegment(0, 1, Hypothesis("你好", -0.1), False),
-        SpokenSegment(1, 2, Hypothesis("世界", -0.1), False),
+        captions.Caption(SpokenSegment(0, 1, Hypothesis("你好", -0.1), False)),
+        captions.Caption(SpokenSegment(1, 2, Hypothesis("世界", -0.1), False)),
     ]
     assert json.loads(captions.as_json("a.wav", segments, language))["text"] == expected
