@@ -3,8 +3,7 @@
 python -m bench.long_form FOLDER MODEL... [--noise 10]
 
 FOLDER is made by bench.sessions; the utterances of adults count as references, too. A MODEL is a checkpoint or an
-export. --noise is for how many minutes of silence, noise and music without speech, in which every word is invented.
-The ways:
+export. --noise is for how many minutes of bench.noise without speech, in which every word is invented. The ways:
 
     ours             as python -m tools.transcribe
     everything       as python -m tools.transcribe --everything
@@ -25,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from bench import noise
 from bench.decoders import faster_model
-from bench.sessions import pink_noise
 from stages.common import params
 from stages.common.text_table import aligned
 from stages.decoding import spoken_segments, transcription
@@ -39,7 +38,6 @@ from tools import sources
 
 HEADER = ("model", "way", "WER %", "del %", "ins %", "invented words", "in noise", "times real time")
 WAYS = ("ours", "everything", "faster-whisper", "faster-vad")
-NOISE_LEVEL = 0.01  # mean amplitude; speech has about 0.05
 
 Cue = tuple[Seconds, Seconds, str]
 Way = Callable[[np.ndarray], list[Cue]]
@@ -55,30 +53,6 @@ class Counts:
     in_noise: int = 0  # words in recordings without speech
     audio: Seconds = 0.0  # length of all sessions
     computing: Seconds = 0.0  # how long it took to transcribe them
-
-
-def noises(minutes: float) -> dict[str, np.ndarray]:
-    """Recordings in which nobody speaks, each with an equal part of `minutes`."""
-    random = np.random.default_rng(1)
-    length = round(minutes * 60 * SAMPLE_RATE / 5)
-    times = np.arange(length) / SAMPLE_RATE
-    notes = 220 * 2 ** (random.integers(0, 25, length // SAMPLE_RATE + 1) / 12)
-    melody = np.sin(2 * np.pi * np.cumsum(np.repeat(notes, SAMPLE_RATE)[:length]) / SAMPLE_RATE)
-    knocks = np.where(random.random(length) < 1 / SAMPLE_RATE, 1.0, 0.0)
-    decay = np.exp(-np.arange(2000) / 300) * random.standard_normal(2000)
-    recordings = {
-        "near silence": 0.02 * random.standard_normal(length),
-        "pink noise": pink_noise(length, random),
-        "hum": np.sin(2 * np.pi * 50 * times)
-        + 0.3 * np.sin(2 * np.pi * 150 * times)
-        + 0.1 * pink_noise(length, random),
-        "melody": melody * (1 + np.sin(2 * np.pi * times)) + 0.1 * pink_noise(length, random),
-        "knocks": 5 * np.convolve(knocks, decay)[:length] + 0.1 * pink_noise(length, random),
-    }
-    scaled = {}
-    for name, samples in recordings.items():
-        scaled[name] = (NOISE_LEVEL * samples).astype(np.float32)
-    return scaled
 
 
 def our_way(decoder: Decoder, everything: bool) -> Way:
@@ -131,7 +105,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = params.load()
     normalise = normalisers.load(paths.BASE_FOLDER, settings.language)["whisper"]
-    quiet = noises(arguments.noise)
+    quiet = dict(noise.recordings(noise.kinds([]), arguments.noise))
     rows = []
     for model in arguments.models:
         decoder = transcription.prepare(sources.load_checkpoint(str(model)), settings)
