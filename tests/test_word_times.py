@@ -94,8 +94,6 @@ def test_no_words_where_the_tokenizer_changes_the_text():
         ((1.2, 1.8), (1.2, 1.8)),  # within speech
         ((0.0, 1.5), (1.0, 1.5)),  # the pause before it is no part of it
         ((1.5, 2.4), (1.5, 2.0)),  # nor the pause after it
-        ((1.95, 3.5), (3.0, 3.5)),  # 0.05 s before a pause are an error
-        ((3.5, 5.05), (3.5, 4.0)),
         ((1.5, 3.5), (1.5, 3.5)),  # spoken on both sides of a pause
         ((2.2, 2.6), (2.2, 2.6)),  # no speech was found there
     ],
@@ -103,6 +101,22 @@ def test_no_words_where_the_tokenizer_changes_the_text():
 def test_words_end_where_speech_ends(span, expected):
     assert words.in_speech(span, [(1.0, 2.0), (3.0, 4.0), (5.0, 6.0)]) == expected
     assert words.in_speech(span, []) == span
+
+
+@pytest.mark.parametrize(
+    ("borders", "expected"),
+    [
+        ((1.0, 1.9, 3.5), (1.0, 2.0, 3.5)),  # 0.1 s of the second word before the pause are an error
+        ((1.0, 3.1, 3.5), (1.0, 3.0, 3.5)),  # as are 0.1 s of the first word after it
+        ((1.0, 1.8, 3.5), (1.0, 1.8, 3.5)),  # more of a word may be there
+        ((1.0, 1.9, 2.0), (1.0, 1.9, 2.0)),  # a short word that ends with the stretch
+        ((3.0, 3.1, 3.5), (3.0, 3.1, 3.5)),  # a short word that begins with it
+        ((1.0, 2.5, 3.5), (1.0, 2.5, 3.5)),
+    ],
+)
+def test_words_leave_no_sliver_beyond_a_pause(borders, expected):
+    assert words.moved_to_edges(borders, [(1.0, 2.0), (3.0, 4.0)]) == list(expected)
+    assert words.moved_to_edges(borders, []) == list(borders)
 
 
 @pytest.mark.parametrize(("end", "expected"), [(1.7, 2.0), (1.2, 1.2), (2.3, 2.3), (3.0, 3.0), (4.2, 4.2)])
@@ -165,10 +179,11 @@ def test_times_count_from_the_start_of_the_recording(monkeypatch, decoder):
     assert (nothing, too_long) == ([], None)
     assert given_clips == [4 * SAMPLE_RATE]
     tokens, places = words.places_of("the dog", decoder.checkpoint.processor.tokenizer, "en")
-    border = 5.0 + 0.3 * places[1][1]
+    border = 5.0 + 0.3 * places[1][1] + words.LEAD
+    end = 5.0 + 0.3 * len(tokens) + words.LEAD
     assert two == [
         Word("the", 5.2, pytest.approx(border), 0.607),
-        Word("dog", pytest.approx(border), pytest.approx(5.0 + 0.3 * len(tokens)), 0.607),
+        Word("dog", pytest.approx(border), pytest.approx(end), 0.607),
     ]
 
 

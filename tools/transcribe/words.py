@@ -16,7 +16,9 @@ from stages.records.units import SAMPLE_RATE, Seconds
 from tools.token_times import FRAME, TimedTokens, align_tokens
 from tools.transcribe.captions import Word
 
-SLIVER: Seconds = 0.1  # less of a word than this beyond a pause is an error of the attention
+# The decoder looks at a word this much before it begins: the mean on children of dev (bench/word_times.py).
+LEAD: Seconds = 0.14
+SLIVER: Seconds = 0.15  # less of a word than this beyond a pause is an error of the attention
 TAIL: Seconds = 0.4  # so much of the last word may be beyond its end by the attention
 
 Place = tuple[str, int, int]  # a word, the index of its first token, and of the one after its last
@@ -51,13 +53,16 @@ def words_of(decoder: Decoder, samples: np.ndarray, segments: Sequence[SpokenSeg
 
 def _timed(segment: SpokenSegment, places: Sequence[Place], tokens: TimedTokens) -> list[Word]:
     """The words of a segment whose tokens are timed."""
+    borders = [segment.start]  # where each word begins, and the last one ends
+    for _, first, _ in places[1:]:
+        borders.append(segment.start + tokens.starts[first] + LEAD)
+    borders.append(end_of_last(segment.start + tokens.starts[places[-1][2]] + LEAD, segment.stretches))
+    borders = moved_to_edges(borders, segment.stretches)
     words = []
-    for text, first, after in places:
-        span = (segment.start + tokens.starts[first], segment.start + tokens.starts[after])
-        start, end = in_speech(span, segment.stretches)
+    for (text, first, after), start, end in zip(places, borders, borders[1:], strict=False):
+        start, end = in_speech((start, end), segment.stretches)
         mean = sum(tokens.log_probabilities[first:after]) / (after - first)
         words.append(Word(text, start, end, round(math.exp(mean), 3)))
-    words[-1] = replace(words[-1], end=end_of_last(words[-1].end, segment.stretches))
     return in_order(words, segment.start, segment.end)
 
 
@@ -94,6 +99,27 @@ def places_of(text: str, tokenizer: PreTrainedTokenizerBase, language: str) -> t
     return tokens, places
 
 
+def moved_to_edges(borders: Sequence[Seconds], stretches: Sequence[Span]) -> list[Seconds]:
+    """The borders between words; one that leaves a sliver of a word beyond a pause is moved to the pause.
+
+    Parameters
+    ----------
+    borders : where each word begins, and the last one ends
+    stretches : of speech, in order
+    """
+    moved = list(borders)
+    for index in range(1, len(borders) - 1):
+        border = borders[index]
+        for start, end in stretches:
+            if not start < border < end:
+                continue
+            if end - border < SLIVER and borders[index + 1] > end:
+                moved[index] = end
+            elif border - start < SLIVER and borders[index - 1] < start:
+                moved[index] = start
+    return moved
+
+
 def in_speech(span: Span, stretches: Sequence[Span]) -> Span:
     """A word's span without the pauses at its edges; as it is where no speech was found in it.
 
@@ -105,15 +131,11 @@ def in_speech(span: Span, stretches: Sequence[Span]) -> Span:
     for start, end in stretches:
         if start < span[1] and end > span[0]:
             parts.append((max(start, span[0]), min(end, span[1])))
-    while len(parts) > 1 and parts[0][1] - parts[0][0] < SLIVER:
-        parts.pop(0)
-    while len(parts) > 1 and parts[-1][1] - parts[-1][0] < SLIVER:
-        parts.pop()
     return (parts[0][0], parts[-1][1]) if parts else span
 
 
 def end_of_last(end: Seconds, stretches: Sequence[Span]) -> Seconds:
-    """When a segment's last word ends: with its stretch of speech, since the attention leaves the word before that."""
+    """When a segment's last word ends: with its stretch of speech, since the attention leaves it before that."""
     for start, finish in stretches:
         if start < end < finish <= end + TAIL:
             return finish
