@@ -403,7 +403,7 @@ def test_run_from_end_to_end(workspace, monkeypatch, capsys):
     assert not Path("metrics").exists()
     run(monkeypatch, *arguments)
     printed = capsys.readouterr().out
-    assert "transcribed before; transcribing the others" in printed
+    assert "dev: 3 of 6 clips were transcribed before" in printed
     content = json.loads(LORA_FILE.read_text())
     assert list(content["alphas"]) == ["0.0", "0.5", "1.0"]
     assert [figures["audio_context"] for figures in content["alphas"].values()] == ["window", "utterance", "utterance"]

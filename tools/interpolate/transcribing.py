@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stages.common.files import folder_sha256
 from stages.common.params import Params
-from stages.decoding import evaluation_sets, token_limits, transcription
+from stages.decoding import evaluation_sets, splits, token_limits, transcription
 from stages.decoding.transcription import Decoder
 from stages.records import shards
 from stages.records.paths import BASE, BASE_FOLDER, MODELS
@@ -79,12 +79,15 @@ def _transcribe_set(inputs: Inputs, alpha: float, folder: Path, decoder: Callabl
     with checkpoints.exclusive_lock(work), Journal(work / "journal.jsonl") as journal:
         progress = functools.partial(evaluation_sets.describe_progress, journal, work)
         advice = evaluation_sets.memory_advice(inputs.settings)
-        by_id = {row.id: row for row in journal.rows}
-        if all(clip.id in by_id for clip in clips):
-            print(f"{folder.name}: all {len(clips)} clips were transcribed before")
-            return [by_id[clip.id] for clip in clips]
+        known = {row.id for row in journal.rows}
+        if known:
+            print(f"{folder.name}: {len(known)} of {len(clips)} clips were transcribed before")
+        if all(clip.id in known for clip in clips):
+            return evaluation_sets.rows_of({folder: clips}, journal)
         with failures.explain_early_end(f"alpha {alpha:g}", advice, progress):
-            rows = evaluation_sets.transcribe_set(decoder(), folder, journal)
+            for batch in splits.transcribe_split(decoder(), folder, clips, known):
+                journal.append(batch)
+            rows = evaluation_sets.rows_of({folder: clips}, journal)
             needs = token_limits.needs_of(folder.name, clips, decoder())
             token_limits.warn_of_cut_transcripts(needs, rows, decoder())
     return rows
