@@ -72,14 +72,18 @@ def check_source(source: str) -> None:
 
 
 def _check(folder: Path) -> None:
-    """Check what later stages need; complete generation_config.json from the tokenizer if it lacks ids."""
-    from stages.whisper import consistency, generation_defaults, model  # not at the top: imports torch
+    """Check what later stages need; complete generation_config.json and tokenizer.json where they lack something."""
+    from stages.whisper import consistency, generation_defaults, merges, model  # not at the top: imports torch
 
     whisper, processor = model.load_whisper(folder), model.load_processor(folder)
     if generation_defaults.complete(whisper, processor.tokenizer):
         whisper.generation_config.save_pretrained(folder)
         print("fetch_base: generation_config.json lacked ids of special tokens; they were read from the tokenizer")
     consistency.check(whisper, processor, folder)
+    lacking = merges.complete(processor.tokenizer, folder)
+    if lacking:
+        names = ", ".join(token.replace("Ġ", " ") for token in lacking)
+        print(f"fetch_base: tokenizer.json lacked the merges of {names!r}, as copies from before March 2024 do; added")
 
 
 def _copy(source: Path, target: Path) -> None:
