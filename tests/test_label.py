@@ -109,7 +109,7 @@ def set_limits(monkeypatch, **changes) -> None:
 
 
 def written() -> dict[str, bytes]:
-    files = [*sorted(paths.LABELLED.iterdir()), paths.LABELS_FILE]
+    files = [*sorted(path for path in paths.LABELLING.rglob("*") if path.is_file()), paths.LABELS_FILE]
     return {path.as_posix(): path.read_bytes() for path in files}
 
 
@@ -216,10 +216,10 @@ def test_off_writes_no_clips_and_starts_without_torch(workspace):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "label: pseudo_labels.share is 0; 9 recordings without a transcript are not used\n"
-    assert (folder / "labelled_data" / "manifest.jsonl").read_text() == ""
+    assert (folder / "labelled_data" / "labelled" / "manifest.jsonl").read_text() == ""
     assert sorted(path.name for path in (folder / "labelled_data").iterdir()) == [
+        "labelled",
         "labels.jsonl",
-        "manifest.jsonl",
         "rejected.jsonl",
     ]
 

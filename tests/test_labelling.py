@@ -215,6 +215,7 @@ def test_fillers_go_where_transcripts_have_none():
         (["we call it bear"] * 200, LOWER),
         (["we call it bear"] * 199 + ["Mr. 5"], LOWER),
         (["we don't", "it is well-known"], LOWER),
+        (["'cause th- the dogs' ball"], LOWER),
         (["We call it bear.", "He is 5!"], WRITTEN),
         (["WE CALL IT BEAR"], filters.Style("all", False, False)),
         (["i am 5"], filters.Style("none", False, True)),
@@ -222,6 +223,12 @@ def test_fillers_go_where_transcripts_have_none():
 )
 def test_style_of_transcripts(texts, style):
     assert filters.style_of(texts) == style
+
+
+@pytest.mark.parametrize("number", ["3.5", "1,000", "10:30"])
+def test_numbers_stay_whole(number):
+    style = filters.Style("none", False, True)
+    assert filters.in_style(f"At {number}, he said.", style, "en") == f"at {number} he said"
 
 
 @pytest.mark.parametrize(

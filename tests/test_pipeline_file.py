@@ -107,7 +107,7 @@ def test_training_stage_of_a_strategy(name):
     assert stage["cmd"] == f"python -m stages.train {name}"
     assert stage["outs"] == [f"models/{name}"]
     assert [list(plot) for plot in stage["plots"]] == [[f"metrics/train_{name}.csv"]]
-    assert "labelled_data" in stage["deps"]
+    assert "labelled_data/labelled" in stage["deps"]
     assert {"seed", "language", "pseudo_labels.share", "train", f"train_{name}"} <= set(stage["params"])
     assert {f"processed_data/{split}" for split in paths.TRAINING_SPLITS} <= set(stage["deps"])
 
@@ -124,7 +124,7 @@ def test_report_shows_no_parameter_that_would_not_make_it_anew():
 
 def test_other_training_speakers_are_scored_anew():
     """Which texts are seen follows from the speakers that are trained on, and from what is replayed or labelled."""
-    assert {"labelled_data", "processed_data/replay"} <= set(STAGES["evaluate"]["deps"])
+    assert {"labelled_data/labelled", "processed_data/replay"} <= set(STAGES["evaluate"]["deps"])
     assert {"seed", "train.data_share", "train.replay_share", "pseudo_labels.share"} <= set(
         STAGES["evaluate"]["params"]
     )

@@ -58,12 +58,15 @@ def test_pseudo_labels_are_mixed_in_only_if_they_have_a_share(workspace, capsys)
     """Off, they change no byte; with a share, training says how many take part."""
     chosen = settings(epochs=1)
     without = run("train_lora", chosen)
-    write_split(Path("labelled_data"), 8, seed=5)
+    write_split(Path("labelled_data/labelled"), 8, seed=5)
     assert run("train_lora", chosen) == without
-    assert "the 8 clips of labelled_data are not used, because pseudo_labels.share is 0" in capsys.readouterr().out
+    assert (
+        "the 8 clips of labelled_data/labelled are not used, because pseudo_labels.share is 0"
+        in capsys.readouterr().out
+    )
     labels = chosen.pseudo_labels.model_copy(update={"share": 0.3})
     assert run("train_lora", chosen.model_copy(update={"pseudo_labels": labels})) != without
-    assert "clips of labelled_data (2 speakers) are mixed into every epoch" in capsys.readouterr().out
+    assert "clips of labelled_data/labelled (2 speakers) are mixed into every epoch" in capsys.readouterr().out
 
 
 def test_a_run_does_not_remove_the_table_that_another_is_writing(workspace, tmp_path, monkeypatch):

@@ -44,7 +44,7 @@ def style_of(texts: Sequence[str]) -> Style:
         capitals = "all"
     return Style(
         capitals,
-        punctuation=not _is_rare(_without_punctuation(text, " ") != text for text in texts),
+        punctuation=not _is_rare(any(map(_is_mark, text)) for text in texts),
         digits=not _is_rare(any(map(str.isdigit, text)) for text in texts),
     )
 
@@ -53,6 +53,11 @@ def _is_rare(marks: Iterable[bool]) -> bool:
     """Whether less than 1 % are true."""
     marks = list(marks)
     return sum(marks) < RARE * max(1, len(marks))
+
+
+def _is_mark(character: str) -> bool:
+    """Whether it is punctuation that is never a part of a word: 'cause and th- are words."""
+    return unicodedata.category(character)[0] == "P" and character not in WITHIN_WORDS
 
 
 def in_style(text: str, style: Style, language: str) -> str:
@@ -77,8 +82,10 @@ def _without_punctuation(text: str, separator: str) -> str:
 
 
 def _is_within_word(text: str, index: int) -> bool:
-    """Whether a mark is an apostrophe or a hyphen between letters."""
+    """Whether a mark is an apostrophe or a hyphen between letters, or between digits, as in 3.5 and 10:30."""
     before, after = text[:index][-1:], text[index + 1 :][:1]
+    if before.isdigit() and after.isdigit():
+        return True
     return text[index] in WITHIN_WORDS and before.isalnum() and after.isalnum()
 
 

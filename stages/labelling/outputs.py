@@ -11,8 +11,9 @@ from stages.records import paths, shards
 from stages.records.shards import Clip
 from stages.records.units import Seconds
 
-REJECTED_FILE = paths.LABELLED / "rejected.jsonl"
-CONFIDENCES_FILE = paths.LABELLED / "labels.jsonl"
+# Beside the clips: what is trained on does not depend on why other stretches were left out.
+REJECTED_FILE = paths.LABELLING / "rejected.jsonl"
+CONFIDENCES_FILE = paths.LABELLING / "labels.jsonl"
 
 
 @dataclass
@@ -59,12 +60,12 @@ def _hours(seconds: Seconds) -> float:
 
 def clear() -> None:
     """Remove what an earlier run wrote: DVC does that before a run, but the stage may be run without DVC."""
-    shutil.rmtree(paths.LABELLED, ignore_errors=True)
+    shutil.rmtree(paths.LABELLING, ignore_errors=True)
 
 
 def write(account: Account) -> None:
     """Write all but the shards; the manifest last, so that a failed run does not look complete."""
-    paths.LABELLED.mkdir(exist_ok=True)
+    paths.LABELLED.mkdir(parents=True, exist_ok=True)
     shards.write_lines(REJECTED_FILE, _sorted(account.rejections))
     shards.write_lines(CONFIDENCES_FILE, account.confidences)
     paths.METRICS.mkdir(exist_ok=True)

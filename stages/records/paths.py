@@ -11,7 +11,8 @@ REPLAY = "replay"  # speech that the base knows, mixed into the training clips s
 TRAINING_SPLITS = ("train", "dev", REPLAY)  # all others are evaluation sets
 UNTRANSCRIBED_FILE = PROCESSED / "untranscribed.jsonl"  # recordings of data/train without a transcript
 SOUNDS_FILE = PROCESSED / "sounds.jsonl"  # hashes of the sound of all clips and of their recordings
-LABELLED = Path("labelled_data")  # pseudo-labelled clips, in the layout of a split
+LABELLING = Path("labelled_data")
+LABELLED = LABELLING / "labelled"  # pseudo-labelled clips, in the layout of a split
 
 BASE = "base"
 TUNED = tuple(STRATEGIES)
