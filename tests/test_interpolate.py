@@ -351,6 +351,7 @@ def test_figures_of_another_decoding_are_refused(workspace):
     inputs = transcribing.read_inputs("lora", [Path("processed_data/dev")], settings)
     made = {"base": inputs.base, "tuned": inputs.tuned, "settings": settings}
     content = contents([point(0.5, 3, 4), point(1.0, 4, 4)], **made)
+    content["inputs"]["sets"] = {folder.name: digest for folder, digest in inputs.sets.items()}
     results.write(content, WORDS)
     assert results.figures_at("lora", 0.5, settings) == content["alphas"]["0.5"]["sets"]
     assert results.figures_at("lora", 0.75, settings) is None
@@ -359,6 +360,10 @@ def test_figures_of_another_decoding_are_refused(workspace):
         results.figures_at("lora", 0.5, beams)
     with pytest.raises(UserError, match=r"lora.json was made with another language"):
         results.figures_at("lora", 0.5, settings.model_copy(update={"language": "zh"}))
+    manifest = Path("processed_data/dev/manifest.jsonl")
+    manifest.write_text(manifest.read_text() + "\n")
+    with pytest.raises(UserError, match=r"lora.json was made from other clips of dev"):
+        results.figures_at("lora", 0.5, settings)
 
 
 def test_files_of_other_inputs_are_not_compared():

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -190,8 +191,13 @@ def test_each_process_takes_the_gpu_of_its_number(monkeypatch):
     monkeypatch.setattr(several_devices.devices, "choose_device", lambda wanted: torch.device("cuda"))
     monkeypatch.setattr(several_devices.model, "load_checkpoint", lambda folder: folder)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    monkeypatch.setattr(several_devices.transcription, "prepare", lambda *arguments: chosen.append(arguments))
     settings = params.load(ROOT / "params.yaml")
+
+    def prepare(*arguments):
+        chosen.append(arguments)
+        return SimpleNamespace(settings=settings.transcribe)
+
+    monkeypatch.setattr(several_devices.transcription, "prepare", prepare)
     assert list(several_devices.transcribe_in_process(Path("base"), settings, "bf16", 8, 3, iter([]))) == []
     gpu = torch.device("cuda", 3)
     assert chosen == [gpu, (Path("base"), settings, gpu, "bf16")]

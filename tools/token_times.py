@@ -48,8 +48,10 @@ def align_tokens(decoder: Decoder, clips: list[np.ndarray], texts: list[list[int
         rows.append(list(prompt) + list(text) + padding)
     inputs = torch.tensor(rows, device=decoder.device)
     log_mel = model_inputs(decoder, clips).features.to(decoder.device)
-    with _attention_weights(model), torch.inference_mode(), dtypes.autocast(decoder.device, decoder.precision):
-        output = model(input_features=log_mel, decoder_input_ids=inputs, output_attentions=True, use_cache=False)
+    with torch.inference_mode(), dtypes.autocast(decoder.device, decoder.precision):
+        encoded = model.get_encoder()(log_mel)  # apart, since its attention would take 14 MB a clip and second
+        with _attention_weights(model):
+            output = model(encoder_outputs=encoded, decoder_input_ids=inputs, output_attentions=True, use_cache=False)
     attention = torch.stack([output.cross_attentions[layer][:, head] for layer, head in alignment_heads(model)], dim=1)
     first = len(prompt) - 1  # the row that predicts the first token of the text
     timed = []

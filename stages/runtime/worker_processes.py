@@ -74,8 +74,8 @@ def results(
             for number in range(processes):
                 worker = stack.enter_context(_started(work, number))
                 workers[worker.connection] = worker
-        for worker in workers.values():
-            for _ in range(ITEMS_AHEAD):
+        for _ in range(ITEMS_AHEAD):
+            for worker in workers.values():  # each gets one before any gets two: there may be few
                 _send(worker, next(waiting, None))
         while workers:
             for connection in wait(list(workers)):

@@ -10,7 +10,7 @@ from stages.common.errors import UserError
 from stages.common.files import folder_sha256
 from stages.common.params import Params
 from stages.records.error_unit import ErrorUnit
-from stages.records.paths import BASE_FOLDER, METRICS, MODELS
+from stages.records.paths import BASE_FOLDER, METRICS, MODELS, split_folder
 from stages.scores import score_files, scoreboard, unknown_speakers
 from stages.scores.scoreboard import SetResults
 from stages.wer.error_counts import DIGITS
@@ -134,7 +134,7 @@ def figures_at(name: str, alpha: float, settings: Params) -> dict[str, dict] | N
     Raises
     ------
     UserError
-        As of `read`, or the language or how it was decoded is not that of params.yaml.
+        As of `read`, or the clips are others, or the language or how it was decoded is not that of params.yaml.
     """
     content = read(name)
     if content is None or key_of(alpha) not in content["alphas"]:
@@ -145,6 +145,9 @@ def figures_at(name: str, alpha: float, settings: Params) -> dict[str, dict] | N
                 f"{path_of(name)} was made with another {key} than that of params.yaml; {advice(name)}, or restore the "
                 "earlier params.yaml"
             )
+    for set_name, digest in content["inputs"]["sets"].items():
+        if folder_sha256(split_folder(set_name)) != digest:
+            raise UserError(f"{path_of(name)} was made from other clips of {set_name}; {advice(name)}")
     return content["alphas"][key_of(alpha)]["sets"]
 
 
