@@ -333,7 +333,8 @@ def test_export_that_is_not_the_model_at_alpha_is_refused(workspace, monkeypatch
 def test_card_has_the_figures_at_alpha_and_those_of_another_model_are_refused(workspace, settings, monkeypatch):
     block = {"wer": 0.123, "wer_low": 0.1, "wer_high": 0.15, "utterances": 120, "speakers": 6, "words": 700}
     inputs = {"base": folder_sha256(paths.BASE_FOLDER), "tuned": folder_sha256(paths.MODELS["lora"])}
-    inputs |= {"language": "en", "transcribe": settings.transcribe.model_dump()}
+    sets = {name: folder_sha256(paths.split_folder(name)) for name in ("dev", "dev_adult")}
+    inputs |= {"language": "en", "transcribe": settings.transcribe.model_dump(), "sets": sets}
     content = {"alphas": {"0.5": {"sets": {"dev": block, "dev_adult": block | {"wer": 0.2}}}}, "inputs": inputs}
     file = interpolation_results.path_of("lora")
     file.parent.mkdir()

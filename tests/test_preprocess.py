@@ -109,7 +109,12 @@ def test_small_corpus(project, capsys):
     files = ("manifest.jsonl", "shard-00000.tar")
     folders = ("dev", "evaluation/adults", "evaluation/test", "train")
     expected = {f"{folder}/{file}" for folder, file in itertools.product(folders, files)}
-    assert tree().keys() == expected | {"rejected.jsonl", "replay/manifest.jsonl"}
+    assert tree().keys() == expected | {
+        "rejected.jsonl",
+        "replay/manifest.jsonl",
+        "sounds.jsonl",
+        "untranscribed.jsonl",
+    }
     assert speakers("train") | speakers("dev") == {"anna", "ben", "carl"}
     assert (len(speakers("train")), len(speakers("dev"))) == (2, 1)
     clip = clips("test")["dora-0"]

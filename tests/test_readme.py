@@ -17,6 +17,7 @@ import yaml
 
 from stages.records import paths
 from tests.support.checkpoints import tiny_checkpoint
+from tests.support.corpora import textgrid
 from tests.support.hub_server import serving
 from tests.support.pages import commands, section
 from tests.support.repository import ROOT, make_repository
@@ -67,7 +68,7 @@ class Reader(Workplace):
             line = line.replace(name, own)
         if line.startswith("dvc pull data"):  # "On another machine, in a clone of your fork"
             self.move("other")
-            for name in ("session.wav", "recordings"):
+            for name in ("session.wav", "session.TextGrid", "recordings"):
                 shutil.move(self.root / "clone" / name, self.folder / name)
         named = re.search(r"openai/[\w.-]+", line)
         with serving(self.root / "hub", named[0]) if named else contextlib.nullcontext():
@@ -93,7 +94,9 @@ def reader(tmp_path_factory) -> Reader:
     (repository / "recordings").mkdir()
     for name in ("session.wav", "recordings/a.mp3", "recordings/b.mp3"):
         soundfile.write(repository / name, np.random.default_rng(0).normal(0, 0.1, 200_000), 16_000)
-    (repository / ".git" / "info" / "exclude").write_text("/session.wav\n/recordings/\n/subtitles/\n/exports/\n")
+    turns = {"anna": [(0, 5, "yes")], "ben": [(6, 10, "no")]}
+    (repository / "session.TextGrid").write_text(textgrid(turns, duration=12.5))
+    (repository / ".git" / "info" / "exclude").write_text("/session.*\n/recordings/\n/subtitles/\n/exports/\n")
     with S3Server(root / "store") as server:
         reader = Reader(root, server)
         reader.run("git", "add", "-A")
