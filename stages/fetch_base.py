@@ -3,7 +3,6 @@
 params.yaml's base_model is a local folder, or hub-id@full-commit-hash.
 """
 
-import re
 import shutil
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from stages.records import paths
 from stages.runtime import hub, model_limits, watched
-
-COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @exit_on_user_error
@@ -57,7 +54,7 @@ def fetch(source: str, target: Path) -> None:
 def check_source(source: str) -> None:
     """Raise UserError if params.yaml's base_model is no name of a model at a commit, and no folder that DVC watches."""
     if "@" in source:
-        if not COMMIT.fullmatch(source.rsplit("@", 1)[1]):
+        if not hub.is_commit(source.rsplit("@", 1)[1]):
             raise UserError(
                 f"params.yaml: base_model {source!r}: after the @ comes a full commit hash (40 hex digits), since "
                 "branches and tags can move; copy it from the model's 'Files' page on the hub"

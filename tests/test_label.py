@@ -21,6 +21,7 @@ from stages.whisper import model
 from tests.support import warm_python
 from tests.support.checkpoints import SAMPLE
 from tests.support.corpora import write, write_table
+from tests.support.failing_decoder import failing_after
 
 pytestmark = pytest.mark.slow
 
@@ -159,22 +160,12 @@ def test_every_recording_that_is_left_out_has_a_reason(workspace):
     assert figures["stretches"] == figures["kept_stretches"] + sum(figures["rejected"].values()) - len(left_out)
 
 
-def test_interrupted_it_goes_on_and_ends_the_same(workspace, monkeypatch):
+def test_interrupted_it_goes_on_and_ends_the_same(workspace):
     label.main()
     expected = written()
     shutil.rmtree("checkpoints")
-    decode, calls = transcription.decode_batch, []
-
-    def failing(*arguments):
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        calls.append(arguments)
-        return decode(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(transcription, "decode_batch", failing)
-        with pytest.raises(SystemExit, match="interrupted"):
-            label.main()
+    with failing_after(2, KeyboardInterrupt()), pytest.raises(SystemExit, match="interrupted"):
+        label.main()
     assert not (paths.LABELLED / shards.MANIFEST).exists()
     (journal,) = Path("checkpoints/label").glob("*/journal.jsonl")
     journaled = journal.read_text().splitlines()

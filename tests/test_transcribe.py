@@ -20,6 +20,7 @@ from stages.runtime import cost
 from stages.whisper import dtypes
 from tests.support import warm_python
 from tests.support.checkpoints import tiny_checkpoint
+from tests.support.failing_decoder import failing_after
 from tests.support.training import write_split
 
 pytestmark = pytest.mark.slow
@@ -76,18 +77,9 @@ def run() -> None:
     evaluation_sets.transcribe_evaluation_sets("base", params.load())
 
 
-def interrupted_after(batches: int, error: BaseException, monkeypatch) -> None:
+def interrupted_after(batches: int, error: BaseException) -> None:
     """Run the stage in this process and let decoding fail after so many batches."""
-    decode, done = transcription.decode_batch, []
-
-    def failing(*arguments):
-        if len(done) == batches:
-            raise error
-        done.append(decode(*arguments))
-        return done[-1]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(transcription, "decode_batch", failing)
+    with failing_after(batches, error):
         run()
 
 
@@ -116,7 +108,7 @@ def test_killed_it_goes_on_and_ends_the_same(workspace, expected):
 
 def test_only_what_is_missing_is_decoded(workspace, expected, monkeypatch):
     with pytest.raises(UserError, match="interrupted"):
-        interrupted_after(3, KeyboardInterrupt(), monkeypatch)
+        interrupted_after(3, KeyboardInterrupt())
     decoded = []
     decode = transcription.decode_batch
     monkeypatch.setattr(
@@ -133,7 +125,7 @@ def test_transcripts_of_another_precision_are_not_resumed(workspace, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(dtypes, "choose_precision", lambda wanted, device, learning: "bf16")
         with pytest.raises(UserError, match="interrupted"):
-            interrupted_after(3, KeyboardInterrupt(), monkeypatch)
+            interrupted_after(3, KeyboardInterrupt())
     monkeypatch.setattr(dtypes, "choose_precision", lambda wanted, device, learning: "fp32")
     decoded = []
     decode = transcription.decode_batch
@@ -147,9 +139,9 @@ def test_transcripts_of_another_precision_are_not_resumed(workspace, monkeypatch
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory. Tried"), MemoryError()])
-def test_out_of_memory_names_what_to_lower(workspace, monkeypatch, error):
+def test_out_of_memory_names_what_to_lower(workspace, error):
     with pytest.raises(UserError, match=r"now 20, for example to 10\. 7 transcripts are kept in"):
-        interrupted_after(4, error, monkeypatch)
+        interrupted_after(4, error)
     run()
     assert cost.known()["transcribe_base"]["precision"] in ("fp32", "bf16")  # what auto is on this machine
 
@@ -169,9 +161,9 @@ def test_two_at_once_do_not_write_the_same_file(workspace, monkeypatch):
     assert messages
 
 
-def test_changed_parameters_begin_anew(workspace, monkeypatch):
+def test_changed_parameters_begin_anew(workspace):
     with pytest.raises(UserError, match="interrupted"):
-        interrupted_after(3, KeyboardInterrupt(), monkeypatch)
+        interrupted_after(3, KeyboardInterrupt())
     text = Path("params.yaml").read_text()
     try:
         Path("params.yaml").write_text(text.replace("tokens_per_second: 1.0", "tokens_per_second: 2.0"))

@@ -16,10 +16,11 @@ import yaml
 
 from stages.common import params
 from stages.common.errors import UserError
-from stages.decoding import evaluation_sets, several_devices, splits, transcription
+from stages.decoding import evaluation_sets, several_devices, splits
 from stages.records.shards import read_manifest
 from tests.support import warm_python
 from tests.support.checkpoints import tiny_checkpoint
+from tests.support.failing_decoder import failing_after
 from tests.support.training import write_split
 
 pytestmark = pytest.mark.slow
@@ -133,19 +134,9 @@ def test_killed_and_resumed_with_another_number_of_processes(workspace, expected
     assert 0 < first < CLIPS + LONG
 
     choose(workspace, processes=1)
-    decoded = []
-    decode = transcription.decode_batch
-
-    def interrupted(*arguments):
-        if len(decoded) == 12:  # a long recording takes several batches
-            raise KeyboardInterrupt
-        decoded.append(arguments)
-        return decode(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(transcription, "decode_batch", interrupted)
-        with pytest.raises(UserError, match="interrupted"):
-            evaluation_sets.transcribe_evaluation_sets("base", params.load())
+    # 12, because a long recording takes several batches.
+    with failing_after(12, KeyboardInterrupt()), pytest.raises(UserError, match="interrupted"):
+        evaluation_sets.transcribe_evaluation_sets("base", params.load())
     second = journal_lines(workspace)
     assert second > first
 

@@ -1,6 +1,5 @@
 """The teacher: the model whose hypotheses become labels."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from stages.whisper.model import ADAPTER_FILE
 
 KEY = "pseudo_labels.teacher"
 STAGE = "label"
-COMMIT = re.compile(r"[0-9a-f]{40}")
 # Of the second decoding, in which tokens are drawn: a word that the teacher guessed comes out differently.
 SECOND_TEMPERATURE = 0.4
 
@@ -47,7 +45,7 @@ def find(source: str) -> Path:
         watched.check(folder, STAGE, KEY)
         return folder
     name, _, revision = source.rpartition("@")
-    if not name or not COMMIT.fullmatch(revision):
+    if not name or not hub.is_commit(revision):
         raise UserError(
             f"{KEY} is {source!r}, which is no folder here; it may be base, a folder, or a model of the hub at a full "
             "commit (40 hex digits): hub-id@full-commit-hash"

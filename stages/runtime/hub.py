@@ -1,6 +1,7 @@
 """Download checkpoints from the Hugging Face hub: safetensors, JSON and text files of one commit; no pickles."""
 
 import fnmatch
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +20,18 @@ from huggingface_hub.errors import (  # HTTPError: of whichever HTTP library thi
 from stages.common.errors import UserError, first_lines
 from stages.common.files import sha256
 
+COMMIT = re.compile(r"[0-9a-f]{40}")
 WANTED = ("*.json", "*.txt", "model.safetensors", "model-*-of-*.safetensors", "adapter_model.safetensors")
 
 
 def is_wanted(name: str) -> bool:
     """Whether a file of a checkpoint, on the hub or in a local folder, is used by this project."""
     return any(fnmatch.fnmatch(name, pattern) for pattern in WANTED)
+
+
+def is_commit(revision: str) -> bool:
+    """Whether a revision is a full commit hash: branches and tags can move."""
+    return bool(COMMIT.fullmatch(revision))
 
 
 def download(name: str, revision: str | None, target: Path) -> str:

@@ -64,20 +64,25 @@ def transcribe(
             if len(targets) > 1 and options.form == "text":
                 sys.stdout.write(f"{nfc(str(file))}\n")
             sys.stdout.write(content)
+    _warn(cut, without_times if options.words else 0, decoder)
+    if failed:
+        raise UserError("\n".join([f"{len(failed)} of {len(targets)} recordings could not be read:", *failed]))
+
+
+def _warn(cut: int, without_times: int, decoder: Decoder) -> None:
+    """Print how many segments were cut off, and of how many no word times are known."""
     if cut:
         print(
             f"warning: {cut} segment(s) were cut off at the limit of new tokens and may lack their end; raise "
             f"{token_limits.KEY} in params.yaml, now {decoder.settings.tokens_per_second:g}",
             file=sys.stderr,
         )
-    if options.words and without_times:
+    if without_times:
         print(
             f"warning: the words of {without_times} segment(s) have no times, because the text is too long for the "
             f"model ({decoder.max_tokens} tokens)",
             file=sys.stderr,
         )
-    if failed:
-        raise UserError("\n".join([f"{len(failed)} of {len(targets)} recordings could not be read:", *failed]))
 
 
 def captions_of(file: Path, decoder: Decoder, settings: Params, options: Options) -> list[Caption]:
