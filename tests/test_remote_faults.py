@@ -41,6 +41,8 @@ def make(tmp_path: Path, server: S3Server, files: int = FILES, size: int = SIZE)
     folder = tmp_path / "work"
     write_data(folder / "data", files, size)
     shutil.copyfile(ROOT / "params.yaml", folder / "params.yaml")
+    # A base model that is not there is assumed to be large, and the doctor would look for more disk than a machine has.
+    shutil.copytree(ROOT / "sample" / "whisper-mini", folder / "sample" / "whisper-mini")
     place = Workplace(folder, tmp_path / "home")
     place.run("git", "init", "-q")
     place.run("dvc", "init", "-q")
