@@ -42,6 +42,26 @@ def test_text_with_speakers():
     ]
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("0056: one\n0057: two\n0056: three\n", [("0056", "one"), ("0057", "two"), ("0056", "three")]),
+        ("0056: one\n", [("0056", "one")]),
+        ("007-b: one\n12: two\n", [("007-b", "one"), ("12", "two")]),
+        (
+            "Mum: one\n0056: two\nMum: three\nMum: six\n0056: so\n",
+            [("Mum", "one"), ("0056", "two"), ("Mum", "three"), ("Mum", "six"), ("0056", "so")],
+        ),
+        ("1: one\n2: two\n3: three\n", [("", "1: one"), ("", "2: two"), ("", "3: three")]),
+        ("Anna: one\n10: is a lot\nBen: three\n", [("Anna", "one"), ("Anna", "10: is a lot"), ("Ben", "three")]),
+        ("10:30 is late\n10:40 too\n", [("", "10:30 is late"), ("", "10:40 too")]),
+    ],
+)
+def test_ids_of_digits_are_speakers(content, expected):
+    """Left in the text, an id would be learnt as a word."""
+    assert [(speaker, text) for _, speaker, text in rows("a.txt", content)] == expected
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 def test_text_without_speakers(encoding):
     content = "un caf\xe9\n\n  Look: a bird  \ntrois\n"

@@ -2,7 +2,7 @@
 
 <v Anna>one         WebVTT's voices
 [SPEAKER_00]: one   as WhisperX writes them
-ANNA: one           names, of which it is decided for a whole file whether they are any
+ANNA: one           names and ids such as 0056, of which it is decided for a whole file whether they are any
 >> one              another speaker, without a name
 """
 
@@ -16,7 +16,8 @@ from stages.corpus.rows import speaker_codes
 VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]{1,100})>")
 BRACKETED = re.compile(r"^\[([^\[\]]{1,31})\]:|^\[((?:speaker|spk)[ _-]?[0-9]{1,3})\]", re.IGNORECASE | re.MULTILINE)
 NAME = re.compile(
-    r"^(?P<arrows>(?:>|&gt;){2,}[ \t]*)?(?:[-\u2013\u2014] ?)?(?P<name>[^\W\d_][\w .'-]{0,30}):(?:[ \t]+|$)",
+    r"^(?P<arrows>(?:>|&gt;){2,}[ \t]*)?(?:[-\u2013\u2014] ?)?"
+    r"(?P<name>[^\W\d_][\w .'-]{0,30}|\d[\w-]{0,30}):(?:[ \t]+|$)",
     re.MULTILINE,
 )
 ARROWS = re.compile(r"(?:^|(?<=\s))(?:>|&gt;){2,}(?=\s|\w|$)", re.MULTILINE)
@@ -100,7 +101,7 @@ def _names(texts: list[str]) -> set[str]:
 
     If at least half of the captions begin so, and not all with the same word, capitalised words are names, usual codes
     ("child"), and others that come back. In other files only codes, full names and capitals that come back are:
-    "Look: a bird" is something said.
+    "Look: a bird" is something said. Ids such as 0056 are names, too, but not the numbers of the rows.
     """
     counts: Counter[str] = Counter()
     first_names = []
@@ -110,8 +111,13 @@ def _names(texts: list[str]) -> set[str]:
         first = NAME.match(text)
         if first:
             first_names.append(first["name"])
+    ids = [name for name in first_names if name[0].isdigit()]
     names, sure_names = set(), set()
+    if _are_speakers(ids, len(texts)):
+        names.update(ids)
     for name, count in counts.items():
+        if name[0].isdigit():
+            continue
         is_code = speaker_codes.meaning_of(name) in (speaker_codes.CHILD, speaker_codes.ADULT)
         if is_code or not name[0].islower() or (count > 1 and len(name.split()) <= 2):
             names.add(name)
@@ -122,6 +128,17 @@ def _names(texts: list[str]) -> set[str]:
     if is_one_word or 2 * len(labelled) < len(texts):
         return sure_names
     return names
+
+
+def _are_speakers(ids: list[str], captions: int) -> bool:
+    """Whether ids that begin with a digit, one at the start of each of some captions, are those of speakers.
+
+    They are if one comes back or half of the captions have one, and if they do not count the captions: 1, 2, 3.
+    """
+    numbers = [str(number) for number in range(1, len(ids) + 1)]
+    if [name.lstrip("0") for name in ids] == numbers:
+        return False
+    return len(set(ids)) < len(ids) or 2 * len(ids) >= captions
 
 
 def _is_full_name(name: str) -> bool:
