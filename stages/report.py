@@ -39,6 +39,7 @@ def main() -> None:
         findings=findings.findings(content, slices, cost.known(), settings.report.examples > 0, unit),
         unit=unit,
         speech_only=settings.transcribe.speech_only,
+        retry_doubtful=settings.transcribe.retry_doubtful,
         figures={name: figures.svg(figure) for name, figure in drawn.items()},
         best=NAMES[findings.best(content)],
         commit=origin.commit(),

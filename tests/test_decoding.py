@@ -220,6 +220,36 @@ def test_only_speech_of_long_clips_is_decoded(tmp_path, monkeypatch):
     assert spoken_segments.transcribe_once(decoder, noise(12.0)) == []
 
 
+@pytest.mark.parametrize("is_long", [False, True])
+@pytest.mark.parametrize("retry_doubtful", [False, True])
+def test_doubtful_clips_are_decoded_again(tmp_path, monkeypatch, retry_doubtful, is_long):
+    """A clip of a batch, or a recording that is longer than the window, which is decoded in segments."""
+    folder = tmp_path / "test"
+    write_split(folder, *((1, 1, 12.0) if is_long else (3, 1, 1.0)))
+    decoder = make_decoder(tmp_path / "tiny", "window", retry_doubtful=retry_doubtful, batch_seconds=100.0)
+    clips = read_manifest(folder)
+    calls = []
+
+    def decode_batch(decoder, inputs):
+        """The second one repeats itself until the temperature is 0.4, as if it were not for its sound."""
+        temperature = decoder.settings.temperature
+        calls.append((temperature, inputs.limits))
+        if temperature == 0.0:
+            texts = ["one", "two " * 40] + ["three"] * (len(inputs.limits) - 2)
+        else:
+            texts = ["two " * 40 if temperature < 0.4 else "two"] * len(inputs.limits)
+        assert len(inputs.features) == len(inputs.limits)
+        return [transcription.Hypothesis(text.strip(), -0.1) for text in texts]
+
+    monkeypatch.setattr(transcription, "decode_batch", decode_batch)
+    (rows,) = splits.transcribe_split(decoder, folder, clips)
+    joined = " ".join(row.hypothesis for row in rows)
+    assert joined.count("two") == (1 if retry_doubtful else 40)
+    assert "one" in joined
+    assert [temperature for temperature, _ in calls] == ([0.0, 0.2, 0.4] if retry_doubtful else [0.0])
+    assert all(limits == [calls[0][1][1]] for _, limits in calls[1:])  # of that clip alone
+
+
 def test_adapter_is_merged(tmp_path):
     from stages.training import strategies
 

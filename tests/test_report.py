@@ -253,13 +253,19 @@ def test_sound_is_the_clip(page, workspace):
     assert min(abs(len(samples) / rate - duration) for duration in durations) < 0.2
 
 
-def test_page_says_when_only_speech_was_decoded(workspace):
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("speech_only", "Only what Silero VAD takes for speech was decoded"),
+        ("retry_doubtful", "Texts that repeat themselves or are improbable were decoded again"),
+    ],
+)
+def test_page_says_how_models_were_decoded(workspace, key, sentence):
     evaluate.main()
     text = Path("params.yaml").read_text()
-    sentence = "Only what Silero VAD takes for speech was decoded"
     try:
         for value, is_said in (("false", False), ("true", True)):
-            Path("params.yaml").write_text(text.replace("speech_only: false", f"speech_only: {value}"))
+            Path("params.yaml").write_text(text.replace(f"{key}: false", f"{key}: {value}"))
             report.main()
             assert (sentence in paths.REPORT_FILE.read_text()) == is_said
     finally:

@@ -9,7 +9,7 @@ import pytest
 
 from stages.common import params
 from stages.common.params import Transcribe
-from stages.decoding import long_recordings, spoken_segments, voice
+from stages.decoding import long_recordings, retries, spoken_segments, voice
 from stages.decoding.long_recordings import Segment
 from stages.decoding.transcription import Hypothesis
 from stages.records.units import SAMPLE_RATE
@@ -111,7 +111,7 @@ def test_everything_is_cut_at_borders(monkeypatch, decoder, seconds, borders, sp
     ],
 )
 def test_doubtful_texts(text, log_probability, doubtful):
-    assert spoken_segments.is_doubtful(Segment(0.0, 1.0, Hypothesis(text, log_probability))) == doubtful
+    assert retries.is_doubtful(Hypothesis(text, log_probability)) == doubtful
 
 
 def decoded(monkeypatch, decoder, by_temperature: dict[float, list[Hypothesis]]) -> list[spoken_segments.SpokenSegment]:
@@ -147,10 +147,18 @@ def test_a_doubtful_text_is_decoded_at_higher_temperatures(monkeypatch, decoder)
     assert [segment.stretches for segment in segments] == [((1.0, 2.0),), ((5.0, 6.0),)]
 
 
+def test_improbable_text_is_better_than_a_repetition(monkeypatch, decoder):
+    by_temperature = {0.0: [Hypothesis("one", -0.1), Hypothesis(LOOP, -0.2)], 0.2: [Hypothesis(LOOP, -0.3)]}
+    by_temperature |= {0.4: [Hypothesis("bear", -1.5)], 0.6: [Hypothesis("be", -1.2)], 0.8: [Hypothesis(LOOP, -0.1)]}
+    by_temperature[1.0] = [Hypothesis("bore", -2.0)]
+    segments = decoded(monkeypatch, decoder, by_temperature)
+    assert [(segment.hypothesis.text, segment.doubtful) for segment in segments] == [("one", False), ("bear", True)]
+
+
 def test_what_stays_doubtful_is_kept_and_marked(monkeypatch, decoder):
     worse = [Hypothesis("tow", -1.5)]
     by_temperature = {0.0: [Hypothesis("one", -0.1), Hypothesis("too <b>", -1.2)]}
-    by_temperature |= dict.fromkeys(spoken_segments.TEMPERATURES, worse)
+    by_temperature |= dict.fromkeys(retries.TEMPERATURES, worse)
     segments = decoded(monkeypatch, decoder, by_temperature)
     assert [(segment.hypothesis.text, segment.doubtful) for segment in segments] == [("one", False), ("too <b>", True)]
     cues = [captions.Caption(segment) for segment in segments]

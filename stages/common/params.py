@@ -146,6 +146,7 @@ class Transcribe(_Section):
     seed: Count
     tokens_per_second: Positive
     speech_only: bool
+    retry_doubtful: bool
     batch_seconds: Positive
     precision: Literal["auto", "fp32", "bf16", "fp16"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from stages.decoding import long_recordings, spoken_segments, transcription, voice
+from stages.decoding import long_recordings, retries, spoken_segments, transcription, voice
 from stages.decoding.transcription import DIGITS, Decoder, Hypothesis, Inputs
 from stages.records.shards import Clip, read_audio
 from stages.records.transcripts import Transcript, compression_ratio
@@ -79,7 +79,7 @@ def transcribe_batches(decoder: Decoder, waiting: Iterable[Batch]) -> Iterator[l
             (clip,) = batch.clips
             hypotheses[clip.id] = _transcribe_long(decoder, read_audio(batch.folder, clip))
         elif read.inputs:
-            hypotheses |= zip(read.ids, transcription.decode_batch(decoder, read.inputs), strict=True)
+            hypotheses |= zip(read.ids, _decode(decoder, read.inputs), strict=True)
         yield [_transcript(batch.folder.name, clip, hypotheses[clip.id]) for clip in batch.clips]
 
 
@@ -103,12 +103,27 @@ def _read(decoder: Decoder, batch: Batch) -> ReadBatch | None:
     return ReadBatch(list(sounds), inputs)
 
 
+def _decode(decoder: Decoder, inputs: Inputs) -> list[Hypothesis]:
+    """The hypotheses of a batch, doubtful ones decoded again if transcribe.retry_doubtful asks for it."""
+    hypotheses = transcription.decode_batch(decoder, inputs)
+    if not decoder.settings.retry_doubtful:
+        return hypotheses
+
+    def decode(decoder: Decoder, numbers: list[int]) -> list[Hypothesis]:
+        limits = [inputs.limits[number] for number in numbers]
+        return transcription.decode_batch(decoder, Inputs(inputs.features[numbers], limits))
+
+    return retries.decode_again(decoder, hypotheses, decode)
+
+
 def _transcribe_long(decoder: Decoder, samples: np.ndarray) -> Hypothesis:
     """Transcribe a clip that is longer than the window."""
     if decoder.settings.speech_only:
         segments = spoken_segments.transcribe_once(decoder, samples)
     else:
         segments = long_recordings.transcribe_recording(decoder, samples)
+    if decoder.settings.retry_doubtful:
+        segments = spoken_segments.decode_doubtful_again(decoder, samples, segments)
     return long_recordings.join(segments, decoder.language)
 
 

@@ -1,8 +1,8 @@
 """Transcribe a recording of any length, with as few invented words as possible.
 
 Whisper writes words for noise, and may repeat a word without end. So only speech is decoded, as Silero VAD finds it
-(voice.py). Segments whose text is improbable or repeats itself are decoded again at higher temperatures, with the
-limits of openai/whisper (transcribe.py). Those that stay so are marked as doubtful.
+(voice.py). Segments whose text is improbable or repeats itself are decoded again at higher temperatures (retries.py).
+Those that stay so are marked as doubtful.
 """
 
 import math
@@ -14,20 +14,15 @@ from operator import itemgetter
 
 import numpy as np
 
-from stages.decoding import long_recordings, pauses, voice
+from stages.decoding import long_recordings, pauses, retries, voice
 from stages.decoding.long_recordings import Segment
-from stages.decoding.transcription import Decoder
+from stages.decoding.transcription import Decoder, Hypothesis
 from stages.decoding.voice import Span
-from stages.records.transcripts import compression_ratio
 from stages.records.units import SAMPLE_RATE, Seconds
 
 PAUSE: Seconds = 0.8  # a pause of at least this length divides two segments
 MARGIN: Seconds = 0.2  # the model also gets this much sound before and after the speech
 SHORTEST_PART: Seconds = 0.25  # a border that is nearer to the start or end of a stretch of speech does not cut it
-# As in openai/whisper.
-TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
-LOWEST_LOG_PROBABILITY = -1.0
-HIGHEST_COMPRESSION = 2.4
 
 
 @dataclass(frozen=True)
@@ -55,11 +50,12 @@ def transcribe(
     else:
         stretches = voice.speech(samples, _longest(decoder))
         spans = spoken_spans(samples, stretches, _longest(decoder), borders)
-    segments = _decoded_again(decoder, samples, long_recordings.transcribe_spans(decoder, samples, spans))
+    segments = decode_doubtful_again(decoder, samples, long_recordings.transcribe_spans(decoder, samples, spans))
     spoken = []
     for segment in segments:
         inside = _stretches_in(segment, stretches)
-        spoken.append(SpokenSegment(segment.start, segment.end, segment.hypothesis, is_doubtful(segment), inside))
+        is_doubtful = retries.is_doubtful(segment.hypothesis)
+        spoken.append(SpokenSegment(segment.start, segment.end, segment.hypothesis, is_doubtful, inside))
     return spoken
 
 
@@ -165,35 +161,20 @@ def _stretches_in(segment: Segment, stretches: Sequence[Span]) -> tuple[Span, ..
     return tuple(inside)
 
 
-def is_doubtful(segment: Segment) -> bool:
-    """Whether a text repeats itself or is improbable."""
-    hypothesis = segment.hypothesis
-    if hypothesis.log_probability is None or not hypothesis.text:
-        return False
-    is_improbable = hypothesis.log_probability < LOWEST_LOG_PROBABILITY
-    return is_improbable or compression_ratio(hypothesis.text) > HIGHEST_COMPRESSION
+def decode_doubtful_again(decoder: Decoder, samples: np.ndarray, segments: Sequence[Segment]) -> list[Segment]:
+    """The segments, those with doubtful texts decoded again.
 
-
-def _decoded_again(decoder: Decoder, samples: np.ndarray, segments: list[Segment]) -> list[Segment]:
-    """Decode doubtful segments again, at rising temperatures, until they are not doubtful any more.
-
-    Returns
-    -------
-    All segments; those that stay doubtful at every temperature are as they were.
+    Parameters
+    ----------
+    samples : float32, shape (samples,), 16 kHz; of the recording that the segments are in
     """
-    segments = list(segments)
-    for temperature in TEMPERATURES:
-        doubtful: list[int] = []
+
+    def decode(decoder: Decoder, numbers: list[int]) -> list[Hypothesis]:
         spans: list[tuple[int, int]] = []
-        for index, segment in enumerate(segments):
-            if is_doubtful(segment):
-                doubtful.append(index)
-                spans.append((round(segment.start * SAMPLE_RATE), round(segment.end * SAMPLE_RATE)))
-        if not doubtful:
-            break
-        settings = decoder.settings.model_copy(update={"temperature": temperature, "num_beams": 1})
-        again = long_recordings.transcribe_spans(replace(decoder, settings=settings), samples, spans)
-        for index, segment in zip(doubtful, again, strict=True):
-            if not is_doubtful(segment):
-                segments[index] = segment
-    return segments
+        for number in numbers:
+            segment = segments[number]
+            spans.append((round(segment.start * SAMPLE_RATE), round(segment.end * SAMPLE_RATE)))
+        return [segment.hypothesis for segment in long_recordings.transcribe_spans(decoder, samples, spans)]
+
+    hypotheses = retries.decode_again(decoder, [segment.hypothesis for segment in segments], decode)
+    return [replace(segment, hypothesis=hypothesis) for segment, hypothesis in zip(segments, hypotheses, strict=True)]

@@ -82,7 +82,7 @@ def decoder(checkpoint: Checkpoint, settings: Params, audio_context: str | None 
     audio_context : "window": as stock tools decode; None: as the model was trained
     """
     torch.backends.cudnn.allow_tf32 = False  # else convolutions on a GPU round to 10 bits
-    exact = {"num_beams": 1, "temperature": 0.0, "precision": "fp32", "speech_only": False}
+    exact = {"num_beams": 1, "temperature": 0.0, "precision": "fp32", "speech_only": False, "retry_doubtful": False}
     settings = settings.model_copy(update={"transcribe": settings.transcribe.model_copy(update=exact)})
     context = audio_context or checkpoint.audio_context
     return transcription.prepare(

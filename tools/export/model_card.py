@@ -120,6 +120,7 @@ def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
         beams=f"{beams} beam{'' if beams == 1 else 's'}",
         temperature=f"{settings.transcribe.temperature:g}",
         speech_only=settings.transcribe.speech_only,
+        retry_doubtful=settings.transcribe.retry_doubtful,
         scores=re.sub(r"^#", "##", summary.markdown(metrics.content, metrics.slices, metrics.unit), flags=re.MULTILINE),
     )
 
