@@ -174,6 +174,7 @@ class Runtime(_Section):
     device_seconds: Positive
     gradient_checkpointing: bool
     compile: bool
+    cache_frozen: bool
     checkpoint_minutes: NonNegative
     checkpoint_mirror: Annotated[str, Field(pattern=r"^[a-z][a-z0-9+.-]*://.+")] | None
     data_workers: Count

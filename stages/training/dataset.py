@@ -103,7 +103,8 @@ class Collator:
 
         Returns
         -------
-        input_features : float32, shape (clips, mel_bins, frames)
+        input_features : float32, shape (clips, mel_bins, frames); of EncodedClips (frozen_outputs.py), what the
+            encoder's frozen layers made of them, shape (clips, width, positions)
         decoder_input_ids : int64, shape (clips, tokens): <|startoftranscript|> once, then prompt and text
         labels : int64, same shape: the token after each of those; IGNORED for prompt and padding, but not for the end
         """
@@ -118,11 +119,11 @@ class Collator:
             if row["is_real"]:
                 labels[index, : len(ids) - 1] = ids[1:]
                 labels[index, : self.prompt_length - 1] = IGNORED
+        return {"input_features": self._input_features(rows), "decoder_input_ids": inputs, "labels": labels}
+
+    def _input_features(self, rows: list[dict]) -> torch.Tensor:
+        if "frozen_output" in rows[0]:  # all rows of a batch are padded to the same length already
+            return torch.stack([row["frozen_output"] for row in rows])
         spectrograms = [row["log_mel"] for row in rows]
         frames = max(row["frames"] for row in rows)
-        extractor = self.processor.feature_extractor
-        return {
-            "input_features": features.batch(spectrograms, extractor, self.audio_context, frames),
-            "decoder_input_ids": inputs,
-            "labels": labels,
-        }
+        return features.batch(spectrograms, self.processor.feature_extractor, self.audio_context, frames)

@@ -35,6 +35,7 @@ from stages.training import (
     dataset,
     extra_clips,
     feature_cache,
+    frozen_layers,
     loss,
     shared_memory,
     strategies,
@@ -149,7 +150,7 @@ def make_trainer(
     clips, dev = training_data.load(settings, digests, labels, checkpoints.root() / "features")
     window = processor.feature_extractor.nb_max_frames
     batches = trainer_options.make_batches(clips.table["length"][:], settings, window, clips.turns)
-    return SpeechTrainer(
+    trainer = SpeechTrainer(
         model=tuned,
         args=trainer_options.training_arguments(
             settings, learning_rate, batches, dev, positions, checkpoint_callback.folder
@@ -162,6 +163,9 @@ def make_trainer(
         batches=batches,
         checkpoint_callback=checkpoint_callback,
     )
+    if settings.runtime.cache_frozen:
+        frozen_layers.compute_once(trainer, settings)
+    return trainer
 
 
 def resume(trainer: SpeechTrainer, folder: Path) -> None:

@@ -48,6 +48,20 @@ def pad_to(features: np.ndarray, frames: int) -> np.ndarray:
     return np.pad(features, ((0, 0), (0, missing)), constant_values=features.max() - LOG_MEL_RANGE)
 
 
+def batch_frames(longest: int, extractor: WhisperFeatureExtractor, audio_context: str) -> int:
+    """The mel frames that a batch is padded to.
+
+    Parameters
+    ----------
+    longest : mel frames of the longest clip in the batch
+    audio_context : "utterance" or "window"
+    """
+    window = extractor.nb_max_frames  # 3000 for the published Whisper models
+    if audio_context == "window":
+        return window
+    return min(math.ceil(longest / FRAME_MULTIPLE) * FRAME_MULTIPLE, window)
+
+
 def batch(
     spectrograms: list[np.ndarray], extractor: WhisperFeatureExtractor, audio_context: str, min_frames: int = 0
 ) -> torch.Tensor:
@@ -58,8 +72,6 @@ def batch(
     audio_context : "utterance" or "window"
     min_frames : to pad to at least
     """
-    limit = frames = extractor.nb_max_frames  # 3000 for the published Whisper models
-    if audio_context == "utterance":
-        longest = max(min_frames, *(features.shape[1] for features in spectrograms))
-        frames = min(math.ceil(longest / FRAME_MULTIPLE) * FRAME_MULTIPLE, limit)
+    longest = max(min_frames, *(features.shape[1] for features in spectrograms))
+    frames = batch_frames(longest, extractor, audio_context)
     return torch.from_numpy(np.stack([pad_to(features, frames) for features in spectrograms]))
