@@ -3,12 +3,15 @@
     python -m bench.train
     python -m bench.train --json          # the last line is JSON
     python -m bench.train --compile       # with one more recipe: ours under torch.compile
+    python -m bench.train --frozen        # few encoder layers are trained, also with runtime.cache_frozen
     python -m bench.train --seconds 180   # start no row after 180 s; each row is printed as soon as it is measured
 
 Weights are random, since speed does not depend on them. Clips are noise with the lengths of children's utterances,
 drawn from the histogram of so762-kids (mean 3.5 s), and from the same histogram stretched to 8 s. Every row is
 measured in its own process, on the same clips. Ours trains one epoch to warm up, and is timed over the second epoch.
-Stock is timed over some steps of as many clips as ours has on average. Neither evaluates or saves. Columns:
+Stock is timed over some steps of as many clips as ours has on average. Neither evaluates or saves. With --frozen, the
+top encoder layer and all decoder layers are trained, without augmentation; the speed of `ours cached` is that of five
+epochs, with the time for computing what is cached. Columns:
 
     first s    from the start of the process to the end of the first step, with the time for computing features
     waiting %  share of the time in which the host waited for batches; the accelerator waited no longer than that
@@ -57,7 +60,9 @@ SIZES = {"cpu": (96, 40.0), "cuda": (2048, None), "mps": (256, 40.0)}
 # varies with the processor's clock and with other processes.
 MATRIX = {"cpu": (512, 1024, 2048), "cuda": (4096, 8192, 16384), "mps": (1024, 2048, 4096)}
 MATRIX_TIME: Seconds = 2.0
-RECIPES = ("stock fp32", "stock bf16", "ours", "ours compiled")
+RECIPES = ("stock fp32", "stock bf16", "ours", "ours compiled", "ours cached")
+PROCESSOR_TIME = "BENCH_PROCESSOR_TIME"  # environment variable for the processes of the rows
+CACHED_EPOCHS = 5  # number of epochs over which the time for computing what is cached is spread
 FLOP_CLIPS = 4  # number of clips of a stock batch whose operations are counted; all are as long as the window
 HEADER = ("clips", "strategy", "recipe", "utt/s", "ratio", "clips/step", "first s", "peak MB", "waiting %", "floor %")
 
@@ -70,6 +75,12 @@ def main() -> None:
     )
     parser.add_argument("--durations", choices=MEANS, nargs="+", default=list(MEANS))
     parser.add_argument("--compile", action="store_true", help="also measure ours under torch.compile")
+    parser.add_argument(
+        "--frozen", action="store_true", help="train few encoder layers; also measure ours with a cache"
+    )
+    parser.add_argument(
+        "--processor-time", action="store_true", help="measure the processor's time: on a CPU, beside other work"
+    )
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, help="default: all that the hardware computes")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no row after so many seconds")
     parser.add_argument("--json", action="store_true", help="print JSON as the last line")
@@ -78,6 +89,8 @@ def main() -> None:
     if arguments.row:
         print(json.dumps(measure(*arguments.row)))
         return
+    if arguments.processor_time:
+        os.environ[PROCESSOR_TIME] = "1"
     started = time.monotonic()
     device = device_type()
     default_clips, default_seconds = SIZES[device]
@@ -87,14 +100,17 @@ def main() -> None:
     recipes = list(arguments.recipes or RECIPES)
     if "ours compiled" in recipes and not (arguments.recipes or arguments.compile):
         recipes.remove("ours compiled")
+    if "ours cached" in recipes and not arguments.frozen:
+        recipes.remove("ours cached")
+    strategies = ["selective"] if arguments.frozen else TUNED
     if "stock bf16" in recipes and "bf16" not in rates:
         recipes.remove("stock bf16")
     rows = []
-    with tqdm(total=len(arguments.durations) * len(TUNED) * len(recipes), unit="row") as progress:
+    with tqdm(total=len(arguments.durations) * len(strategies) * len(recipes), unit="row") as progress:
         for durations in arguments.durations:
             with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-                write_workspace(Path(scratch), MEANS[durations], clips, batch_seconds)
-                for strategy, recipe in itertools.product(TUNED, recipes):
+                write_workspace(Path(scratch), MEANS[durations], clips, batch_seconds, arguments.frozen)
+                for strategy, recipe in itertools.product(strategies, recipes):
                     if time.monotonic() - started > arguments.seconds:
                         tqdm.write(f"{durations}, {strategy}, {recipe}: not measured, the time is up")
                         continue
@@ -178,8 +194,13 @@ def synchronize(device: str) -> None:
         torch.mps.synchronize()
 
 
-def write_workspace(folder: Path, mean: Seconds, clips: int, batch_seconds: float | None) -> None:
-    """Write a base model, clips and params.yaml, in the layout of the training stages."""
+def write_workspace(folder: Path, mean: Seconds, clips: int, batch_seconds: float | None, frozen: bool) -> None:
+    """Write a base model, clips and params.yaml, in the layout of the training stages.
+
+    Parameters
+    ----------
+    frozen : train only the top encoder layer and the decoder's layers, without augmentation
+    """
     from tests.support.checkpoints import base_checkpoint
 
     base_checkpoint(folder / "models" / "base")
@@ -187,6 +208,9 @@ def write_workspace(folder: Path, mean: Seconds, clips: int, batch_seconds: floa
     write_split(folder / "processed_data" / "dev", durations(mean, DEV_CLIPS, seed=2))
     settings = yaml.safe_load((ROOT / "profiles" / "whisper-base.yaml").read_text())
     settings["train"]["epochs"] = 2
+    if frozen:
+        settings["train_selective"] |= {"encoder_layers": 1, "decoder_layers": "all"}
+        settings["train"]["augment"] |= {"time_masks": 0, "frequency_masks": 0, "speeds": [1.0]}
     settings["runtime"]["processes"] = 1
     if batch_seconds:
         settings["train"]["batch_seconds"] = batch_seconds
@@ -233,12 +257,17 @@ def in_process(strategy: str, recipe: str, workspace: Path) -> dict:
     return json.loads(process.stdout.splitlines()[-1])
 
 
+def now() -> Seconds:
+    """Return the time of a clock; with --processor-time, of one that runs only while this process computes."""
+    return time.process_time() if PROCESSOR_TIME in os.environ else time.perf_counter()
+
+
 class Clock(TrainerCallback):
     """Time some steps of a training and the waits for batches in them; then end the training."""
 
     def __init__(self, device: str, warm_up: int, timed: int):
         self.device, self.warm_up, self.timed = device, warm_up, timed
-        self.first = self.seconds = self.waiting = 0.0
+        self.first = self.seconds = self.waiting = self.caching = 0.0
         self._running = False
 
     def watch(self, trainer) -> None:
@@ -246,9 +275,9 @@ class Clock(TrainerCallback):
         fetch = trainer.get_batch_samples
 
         def timed_fetch(*arguments, **options):
-            before = time.perf_counter()
+            before = now()
             batches = fetch(*arguments, **options)
-            self.waiting += time.perf_counter() - before if self._running else 0.0
+            self.waiting += now() - before if self._running else 0.0
             return batches
 
         trainer.get_batch_samples = timed_fetch
@@ -260,10 +289,10 @@ class Clock(TrainerCallback):
             self.first = time.time() - float(os.environ["BENCH_STARTED"])
         if state.global_step == self.warm_up:
             synchronize(self.device)
-            self.seconds, self._running = -time.perf_counter(), True
+            self.seconds, self._running = -now(), True
         if state.global_step == self.warm_up + self.timed:
             synchronize(self.device)
-            self.seconds += time.perf_counter()
+            self.seconds += now()
             self._running = False
             control.should_training_stop = True
 
@@ -281,11 +310,18 @@ def measure(strategy: str, recipe: str) -> dict:
         tuned = strategies.make_trainable(loop.prepared_base(settings), strategy, settings)
         learning_rate = getattr(settings, STRATEGIES[strategy].stage).learning_rate
         trainer, clips, clock = ours(tuned, settings, learning_rate, device)
+        if recipe.endswith("cached"):
+            clock.caching = cache_frozen_layers(trainer, settings, device)
     else:
         trainer, clips, clock = stock_trainer(strategy, settings, recipe.split()[1], device)
     clock.watch(trainer)
     trainer.train()
-    figures = {"utterances_per_second": clips / clock.seconds, "clips_per_step": clips / clock.timed}
+    seconds = clock.seconds + clock.caching / CACHED_EPOCHS
+    figures = {
+        "utterances_per_second": clips / seconds,
+        "caching_s": clock.caching,
+        "clips_per_step": clips / clock.timed,
+    }
     figures |= {"first_step_s": clock.first, "peak_mb": peak_memory(device)}
     figures |= {"waiting_share": clock.waiting / clock.seconds}
     if recipe.startswith("ours"):
@@ -317,6 +353,17 @@ def ours(tuned, settings, learning_rate: float, device: str):
             trainer.remove_callback(callback)
     steps = trainer.batches.steps
     return trainer, len(trainer.batches.clips(0)), Clock(device, steps, steps)
+
+
+def cache_frozen_layers(trainer, settings, device: str) -> float:
+    """Compute the output of the frozen encoder layers for CACHED_EPOCHS; returns the time it takes, in seconds."""
+    from stages.training import frozen_layers
+
+    train = settings.train.model_copy(update={"epochs": CACHED_EPOCHS})
+    before = now()
+    frozen_layers.compute_once(trainer, settings.model_copy(update={"train": train}))
+    synchronize(device)
+    return now() - before
 
 
 def stock_trainer(strategy: str, settings, precision: str, device: str):
