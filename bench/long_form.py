@@ -1,4 +1,4 @@
-"""Compare ways to transcribe long recordings, by their wrong, missing and invented words, and their speed.
+"""Compare ways to transcribe long recordings, by their wrong, missing and invented words, times of segments, and speed.
 
 python -m bench.long_form FOLDER MODEL... [--noise 10]
 
@@ -9,6 +9,11 @@ export. --noise is for how many minutes of bench.noise without speech, in which 
     everything       as python -m tools.transcribe --everything
     faster-whisper   with its defaults
     faster-vad       with vad_filter=True
+    pipeline         the pipeline of transformers with return_timestamps=True, greedy
+
+A segment's times are valid if both are given, the end is after the start, and both are within the recording. The error
+of a border is its distance from the nearest time at which an utterance begins or, for an end, ends. "on time" is the
+share of utterances whose start and end each have such a border within 0.5 s.
 
 Needs pip install -r requirements-extra.txt.
 """
@@ -26,6 +31,7 @@ import soundfile
 
 from bench import noise
 from bench.decoders import faster_model
+from bench.train import device_type
 from stages.common import params
 from stages.common.text_table import aligned
 from stages.decoding import spoken_segments, transcription
@@ -36,10 +42,14 @@ from stages.wer import normalisers
 from stages.wer.error_counts import count_errors
 from tools import sources
 
-HEADER = ("model", "way", "WER %", "del %", "ins %", "invented words", "in noise", "times real time")
-WAYS = ("ours", "everything", "faster-whisper", "faster-vad")
+HEADER = (
+    *("model", "way", "WER %", "del %", "ins %", "invented words", "in noise"),
+    *("segments", "valid %", "border error s", "on time %", "times real time"),
+)
+WAYS = ("ours", "everything", "faster-whisper", "faster-vad", "pipeline")
+ON_TIME: Seconds = 0.5
 
-Cue = tuple[Seconds, Seconds, str]
+Cue = tuple[Seconds | None, Seconds | None, str]  # start, end, text; None: the decoder gave no time
 Way = Callable[[np.ndarray], list[Cue]]
 
 
@@ -51,6 +61,11 @@ class Counts:
     hypotheses: list[str] = field(default_factory=list)
     invented: int = 0  # words of cues at times when nobody speaks
     in_noise: int = 0  # words in recordings without speech
+    segments: int = 0
+    valid: int = 0  # segments with valid times
+    border_errors: list[Seconds] = field(default_factory=list)  # of the starts and ends of valid segments
+    utterances: int = 0
+    on_time: int = 0  # utterances
     audio: Seconds = 0.0  # length of all sessions
     computing: Seconds = 0.0  # how long it took to transcribe them
 
@@ -71,13 +86,57 @@ def faster_way(recogniser, language: str, vad: bool) -> Way:
     return transcribe
 
 
-def count_session(cues: list[Cue], truth: list[dict], normalise: Callable[[str], str], counts: Counts) -> None:
-    """Add what was recognised in a session to the counts; `truth` has the places of its utterances."""
+def pipeline_way(folder: Path, language: str) -> Way:
+    from transformers import pipeline
+
+    recogniser = pipeline("automatic-speech-recognition", model=str(folder), device=device_type())
+    options = {"language": language, "task": "transcribe", "num_beams": 1}
+
+    def transcribe(samples: np.ndarray) -> list[Cue]:
+        sound = {"raw": samples, "sampling_rate": SAMPLE_RATE}
+        chunks = recogniser(sound, return_timestamps=True, generate_kwargs=options)["chunks"]
+        return [(*chunk["timestamp"], chunk["text"].strip()) for chunk in chunks]
+
+    return transcribe
+
+
+def count_session(
+    cues: list[Cue], truth: list[dict], length: Seconds, normalise: Callable[[str], str], counts: Counts
+) -> None:
+    """Add what was recognised in a session to the counts.
+
+    Parameters
+    ----------
+    truth : places of the session's utterances
+    length : of the recording
+    """
     counts.references.append(normalise(" ".join(place["text"] for place in truth)))
     counts.hypotheses.append(normalise(" ".join(text for _, _, text in cues)))
+    valid = []
     for start, end, text in cues:
-        if not any(place["start"] < end and start < place["end"] for place in truth):
+        if start is not None and end is not None and 0 <= start < end <= length + ON_TIME:
+            valid.append((start, end))
+        first, last = start or 0.0, length if end is None else end
+        if not any(place["start"] < last and first < place["end"] for place in truth):
             counts.invented += len(normalise(text).split())
+    counts.segments += len(cues)
+    counts.valid += len(valid)
+    count_borders(valid, truth, counts)
+
+
+def count_borders(segments: list[tuple[Seconds, Seconds]], truth: list[dict], counts: Counts) -> None:
+    """Add the errors of the segments' borders, and the utterances that have a border at their start and their end."""
+    counts.utterances += len(truth)
+    if not segments:
+        return
+    near = np.ones(len(truth), dtype=bool)
+    for side, name in enumerate(("start", "end")):
+        spoken = np.array([place[name] for place in truth])
+        written = np.array([segment[side] for segment in segments])
+        distances = np.abs(spoken[:, None] - written)
+        counts.border_errors += distances.min(axis=0).tolist()
+        near &= distances.min(axis=1) <= ON_TIME
+    counts.on_time += int(near.sum())
 
 
 def measure(way: Way, folder: Path, quiet: dict[str, np.ndarray], normalise: Callable[[str], str]) -> Counts:
@@ -89,7 +148,8 @@ def measure(way: Way, folder: Path, quiet: dict[str, np.ndarray], normalise: Cal
         cues = way(samples)
         counts.computing += time.perf_counter() - began
         counts.audio += len(samples) / SAMPLE_RATE
-        count_session(cues, json.loads(path.read_text(encoding="utf-8")), normalise, counts)
+        truth = json.loads(path.read_text(encoding="utf-8"))
+        count_session(cues, truth, len(samples) / SAMPLE_RATE, normalise, counts)
     for samples in quiet.values():
         for _, _, text in way(samples):
             counts.in_noise += len(normalise(text).split())
@@ -111,7 +171,9 @@ def main() -> None:
         decoder = transcription.prepare(sources.load_checkpoint(str(model)), settings)
         for name in arguments.ways:
             with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-                if name.startswith("faster"):
+                if name == "pipeline":
+                    way = pipeline_way(model, settings.language)
+                elif name.startswith("faster"):
                     way = faster_way(faster_model(model, Path(scratch)), settings.language, name == "faster-vad")
                 else:
                     way = our_way(decoder, name == "everything")
@@ -130,6 +192,10 @@ def cells(counts: Counts) -> tuple[str, ...]:
         *(f"{100 * number / words:.2f}" for number in shares),
         str(counts.invented),
         str(counts.in_noise),
+        str(counts.segments),
+        f"{100 * counts.valid / max(1, counts.segments):.1f}",
+        f"{np.median(counts.border_errors):.2f}" if counts.border_errors else "-",
+        f"{100 * counts.on_time / counts.utterances:.1f}",
         f"{counts.audio / counts.computing:.1f}",
     )
 
