@@ -86,6 +86,18 @@ def test_mix_down(tmp_path, left, right, expected):
     assert np.abs(decoded(tmp_path / "a.wav")).max() == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 8])
+def test_mix_is_the_mean_of_the_channels_that_are_not_silent(tmp_path, channels):
+    """Over several blocks, each sample is the float32 mean of all channels, rounded to 16 bits."""
+    samples = np.random.default_rng(channels).uniform(-0.9, 0.9, (audio.BLOCK + 5000, channels)).astype(np.float32)
+    samples[:, channels // 2] *= np.arange(len(samples)) > audio.BLOCK  # this channel is silent only in the first block
+    silent = np.full((len(samples), 1), 0.0005, np.float32)
+    soundfile.write(tmp_path / "a.wav", np.hstack([samples, silent]), 16_000, subtype="FLOAT")
+    total = np.hstack([samples, silent]).sum(axis=1)
+    expected = np.rint(total * np.float32(1 / channels) * np.float32(32768))
+    np.testing.assert_array_equal(audio.decode(tmp_path / "a.wav").samples, expected.clip(-32768, 32767))
+
+
 @pytest.mark.parametrize(
     ("channel", "expected"), [("left", 0.5), ("right", 0.25), (1, 0.5), (2, 0.25), ("live", 0.5), ("mix", 0.375)]
 )
@@ -220,10 +232,15 @@ def test_not_a_recording(tmp_path, name, content, reason, detail):
     assert str(tmp_path) not in raised.value.detail  # rejected.jsonl is to be the same on every machine
 
 
-def test_not_a_number(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.array([0.1, np.nan, 0.2], np.float32), 16_000, subtype="FLOAT")
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("channels", "place"), [(1, (1, 0)), (2, (1, 0)), (2, (0, 1)), (3, (2, 1))])
+@pytest.mark.parametrize("channel", ["mix", "live", "left"])
+def test_not_a_number(tmp_path, channel, channels, place, bad):
+    samples = np.full((3, channels), 0.1, np.float32)
+    samples[place] = bad
+    soundfile.write(tmp_path / "a.wav", samples, 16_000, subtype="FLOAT")
     with pytest.raises(audio.AudioError, match="no numbers"):
-        audio.decode(tmp_path / "a.wav")
+        audio.decode(tmp_path / "a.wav", channel)
 
 
 WHOLE_FORMATS = [
