@@ -1,4 +1,4 @@
-"""Mistakes on the command line are reported before torch is imported, which takes 10 seconds."""
+"""Programs start, and mistakes on the command line are reported, before torch is imported, which takes 10 seconds."""
 
 import subprocess
 import sys
@@ -57,3 +57,11 @@ def test_mistake_is_reported_before_torch_is_imported(tmp_path, monkeypatch, com
     process = subprocess.run([sys.executable, "-c", RUN, *command.split()], capture_output=True, text=True)
     assert message in process.stderr
     assert process.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("stage", ["check_params", "preprocess", "label", "train", "transcribe", "evaluate", "report"])
+def test_stage_starts_without_torch_and_transformers(stage):
+    """They take seconds to import, and are imported where they are used: scoring uses transformers only for English."""
+    program = f"import sys, stages.{stage}; print(sorted({{'torch', 'transformers'}} & sys.modules.keys()))"
+    process = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert process.stdout == "[]\n"

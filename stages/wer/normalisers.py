@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 
-from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
-
 from stages.common import files
 from stages.records import error_unit, letter_case
 from stages.records.light_normaliser import light
@@ -42,6 +40,9 @@ def load(checkpoint: Path, language: str) -> dict[str, Normaliser]:
         if language in error_unit.WITHOUT_SPACES:
             return {name: partial(_of_characters, rule=rule) for name, rule in rules.items()}
         return rules
+    # Not at the top: this takes a second, and only English needs it.
+    from transformers.models.whisper.english_normalizer import EnglishTextNormalizer
+
     path = checkpoint / SPELLING_FILE
     if not path.is_file():  # fine-tuned models on the hub often lack it
         path = OPENAI_SPELLING
