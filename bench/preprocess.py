@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -104,19 +105,35 @@ def timed(command: list[str], folder: Path) -> tuple[Seconds, float]:
     return time.perf_counter() - before, usage.ru_maxrss / 1000  # kilobytes on Linux
 
 
-def write_corpus(folder: Path, clips: int, session: str = "s", seed: int = 0) -> None:
-    """Write a Kaldi directory; the names of its recordings begin with `session`."""
+def write_wav(path: Path, samples: np.ndarray) -> None:
+    soundfile.write(path, samples, SAMPLE_RATE)
+
+
+def write_corpus(
+    folder: Path,
+    clips: int,
+    session: str = "s",
+    seed: int = 0,
+    suffix: str = ".wav",
+    write: Callable[[Path, np.ndarray], None] = write_wav,
+) -> None:
+    """Write a Kaldi directory; the names of its recordings begin with `session`.
+
+    Parameters
+    ----------
+    write : writes int16 samples, shape (samples,), 16 kHz, to a file
+    """
     folder.mkdir(parents=True)
     sounds = []
     tables: dict[str, list[str]] = {"wav.scp": [], "text": [], "utt2spk": [], "segments": []}
     for number in range(-(-clips // UTTERANCES)):
         name = f"{session}{number:05d}"
         if number < DISTINCT:
-            sounds.append(folder / f"{name}.wav")
-            soundfile.write(sounds[-1], speech_shaped(UTTERANCES * INTERVAL, seed + number), SAMPLE_RATE)
+            sounds.append(folder / f"{name}{suffix}")
+            write(sounds[-1], speech_shaped(UTTERANCES * INTERVAL, seed + number))
         else:
-            os.link(sounds[number % DISTINCT], folder / f"{name}.wav")
-        tables["wav.scp"].append(f"{name} {folder / name}.wav")
+            os.link(sounds[number % DISTINCT], folder / f"{name}{suffix}")
+        tables["wav.scp"].append(f"{name} {folder / name}{suffix}")
         for place in range(min(UTTERANCES, clips - number * UTTERANCES)):
             start = place * INTERVAL + 0.25
             tables["segments"].append(f"{name}-{place:03d} {name} {start:.2f} {start + UTTERANCE:.2f}")
@@ -137,9 +154,9 @@ def speech_shaped(seconds: Seconds, seed: int) -> np.ndarray:
     return (samples * rhythm / np.abs(samples).max() * 0.5 * 2**15).astype(np.int16)
 
 
-def write_params(project: Path) -> None:
+def write_params(project: Path, workers: int = 1) -> None:
     settings = yaml.safe_load((ROOT / "params.yaml").read_text())
-    settings["runtime"]["preprocess_workers"] = 1
+    settings["runtime"]["preprocess_workers"] = workers
     settings["preprocess"]["allow_shared_audio"] = True  # train and dev have sessions with the same audio
     (project / "params.yaml").write_text(yaml.safe_dump(settings))
 
