@@ -55,11 +55,51 @@ def test_text_with_speakers():
         ("1: one\n2: two\n3: three\n", [("", "1: one"), ("", "2: two"), ("", "3: three")]),
         ("Anna: one\n10: is a lot\nBen: three\n", [("Anna", "one"), ("Anna", "10: is a lot"), ("Ben", "three")]),
         ("10:30 is late\n10:40 too\n", [("", "10:30 is late"), ("", "10:40 too")]),
+        (
+            "0056: one\ntwo\nsix\n0057: so\nten\n0056: a\nb\n0058: c\n",
+            [
+                *(("0056", "one"), ("0056", "two"), ("0056", "six"), ("0057", "so"), ("0057", "ten")),
+                *(("0056", "a"), ("0056", "b"), ("0058", "c")),
+            ],
+        ),
     ],
 )
 def test_ids_of_digits_are_speakers(content, expected):
     """Left in the text, an id would be learnt as a word."""
     assert [(speaker, text) for _, speaker, text in rows("a.txt", content)] == expected
+
+
+NOT_SPEAKERS = [
+    ["1: one", "2: two", "3: three", "1: four", "2: five", "3: six"],  # exercises
+    ["1: one", "2: two", "4: three"],
+    ["0: one", "1: two", "2: three"],
+    ["01: one", "02: two", "03: three"],
+    ["1a: one", "1b: two", "2a: three"],
+    ["3: three", "2: two", "1: one"],
+    ["2024: we moved", "2025: we stayed"],
+    ["1st: wash", "2nd: dry"],
+    ["10am: wake up", "7pm: go home"],
+    ["3: 2", "3: 3", "3: 4", "4: 4"],  # scores
+    ["10: is a lot", "ten", "10: is more", "so", "it is"],
+    ["\u0661: one", "\u0662: two", "\u0663: three"],  # Arabic digits
+    ["12: one"],
+]
+
+
+@pytest.mark.parametrize("shown", NOT_SPEAKERS)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_numbers_that_are_no_speakers(shown, end, capsys):
+    """Read as speakers, they would be missing in the text, and each be a child of its own."""
+    assert [row[1:] for row in rows("a.txt", end.join(shown) + end)] == [("", text) for text in shown]
+    assert "numbers before a colon, read as words; if they are speakers, write names" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("names", ["1 2 1 2", "1 1 2 3", "1 2 1 3 1 4", "1 2 3 2 1", "12 7 12", "3f 5m 3f"])
+def test_numbers_that_are_speakers(names, capsys):
+    names = names.split()
+    content = "".join(f"{name}: one\n" for name in names)
+    assert [row[1:] for row in rows("a.txt", content)] == [(name, "one") for name in names]
+    assert "numbers before a colon, read as speakers; if they are none, delete them" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])

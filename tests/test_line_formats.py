@@ -239,6 +239,35 @@ def test_names(data, shown, expected):
     assert sorted((row.speaker, row.text_raw) for row in found.utterances) == sorted(expected)
 
 
+@pytest.mark.parametrize("ids", [("0056", "0057"), ("007-b", "12")])
+def test_id_in_a_later_row_of_a_caption(data, ids):
+    """Left in the text, it would be learnt as a word, and what it says as another child's."""
+    found = read(data, "a.srt", cues(f"{ids[0]}: one\n{ids[1]}: two", f"{ids[0]}: three"))
+    assert [(row.speaker, row.text_raw) for row in found.utterances] == [(ids[0], "three")]
+    assert refusals(found) == [("two-voices", 2), ("two-voices", 2)]
+
+
+def test_numbers_of_several_rows_in_a_caption(data):
+    found = read(data, "a.srt", cues("1: one\n2: two", "3: three\n4: four"))
+    assert texts(found) == ["1: one 2: two", "3: three 4: four"]
+    (warning,) = [message for message in found.warnings if "numbers" in message]
+    assert "read as words" in warning
+    assert len(found.warnings[warning]) == 2
+
+
+@pytest.mark.parametrize(("ids", "known"), [(("1", "2"), False), (("0056", "0057"), True)])
+def test_numbers_are_other_speakers_in_every_recording(data, ids, known):
+    """Speaker 1 of one recording is rarely speaker 1 of another: two children would be read as one."""
+    for name in ("a", "b"):
+        write_audio(data / f"train/{name}.wav", 30.0)
+        write(data / f"train/{name}.srt", cues(f"{ids[0]}: one", f"{ids[1]}: two", f"{ids[0]}: so", f"{ids[1]}: go"))
+    found = registry.read_split(data, "train", options())
+    speakers = {(row.audio.name, row.speaker): row.speaker_known for row in found.utterances}
+    assert len(speakers) == 4
+    assert len({speaker for _, speaker in speakers}) == (2 if known else 4)
+    assert set(speakers.values()) == {known}
+
+
 def test_two_speakers_in_one_cue(data):
     found = read(data, "a.srt", cues("- yes\n- no", "- hm\nyes"))
     assert texts(found) == ["hm yes"]

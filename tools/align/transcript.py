@@ -85,7 +85,10 @@ def _text_lines(path: Path, place: str, recording: Path, reading: SplitContents)
         if row.strip():
             numbers.append(number)
             rows.append(row.strip())
-    for number, parts in zip(numbers, caption_speakers.parts_of(rows), strict=True):
+    for number, row, parts in zip(numbers, rows, caption_speakers.parts_of(rows), strict=True):
+        doubt = caption_speakers.doubt_about(row, parts)
+        if doubt:
+            reading.warn(doubt, f"{place}:{number}")
         for part in parts:
             yield number, part.name, part.text
 

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from stages.corpus.rows import speaker_codes
 
@@ -22,6 +23,7 @@ NAME = re.compile(
 )
 ARROWS = re.compile(r"(?:^|(?<=\s))(?:>|&gt;){2,}(?=\s|\w|$)", re.MULTILINE)
 INLINE_TIMES = re.compile(r"<[0-9:.,]+>")
+NUMBER = re.compile(r"(?P<value>\d+)(?P<rest>(?:-\d+)*[a-z]{0,2})", re.IGNORECASE)  # 1, 1a, 2nd, 2024, 10am, 3-2
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _names(texts: list[str]) -> set[str]:
 
     If at least half of the captions begin so, and not all with the same word, capitalised words are names, usual codes
     ("child"), and others that come back. In other files only codes, full names and capitals that come back are:
-    "Look: a bird" is something said. Ids such as 0056 are names, too, but not the numbers of the rows.
+    "Look: a bird" is something said. Ids that begin with a digit are names, too, see `_ids`.
     """
     counts: Counter[str] = Counter()
     first_names = []
@@ -111,12 +113,9 @@ def _names(texts: list[str]) -> set[str]:
         first = NAME.match(text)
         if first:
             first_names.append(first["name"])
-    ids = [name for name in first_names if name[0].isdigit()]
-    names, sure_names = set(), set()
-    if _are_speakers(ids, len(texts)):
-        names.update(ids)
+    names, sure_names = _ids(texts)
     for name, count in counts.items():
-        if name[0].isdigit():
+        if name[0].isdecimal():
             continue
         is_code = speaker_codes.meaning_of(name) in (speaker_codes.CHILD, speaker_codes.ADULT)
         if is_code or not name[0].islower() or (count > 1 and len(name.split()) <= 2):
@@ -130,15 +129,71 @@ def _names(texts: list[str]) -> set[str]:
     return names
 
 
-def _are_speakers(ids: list[str], captions: int) -> bool:
-    """Whether ids that begin with a digit, one at the start of each of some captions, are those of speakers.
+def _ids(texts: list[str]) -> tuple[set[str], set[str]]:
+    """Speakers' ids that begin with a digit: if half of the captions begin with a name or id, and in any file.
 
-    They are if one comes back or half of the captions have one, and if they do not count the captions: 1, 2, 3.
+    Numbers that count the rows (1, 2, 3), that stand before a number only (a score, 3: 2), or of which none comes back
+    (years, times) are none. 0056 and 7-anna can hardly be such numbers.
     """
-    numbers = [str(number) for number in range(1, len(ids) + 1)]
-    if [name.lstrip("0") for name in ids] == numbers:
+    ids: list[str] = []
+    captions = 0  # that begin with one
+    for text in texts:
+        for name in NAME.finditer(text):
+            row = text[name.end() :].split("\n", 1)[0]
+            if name["name"][0].isdecimal() and not re.fullmatch(r"[\d\W]+", row):
+                ids.append(name["name"])
+                captions += name.start() == 0
+    if not ids or _count_rows(ids):
+        return set(), set()
+    certain = {name for name in ids if _is_certain(name)}
+    repeated = {name for name, count in Counter(ids).items() if count > 1}
+    if not repeated and not (certain and 2 * captions >= len(texts)):
+        return set(), set()
+    return set(ids), certain if certain & repeated else set()
+
+
+def _is_certain(id: str) -> bool:
+    """Whether an id that begins with a digit is hardly a number that is said or that counts the rows."""
+    return not NUMBER.fullmatch(id) or (id[0] == "0" and len(id) > 1)
+
+
+def _count_rows(ids: list[str]) -> bool:
+    """Whether ids count the rows: 1, 2, 3 or 0, 1, 1a, 2, also with gaps, or several times from the start.
+
+    1, 2, 1, 2 are two speakers, and 1, 2, 1, 3 are three.
+    """
+    numbers: list[tuple[int, str]] = []
+    for name in ids:
+        number = NUMBER.fullmatch(name)
+        if not number:
+            return False
+        numbers.append((int(number["value"]), number["rest"].lower()))
+    if numbers[0][0] > 1:
         return False
-    return len(set(ids)) < len(ids) or 2 * len(ids) >= captions
+    if all(before < after for before, after in pairwise(numbers)):
+        return True
+    for before, after in pairwise(numbers):
+        is_next = after[0] == before[0] + 1 or (after[0] == before[0] and after[1] > before[1])
+        if not is_next and (after != numbers[0] or before == numbers[0]):
+            return False
+    return len(set(numbers)) > 2
+
+
+def doubt_about(text: str, parts: list[Part]) -> str:
+    """A warning if a caption begins with a number and a colon: it may be a speaker, or something said; else "".
+
+    Parameters
+    ----------
+    text, parts : of the caption, see `parts_of`
+    """
+    name = NAME.match(text)
+    if not name or not name["name"][0].isdecimal():
+        return ""
+    if parts[0].name != name["name"]:
+        return "numbers before a colon, read as words; if they are speakers, write names, such as S1:"
+    if _is_certain(name["name"]):
+        return ""
+    return "numbers before a colon, read as speakers; if they are none, delete them"
 
 
 def _is_full_name(name: str) -> bool:

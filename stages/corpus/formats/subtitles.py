@@ -21,7 +21,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from stages.corpus.formats.caption_speakers import Part, parts_of
+from stages.corpus.formats.caption_speakers import Part, doubt_about, parts_of
 from stages.corpus.formats.cues import Cue, cues_of
 from stages.corpus.rows.encodings import read_text
 from stages.corpus.rows.files import Files, nfc
@@ -35,6 +35,7 @@ TIMING = re.compile(rf"\s*{TIME}\s*-->\s*{TIME}(?:\s.*)?")
 INLINE_TIME = re.compile(rf"<{TIME}>")
 DASH = re.compile(r"[-\u2013\u2014]+\s+")  # of a row: somebody else speaks
 ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{1,31}[0-9]{0,2});")
+SHORT_NUMBER = re.compile(r"[0-9]{1,2}")  # in place of a speaker's name
 MOST_ROWS = 4  # of a rolling caption
 
 
@@ -63,7 +64,10 @@ def sessions(path: Path, place: str, reading: SplitContents) -> list[Session]:
         cues = list(_without_repetition(cues, left_out))
     turns: list[Turn] = []
     texts = ["\n".join(cue.rows) for cue in cues]
-    for cue, parts in zip(cues, parts_of(texts), strict=True):
+    for cue, text, parts in zip(cues, texts, parts_of(texts), strict=True):
+        doubt = doubt_about(text, parts)
+        if doubt:
+            reading.warn(doubt, f"{place}:{cue.line}")
         turns += _turns(cue, parts, place, reading)
     if _stay_for_the_next(turns):
         turns = _cut_at_the_next(turns)
@@ -118,6 +122,8 @@ def _turns(cue: Cue, parts: list[Part], place: str, reading: SplitContents) -> I
         spoken = spacing.join(without_dashes, reading.language)
         text = _plain(INLINE_TIME.sub("", spoken))
         name = _plain(part.name)
+        if SHORT_NUMBER.fullmatch(name):
+            name = f"speaker {name}"  # as SPEAKER_01: another person in every recording
         if not times:
             refused = Refused("bad-time", f"expected <time> --> <time>: {cue.timing[:80]!r}")
             yield Turn(name, text, None, None, cue.line, refused=refused)
