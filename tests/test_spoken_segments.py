@@ -155,6 +155,22 @@ def test_improbable_text_is_better_than_a_repetition(monkeypatch, decoder):
     assert [(segment.hypothesis.text, segment.doubtful) for segment in segments] == [("one", False), ("bear", True)]
 
 
+@pytest.mark.parametrize(("first", "expected"), [(("too", -1.2), ("too", True)), ((LOOP, -0.2), ("bear", True))])
+def test_improbable_empty_text_replaces_nothing(monkeypatch, decoder, first, expected):
+    """At a high temperature, the end may be drawn by chance: the words of a stretch of speech would be lost."""
+    by_temperature = {0.0: [Hypothesis("one", -0.1), Hypothesis(*first)], 1.0: [Hypothesis("", -4.0)]}
+    by_temperature |= {0.2: [Hypothesis("", -1.01)], 0.4: [Hypothesis("bear", -1.5)]}
+    by_temperature |= {0.6: [Hypothesis("bear", -1.5)], 0.8: [Hypothesis("", -5.0)]}
+    segments = decoded(monkeypatch, decoder, by_temperature)
+    assert (segments[1].hypothesis.text, segments[1].doubtful) == expected
+
+
+def test_probable_empty_text_replaces_a_doubtful_one(monkeypatch, decoder):
+    by_temperature = {0.0: [Hypothesis("one", -0.1), Hypothesis(LOOP, -0.2)], 0.2: [Hypothesis("", -0.3)]}
+    segments = decoded(monkeypatch, decoder, by_temperature)
+    assert [(segment.hypothesis.text, segment.doubtful) for segment in segments] == [("one", False), ("", False)]
+
+
 def test_what_stays_doubtful_is_kept_and_marked(monkeypatch, decoder):
     worse = [Hypothesis("tow", -1.5)]
     by_temperature = {0.0: [Hypothesis("one", -0.1), Hypothesis("too <b>", -1.2)]}

@@ -21,7 +21,11 @@ def is_doubtful(hypothesis: Hypothesis) -> bool:
     """Whether a text repeats itself or is improbable."""
     if hypothesis.log_probability is None or not hypothesis.text:
         return False
-    return hypothesis.log_probability < LOWEST_LOG_PROBABILITY or _repeats_itself(hypothesis)
+    return _is_improbable(hypothesis) or _repeats_itself(hypothesis)
+
+
+def _is_improbable(hypothesis: Hypothesis) -> bool:
+    return hypothesis.log_probability is not None and hypothesis.log_probability < LOWEST_LOG_PROBABILITY
 
 
 def _repeats_itself(hypothesis: Hypothesis) -> bool:
@@ -48,6 +52,8 @@ def decode_again(decoder: Decoder, hypotheses: list[Hypothesis], decode: Decode)
         settings = decoder.settings.model_copy(update={"temperature": temperature, "num_beams": 1})
         again = decode(replace(decoder, settings=settings), doubtful)
         for number, hypothesis in zip(doubtful, again, strict=True):
+            if not hypothesis.text and _is_improbable(hypothesis):
+                continue  # the end token was drawn by chance: words would be lost
             is_better = _repeats_itself(hypotheses[number]) and not _repeats_itself(hypothesis)
             if is_better or not is_doubtful(hypothesis):
                 hypotheses[number] = hypothesis
