@@ -468,6 +468,22 @@ def test_card_says_what_was_replayed(workspace, settings):
     assert f"\n{sentence}" in card(replaying)[1]
 
 
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({}, ""),
+        ({"speech_only": True}, ", and only what Silero VAD takes for speech was decoded"),
+        ({"retry_doubtful": True}, ".\nTexts that repeated themselves or were improbable were decoded again"),
+    ],
+)
+def test_card_says_how_models_were_decoded(workspace, settings, changes, end):
+    decoding = settings.model_copy(update={"transcribe": settings.transcribe.model_copy(update=changes)})
+    text = card(decoding)[1]
+    assert f"with 1 beam and\ntemperature 0{end}" in text
+    assert ("decoded again" in text) == ("retry_doubtful" in changes)
+    assert ".\n\nIn training, the encoder saw each utterance" in text  # a paragraph of its own
+
+
 def test_card_says_the_precision_that_auto_became(workspace, settings):
     costs = {"train_lora": {"precision": "bf16"}, "transcribe_lora": {"precision": "fp16"}}
     assert "## Training parameters\n\nIts matrix products were computed" in card(settings, costs)[1]
