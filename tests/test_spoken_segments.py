@@ -1,7 +1,7 @@
 """Where a long recording is decoded, and what happens to doubtful texts."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -163,6 +163,21 @@ def test_improbable_empty_text_replaces_nothing(monkeypatch, decoder, first, exp
     by_temperature |= {0.6: [Hypothesis("bear", -1.5)], 0.8: [Hypothesis("", -5.0)]}
     segments = decoded(monkeypatch, decoder, by_temperature)
     assert (segments[1].hypothesis.text, segments[1].doubtful) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "then"), [(0.0, [0.2, 0.4, 0.6, 0.8, 1.0]), (0.5, [0.6, 0.8, 1.0]), (0.8, [1.0]), (1.0, [])]
+)
+def test_further_tries_are_at_higher_temperatures_than_the_first(decoder, first, then):
+    settings = decoder.settings.model_copy(update={"temperature": first})
+    temperatures = []
+
+    def decode(decoder, numbers):
+        temperatures.append(decoder.settings.temperature)
+        return [Hypothesis(LOOP, -0.2)]
+
+    retries.decode_again(replace(decoder, settings=settings), [Hypothesis(LOOP, -0.2)], decode)
+    assert temperatures == then
 
 
 def test_probable_empty_text_replaces_a_doubtful_one(monkeypatch, decoder):

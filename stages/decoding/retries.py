@@ -46,6 +46,8 @@ def decode_again(decoder: Decoder, hypotheses: list[Hypothesis], decode: Decode)
     """
     hypotheses = list(hypotheses)
     for temperature in TEMPERATURES:
+        if temperature <= decoder.settings.temperature:
+            continue  # less random than the first try
         doubtful = [number for number, hypothesis in enumerate(hypotheses) if is_doubtful(hypothesis)]
         if not doubtful:
             break
