@@ -130,10 +130,15 @@ def _names(texts: list[str]) -> set[str]:
 
 
 def _ids(texts: list[str]) -> tuple[set[str], set[str]]:
-    """Speakers' ids that begin with a digit: if half of the captions begin with a name or id, and in any file.
+    """Speakers' ids that begin with a digit, such as 0056 and 7-anna.
 
-    Numbers that count the rows (1, 2, 3), that stand before a number only (a score, 3: 2), or of which none comes back
-    (years, times) are none. 0056 and 7-anna can hardly be such numbers.
+    Numbers that count the rows (1, 2, 3) or stand before another number (a score, 3: 2) are none; nor are plain numbers
+    of which none comes back, since they may be years or times.
+
+    Returns
+    -------
+    ids : names of speakers if at least half of the captions begin with a name
+    sure ids : those that are speakers in other files, too
     """
     ids: list[str] = []
     captions = 0  # that begin with one
