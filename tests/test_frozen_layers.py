@@ -172,6 +172,24 @@ def test_no_effect_on_a_short_disk(workspace, capsys, monkeypatch):
     assert not list(Path("checkpoints").rglob("frozen-*"))
 
 
+def test_what_a_killed_run_has_left_does_not_count_as_used_disk(workspace, monkeypatch):
+    """A run with enough disk, killed while it writes its last bytes, has enough when it is resumed."""
+    folder = Path("checkpoints/train_selective/run")
+    folder.mkdir(parents=True)
+    left = [folder / "frozen-train.bin.partial", folder / "frozen-dev.bin", folder / "frozen-dev.bin.partial"]
+    for path in left:
+        path.write_bytes(b"0" * 1000)
+
+    def usage(_):
+        return namedtuple("usage", "free")(1e9 if not any(map(Path.exists, left)) else 1000)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", usage)
+        trainer = prepared_trainer(chosen(True))
+    assert type(trainer.train_dataset) is not Clips
+    assert sorted(path.name for path in folder.glob("frozen-*")) == ["frozen-dev.bin", "frozen-train.bin"]
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [

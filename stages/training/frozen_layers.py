@@ -46,6 +46,9 @@ def compute_once(trainer: SpeechTrainer, settings: Params) -> None:
     of_train = FrozenOutputs(folder / "frozen-train.bin", len(clips), keys, width, dtype)
     keys = np.sort(keys_of(np.arange(len(dev)), padded, len(dev)))
     of_dev = FrozenOutputs(folder / "frozen-dev.bin", len(dev), keys, width, torch.float32)
+    if trainer.is_world_process_zero():
+        for outputs in (of_train, of_dev):
+            outputs.remove_unfinished()
     reason = reason_against(trainer, settings, of_train.missing_bytes + of_dev.missing_bytes)
     if reason:
         if trainer.is_world_process_zero():
@@ -147,8 +150,7 @@ def write(outputs: FrozenOutputs, trainer: SpeechTrainer, clips: Clips) -> None:
     if not outputs.missing_bytes:
         return
     encoder, collator = model.whisper_of(trainer.model).model.encoder, trainer.data_collator
-    partial = outputs.path.with_name(f"{outputs.path.name}.partial")
-    with open(partial, "wb") as file:
+    with open(outputs.partial, "wb") as file:
         for rows, frames in outputs.batches():
             spectrograms = [clips[int(row)]["log_mel"] for row in rows]
             extractor = collator.processor.feature_extractor
@@ -157,7 +159,7 @@ def write(outputs: FrozenOutputs, trainer: SpeechTrainer, clips: Clips) -> None:
             file.write(states.to("cpu", outputs.dtype).contiguous().view(torch.uint8).numpy())
         file.flush()
         os.fsync(file.fileno())
-    os.replace(partial, outputs.path)
+    os.replace(outputs.partial, outputs.path)
 
 
 def start_above(whisper: WhisperForConditionalGeneration, count: int, audio_context: str) -> None:

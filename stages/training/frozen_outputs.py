@@ -56,6 +56,17 @@ class FrozenOutputs:
         written = self.path.stat().st_size if self.path.is_file() else 0
         return 0 if written == self.bytes else self.bytes
 
+    @property
+    def partial(self) -> Path:
+        """The file while it is written."""
+        return self.path.with_name(f"{self.path.name}.partial")
+
+    def remove_unfinished(self) -> None:
+        """Remove what a killed run, or one of another precision, has left, unless it is the whole file."""
+        self.partial.unlink(missing_ok=True)
+        if self.missing_bytes:
+            self.path.unlink(missing_ok=True)
+
     def batches(self) -> Iterator[tuple[np.ndarray, int]]:
         """The outputs in the order of the file, several of one length at a time, as (rows of the table, frames)."""
         lengths, rows = np.divmod(self.keys, self.clips)
