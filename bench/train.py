@@ -97,14 +97,8 @@ def main() -> None:
     clips = arguments.clips or default_clips
     batch_seconds = arguments.batch_seconds or default_seconds
     rates = matrix_rates(device)
-    recipes = list(arguments.recipes or RECIPES)
-    if "ours compiled" in recipes and not (arguments.recipes or arguments.compile):
-        recipes.remove("ours compiled")
-    if "ours cached" in recipes and not arguments.frozen:
-        recipes.remove("ours cached")
+    recipes = recipes_to_measure(arguments, rates)
     strategies = ["selective"] if arguments.frozen else TUNED
-    if "stock bf16" in recipes and "bf16" not in rates:
-        recipes.remove("stock bf16")
     rows = []
     with tqdm(total=len(arguments.durations) * len(strategies) * len(recipes), unit="row") as progress:
         for durations in arguments.durations:
@@ -131,6 +125,23 @@ def main() -> None:
         print("stock bf16: not measured, this processor does not compute bfloat16")
     if arguments.json:
         print(json.dumps(summary(rows) | {"machine": machine(device, rates), "rows": rows}))
+
+
+def recipes_to_measure(arguments: argparse.Namespace, rates: dict[str, float]) -> list[str]:
+    """The recipes that are asked for, or all that are not optional; without those that cannot be measured.
+
+    Parameters
+    ----------
+    rates : see `matrix_rates`
+    """
+    recipes = list(arguments.recipes or RECIPES)
+    if "ours compiled" in recipes and not (arguments.recipes or arguments.compile):
+        recipes.remove("ours compiled")
+    if "ours cached" in recipes and not arguments.frozen:
+        recipes.remove("ours cached")
+    if "stock bf16" in recipes and "bf16" not in rates:
+        recipes.remove("stock bf16")
+    return recipes
 
 
 def device_type() -> str:
