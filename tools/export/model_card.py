@@ -118,9 +118,7 @@ def markdown(export: Export, metrics: Metrics, of_adapter: bool = False) -> str:
         trained_on=_trained_on(settings),
         speakers=_speakers(settings, metrics.corpus),
         beams=f"{beams} beam{'' if beams == 1 else 's'}",
-        temperature=f"{settings.transcribe.temperature:g}",
-        speech_only=settings.transcribe.speech_only,
-        retry_doubtful=settings.transcribe.retry_doubtful,
+        transcribe=settings.transcribe,
         scores=re.sub(r"^#", "##", summary.markdown(metrics.content, metrics.slices, metrics.unit), flags=re.MULTILINE),
     )
 
