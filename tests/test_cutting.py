@@ -1,5 +1,6 @@
 """One recording and what is cut out of it."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,40 @@ def at(start: float | None, end: float | None, **changes) -> Utterance:
 def test_clip_and_context(wav):
     (found,) = results(wav, [at(1, 2)])
     assert (found.duration, found.source_rate, found.row.flags) == (1.2, 16_000, ())
+
+
+@pytest.mark.parametrize("for_training", [True, False])
+@pytest.mark.parametrize(
+    ("start", "end", "duration"),
+    [
+        (1, 5, 4.2),
+        (1, 5.8, 5.0),  # exactly as long as is allowed
+        (1, 5.9, 5.0),  # with all of the context, it would be longer
+        (1, 6, 5.0),
+        (1.2, 6.2, 5.0),
+        (3.3, 8.3, 5.0),  # 5.000000000000001 s apart as floats
+        (0, 4.95, 5.0),  # context on one side only
+        (1.00003, 5.97003, 5.0),
+    ],
+)
+def test_context_does_not_make_an_utterance_too_long(wav, start, end, duration, for_training):
+    (found,) = results(wav, [at(start, end)], for_training=for_training, max_seconds=5.0)
+    assert found.duration <= 5.0
+    assert found.duration == pytest.approx(duration, abs=0.0002)
+
+
+def test_context_gives_way_on_both_sides(wav):
+    (found,) = results(wav, [at(1, 5.9)], max_seconds=5.0)
+    samples = soundfile.read(io.BytesIO(found.flac))[0]
+    expected = soundfile.read(wav)[0][round(0.95 * 16_000) : round(5.95 * 16_000)]
+    assert abs(len(samples) - len(expected)) <= 2
+    assert any(np.array_equal(samples[2:-2], expected[shift:][: len(samples) - 4]) for shift in range(5))
+
+
+def test_utterance_that_is_too_long_keeps_its_context_in_an_evaluation_set(wav):
+    assert reasons(results(wav, [at(1, 6.1)], max_seconds=5.0)) == ["too-long"]
+    (found,) = results(wav, [at(1, 6.1)], for_training=False, max_seconds=5.0)
+    assert found.duration == 5.3
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_equal_gaps_are_cut_in_the_middle():
 def test_whole_file_with_word_times():
     found = split(spoken("one two three four", None, None, words=FOUR), 8)
     assert [row.text for row in found.utterances] == ["one two", "three four"]
+    assert found.spans[AUDIO] == [(0.5, 4), (6, 9.5)]  # context of one piece does not reach into the next here either
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from stages.corpus.rows.utterance import Embedded, Refused, Utterance
 from stages.cutting import audio
 from stages.cutting.timeline import SpeechTimeline
 from stages.records import shards
-from stages.records.units import Seconds
+from stages.records.units import SAMPLE_RATE, Seconds
 
 ROUNDING: Seconds = 1e-6
+ONE_SAMPLE: Seconds = 1 / SAMPLE_RATE
 WRONG_LENGTH: Seconds = 0.5  # a recording shorter by this than the corpus says is truncated; as long as END_SLACK
 MANY_TIMES = 50  # times beyond so many lengths of the recording are in another unit
 NARROWBAND = 16_000  # Hz; what was recorded at less holds no sound above 4 kHz or so, as on the telephone
@@ -122,7 +123,7 @@ def _cut(
     audio.check_audible(heard)  # without the context, which may be loud
     samples = heard
     if row.start is not None:
-        first, last = neighbours.with_context(start, end, options.context_seconds, decoded.seconds)
+        first, last = with_context(start, end, decoded.seconds, neighbours, options)
         samples = audio.cut(decoded.samples, first, last)
         overlap = neighbours.overlap(start, end)
         if overlap > 0:
@@ -144,6 +145,27 @@ def _cut(
         digest(heard),
         whole,
     )
+
+
+def with_context(
+    start: Seconds, end: Seconds, duration: Seconds, neighbours: SpeechTimeline, options: Preprocess
+) -> tuple[Seconds, Seconds]:
+    """Start and end of the clip of an utterance: with context, of which there is less before max_seconds is exceeded.
+
+    Otherwise utterances that were split or merged to just fit in max_seconds would be too long as clips.
+
+    Parameters
+    ----------
+    start, end : of the utterance
+    duration : of the recording
+    """
+    first, last = neighbours.with_context(start, end, options.context_seconds, duration)
+    spare = options.max_seconds - (end - start)
+    context = (start - first) + (last - end)
+    if -ROUNDING <= spare < context:
+        share = max(0.0, spare - ONE_SAMPLE) / context  # the ends are rounded to samples
+        first, last = start - share * (start - first), end + share * (last - end)
+    return first, last
 
 
 def _check_stated_length(row: Utterance, seconds: Seconds) -> None:

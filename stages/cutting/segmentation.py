@@ -24,7 +24,7 @@ def split_long(reading: SplitContents) -> None:
     for row in reading.utterances:
         pieces = _pieces(row, reading) if _is_longer(row, reading.options.max_seconds) else [row]
         rows += pieces
-        if pieces[0] is not row and row.start is not None:
+        if pieces[0] is not row:
             _replace_span(reading, row, pieces)
     reading.utterances = rows
 
@@ -116,7 +116,8 @@ def _bare(token: str) -> str:
 def _replace_span(reading: SplitContents, row: Utterance, pieces: list[Utterance]) -> None:
     """Mark the pieces as speech instead of the whole: the gaps between them may be context of others."""
     spans = reading.spans[row.audio]
-    spans.remove((row.start, float("inf") if row.end is None else row.end))
+    if row.start is not None:  # else it is the whole recording, which is no span
+        spans.remove((row.start, float("inf") if row.end is None else row.end))
     for piece in pieces:
         spans.append((piece.start, piece.end))
 
