@@ -201,6 +201,32 @@ def test_lines_of_a_json_array(data):
     ]
 
 
+ROW = '{"audio": "%s.wav", "text": "x"}'
+
+
+@pytest.mark.parametrize(
+    ("content", "lines", "detail"),
+    [
+        (f"[{ROW % 'a'}]\n[{ROW % 'b'},\n{ROW % 'c'}]\n", [1, 2, 3], None),  # two files in one
+        (f"[{ROW % 'a'}][]\n[\n{ROW % 'b'}]", [1, 3], None),
+        (f"[{ROW % 'a'},\n{ROW % 'b'}", [1, 2], (2, "the array does not end")),
+        (f"[{ROW % 'a'},\n{ROW % 'b'},\n", [1, 2], (2, "the array does not end")),
+        (f"[{ROW % 'a'}]\n{ROW % 'b'}\n", [1], (2, "after the end of the array, and not read: '{")),
+        (f"[{ROW % 'a'}]]", [1], (1, "after the end of the array, and not read: ']'")),
+    ],
+)
+def test_nothing_of_a_json_file_is_lost_without_a_word(data, content, lines, detail):
+    for name in ("a", "b", "c"):
+        write_audio(data / f"train/{name}.wav")
+    write(data / "train/x.json", content)
+    found = read(data)
+    assert [row.line for row in found.utterances] == lines
+    assert [row.reason for row in found.refusals] == (["broken-row"] if detail else [])
+    for refusal in found.refusals:
+        assert refusal.line == detail[0]
+        assert detail[1] in refusal.detail
+
+
 @pytest.mark.parametrize(
     "content", ['{"a": 1}', '{\n "path": "a.wav"\n}\n', "[1, 2]", '{"segments": [{"text": "x"}]}', "[]", ""]
 )
