@@ -1,6 +1,7 @@
 """Tables of utterances, as people and well-known corpora write them."""
 
 import json
+import re
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -685,6 +686,50 @@ def test_columns_of_the_list_of_speakers(data, header):
     reading = read(data)
     assert [(row.speaker, row.age_months, row.gender) for row in reading.utterances] == [("b", 72, "f")]
     assert reading.left_out == {"speakers of 18 years or more": 1}
+
+
+def list_speakers(data: Path, rows: list[str], name: str = "speakers.csv") -> SplitContents:
+    """A corpus of anna and ben with a list of speakers."""
+    for speaker in ("anna", "ben"):
+        write_audio(data / f"train/{speaker}/1.wav")
+        write(data / f"train/{speaker}/1.txt", "hi")
+    write(data / "train" / name, "speaker,age,gender\n" + "".join(f"{row}\n" for row in rows))
+    return read(data)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["anna,6,f", "ben,7,m", "Anna,8,f"], "line 4: Anna is listed before with another age: 8 and 6"),
+        (["anna,6,f", "anna,6,m"], "line 3: anna is listed before with another gender: m and f"),
+        (["anna,6,", "anna,19 years,"], "line 3: anna is listed before with another age: 19 years and 6"),
+    ],
+)
+def test_speaker_who_is_listed_twice_and_differently(data, rows, message):
+    with pytest.raises(UserError, match=f"data/train/speakers.csv, {re.escape(message)}"):
+        list_speakers(data, rows)
+
+
+def test_speaker_who_is_listed_twice_in_the_same_way(data):
+    found = list_speakers(data, ["anna,6,f", "anna,6 years,girl", "ANNA,,", "ben,,m", "ben,7,"])
+    assert [(row.speaker, row.age_months, row.gender) for row in found.utterances] == [
+        ("anna", 72, "f"),
+        ("ben", 84, "m"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_warned"),
+    [
+        (["1,6,f", "2,35 years,m"], True),  # 001 and 002, as a spreadsheet writes them
+        (["anna,6,f", "carl,35 years,m"], False),  # carl is in another split
+        ([], False),
+    ],
+)
+def test_list_of_speakers_of_whom_none_is_here(data, rows, is_warned):
+    found = list_speakers(data, rows)
+    message = "a list of speakers of whom none is in this split, so it gives nobody an age: names have to be the same"
+    assert dict(found.warnings) == ({message: ["train/speakers.csv: 1, 2"]} if is_warned else {})
 
 
 @pytest.mark.parametrize("row", [{"Is Valid": 0}, {"isValid": False}, {"is_valid": "0.0"}, {"Empty": True}])

@@ -1,7 +1,7 @@
 """Who speaks: ages, genders, and keeping every speaker in one split."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -58,22 +58,31 @@ def speaker_lists(files: Files) -> list[Path]:
     return [path for path in files.paths if path.parent == files.folder and path.name.lower() in SPEAKER_LISTS]
 
 
+@dataclass
+class Listed:
+    """What a list of speakers says of one of them."""
+
+    age: str | None = None  # as the corpus writes it
+    age_months: int | None = None
+    gender: str | None = None
+
+
 def complete(reading: SplitContents, files: Files) -> None:
     """Set ages and genders that the annotations lack, from speakers.csv (.tsv, .xlsx) in the split's folder."""
-    ages: dict[str, tuple[str | None, int | None]] = {}  # as the corpus writes it, and in months
-    genders: dict[str, str | None] = {}
+    listed: dict[str, Listed] = {}  # by the speaker's name, as same_name returns it
     for path in speaker_lists(files):
         known = (*SPEAKER_COLUMNS, *AGE_COLUMNS, *GENDER_COLUMNS)
         try:
             for place, rows in read_tables(path, files.shown(path), reading, known):
-                _read_speakers(rows, place, reading, ages, genders)
+                _read_speakers(rows, place, reading, listed)
         except Refused as refused:
             raise UserError(f"data/{files.shown(path)}: {refused.detail}") from None
-    reading.utterances = [_completed(utterance, ages, genders) for utterance in reading.utterances]
+    reading.utterances = [_completed(utterance, listed) for utterance in reading.utterances]
 
 
-def _read_speakers(rows: Rows, place: str, reading: SplitContents, ages: dict, genders: dict) -> None:
-    """Add the ages and genders of a list of speakers to `ages` and `genders`, by the speakers' names."""
+def _read_speakers(rows: Rows, place: str, reading: SplitContents, listed: dict[str, Listed]) -> None:
+    """Add what a list of speakers says to `listed`."""
+    names = {}
     for line, row in rows:
         speaker = cell(row, columns_named(row, SPEAKER_COLUMNS))
         if not speaker:
@@ -81,19 +90,38 @@ def _read_speakers(rows: Rows, place: str, reading: SplitContents, ages: dict, g
                 f"data/{place}, line {line}: no speaker; the columns are speaker, age (or age_months), gender"
             )
         age = age_of(row)
-        speaker = same_name(speaker)
-        ages[speaker] = age or None, age_in_months(age, f"{place}:{line}", reading)
-        genders[speaker] = gender_of(cell(row, columns_named(row, GENDER_COLUMNS)))
+        months = age_in_months(age, f"{place}:{line}", reading)
+        gender = gender_of(cell(row, columns_named(row, GENDER_COLUMNS)))
+        names[same_name(speaker)] = speaker
+        entry = listed.setdefault(same_name(speaker), Listed())
+        _check_same(entry.age_months, months, f"age: {age} and {entry.age}", speaker, f"{place}, line {line}")
+        _check_same(entry.gender, gender, f"gender: {gender} and {entry.gender}", speaker, f"{place}, line {line}")
+        if entry.age_months is None:
+            entry.age, entry.age_months = age or entry.age, months
+        entry.gender = entry.gender or gender
+    present = {same_name(row.speaker) for row in reading.utterances}
+    if names and present and present.isdisjoint(names):
+        reading.warn(
+            "a list of speakers of whom none is in this split, so it gives nobody an age: names have to be the same",
+            f"{place}: {', '.join(list(names.values())[:SHOWN])}",
+        )
 
 
-def _completed(utterance: Utterance, ages: dict, genders: dict) -> Utterance:
-    age, months, gender = utterance.age, utterance.age_months, utterance.gender
-    speaker = same_name(utterance.speaker)
+def _check_same(before: object, now: object, difference: str, speaker: str, place: str) -> None:
+    """Raise UserError where a speaker is listed twice, with different ages or genders."""
+    if None not in (before, now) and before != now:
+        raise UserError(
+            f"data/{place}: {speaker} is listed before with another {difference}; keep one row of each speaker (an age"
+            " that changes between recordings belongs into the table of utterances)"
+        )
+
+
+def _completed(utterance: Utterance, listed: dict[str, Listed]) -> Utterance:
+    entry = listed.get(same_name(utterance.speaker), Listed())
+    age, months = utterance.age, utterance.age_months
     if months is None:
-        age, months = ages.get(speaker, (age, months))
-    if gender is None:
-        gender = genders.get(speaker)
-    return replace(utterance, age=age, age_months=months, gender=gender)
+        age, months = entry.age or age, entry.age_months
+    return replace(utterance, age=age, age_months=months, gender=utterance.gender or entry.gender)
 
 
 def leave_out_adults(reading: SplitContents) -> None:
