@@ -329,6 +329,24 @@ def test_ogi():
 
 
 @pytest.mark.parametrize(
+    ("raw", "language", "text"),
+    [
+        ("hel\u00adlo the\u200bre", "en", "hello there"),
+        ("\ufeffhello \u200eyou\u200f", "en", "hello you"),
+        ("\u202bhello\u202c \u2060 you", "en", "hello you"),
+        ("\u200f\u05e9\u05dc\u05d5\u05dd", "he", "\u05e9\u05dc\u05d5\u05dd"),
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "fa", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"),
+        ("\u0915\u094d\u200d\u0937", "hi", "\u0915\u094d\u200d\u0937"),
+        ("\u0e40\u0e14\u0e47\u0e01\u200b\u0e14\u0e35", "th", "\u0e40\u0e14\u0e47\u0e01\u200b\u0e14\u0e35"),
+        ("\u200b\u00ad", "en", ""),
+    ],
+)
+def test_invisible_characters_are_removed_where_they_spell_nothing(raw, language, text):
+    for convention in ("plain", "chat", "ogi"):
+        assert cleaning.clean_all([(raw, convention)], "verbatim", "keep", {}, language) == [Cleaned(text)]
+
+
+@pytest.mark.parametrize(
     ("letter_case", "texts", "expected"),
     [
         ("auto", ["WE CALL", "IT bear"], ["WE CALL", "IT bear"]),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from stages.corpus.markup import chat_codes, plain_markup
 from stages.corpus.markup.tokens import Kind, Token
+from stages.corpus.rows import invisible
 from stages.records import letter_case, spacing
 
 CAPITALS = 0.9  # share of capitals among the letters above which a split counts as transcribed IN CAPITALS
@@ -60,7 +61,7 @@ def clean_all(
 def _clean(raw: str, tokenize: Callable[[str], list[Token]], spoken: frozenset[Kind], language: str) -> Cleaned:
     """Clean one transcript; `spoken` are the kinds of tokens that stay."""
     words, unclear, unknown, readings = [], [], [], []
-    normal = normal_form(spacing.join(map(str.strip, raw.split("\n")), language))
+    normal = normal_form(spacing.join(map(str.strip, raw.split("\n")), language), language)
     for token in tokenize(normal):
         if token.kind in spoken and token.text:
             words.append(token.text)
@@ -79,9 +80,17 @@ def _clean(raw: str, tokenize: Callable[[str], list[Token]], spoken: frozenset[K
     return Cleaned(text, tuple(unclear), tuple(unknown), tuple(readings))
 
 
-def normal_form(text: str) -> str:
-    """One Unicode form (NFC), straight quotes, single spaces (of any kind of white space), none at the ends."""
-    return " ".join(unicodedata.normalize("NFC", text).translate(STRAIGHT).split())
+def normal_form(text: str, language: str = "en") -> str:
+    """One Unicode form (NFC), straight quotes, single spaces (of any kind of white space), none at the ends.
+
+    Characters that nobody sees are removed.
+
+    Parameters
+    ----------
+    language : Whisper's code of it
+    """
+    text = invisible.removed(unicodedata.normalize("NFC", text), language)
+    return " ".join(text.translate(STRAIGHT).split())
 
 
 def in_capitals(texts: Iterable[str]) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stages.common.errors import UserError
+from stages.corpus.rows import invisible
 from stages.corpus.rows.files import Files, nfc
 from stages.corpus.rows.named_folders import without_kinds
 from stages.corpus.rows.utterance import SplitContents, Utterance
@@ -20,7 +21,7 @@ COLUMN_FORMATS = frozenset(("table", "datasets", "webdataset"))  # whose rows ha
 
 def same_name(name: str) -> str:
     """What all spellings of a speaker's name have in common: Kid0 and " KID0 " are one child."""
-    return " ".join(name.split()).casefold()
+    return " ".join(invisible.removed(name).split()).casefold()
 
 
 def folders_of_speaker(path: Path, files: Files) -> list[str]:
