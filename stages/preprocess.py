@@ -21,7 +21,7 @@ from tqdm import tqdm
 from stages.common import params
 from stages.common.errors import UserError, exit_on_user_error
 from stages.corpus.formats import registry
-from stages.corpus.markup import cleaning
+from stages.corpus.markup import cleaning, damaged_text
 from stages.corpus.rows import dev_split, speaker_names, speakers
 from stages.corpus.rows.files import VIDEO_SUFFIXES
 from stages.corpus.rows.utterance import SplitContents
@@ -91,7 +91,7 @@ def check_readable(readings: dict[str, SplitContents]) -> None:
 
 
 def clean_transcripts(reading: SplitContents, language: str) -> None:
-    """Set the text of every utterance; refuse those that have no words, or whose text is not what is heard."""
+    """Set the text of every utterance; refuse those whose text is damaged, has no words, or is not what is heard."""
     options = reading.options
     raw = [(row.text_raw, row.markup) for row in reading.utterances]
     cleaned = cleaning.clean_all(raw, options.style, options.letter_case, options.markup, language)
@@ -100,7 +100,10 @@ def clean_transcripts(reading: SplitContents, language: str) -> None:
         place = f"{row.file}:{row.line}" if row.line else row.file
         for mark, meaning in result.readings:
             reading.warn(f"a misspelled mark, read as {meaning}", f"{place} {mark}")
-        if result.unknown:
+        damage = damaged_text.damage(row.text_raw)
+        if damage:
+            reading.refuse(row.id, row.file, row.line, "damaged-text", damage)
+        elif result.unknown:
             marks = ", ".join(dict.fromkeys(result.unknown))
             detail = f"say in preprocess.markup what these marks are: {marks}"
             reading.unknown_markup.update(result.unknown)

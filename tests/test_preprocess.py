@@ -324,6 +324,31 @@ def test_nothing_said_is_refused_everywhere(project, text):
     assert [(row["split"], row["reason"]) for row in rejected()] == [("test", "empty-text"), ("train", "empty-text")]
 
 
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        ("we don\ufffdt know", "a character was lost before"),
+        ("we don\u00e2\u20ac\u2122t know", "is UTF-8 that was read as Windows-1252"),
+        ("\u00e2\u20ac\u0153hello\u00e2\u20ac\x9d", "is UTF-8 that was read as Windows-1252"),
+        ("caf\u00c3\u00a9 au lait", "is UTF-8 that was read as Windows-1252"),
+        ("f\u00c3\u00bcnf", "is UTF-8 that was read as Windows-1252"),
+    ],
+)
+def test_damaged_characters_are_refused_everywhere(project, text, detail):
+    write_corpus(project / "data", SPEAKERS, utterances=5)
+    for split in ("train", "test"):
+        write_audio(project / f"data/{split}/more/odd.wav", seed=len(split))
+        row = {"file_name": "odd.wav", "text": text, "speaker": "emil" if split == "train" else "dora"}
+        write_table(project / f"data/{split}/more", [row])
+    preprocess.main()
+    refused = [row for row in rejected() if row["reason"] == "damaged-text"]
+    assert [(row["file"], row["line"]) for row in refused] == [
+        ("test/more/metadata.jsonl", 1),
+        ("train/more/metadata.jsonl", 1),
+    ]
+    assert all(detail in row["detail"] for row in refused)
+
+
 def test_unintelligible_speech_is_refused_and_stops_nothing(project):
     write_corpus(project / "data", SPEAKERS)
     for number in range(9):
