@@ -52,6 +52,39 @@ def test_sidecar(data, audio, file, content, text):
     row.source.encode()
 
 
+# Language, and a text in the encoding that Windows has for it.
+OTHER_ENCODINGS = [
+    ("zh", "\u6211\u4eec\u53eb\u5b83\u718a", "gb18030"),
+    ("ja", "\u304f\u307e", "shift_jis"),
+    ("ko", "\uc548\ub155", "cp949"),
+    ("ru", "\u043c\u0435\u0434\u0432\u0435\u0434\u044c", "cp1251"),
+    ("pl", "nied\u017awied\u017a", "cp1250"),
+    ("tr", "ay\u0131", "cp1254"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "encoding"), OTHER_ENCODINGS)
+@pytest.mark.parametrize(("name", "content"), [("anna/1.txt", "{}"), ("list.csv", "file_name,text\nanna/1.wav,{}\n")])
+def test_text_of_another_encoding_is_not_guessed(data, language, text, encoding, name, content):
+    write_audio(data / "train/anna/1.wav")
+    write(data / "train" / name, content.format(text).encode(encoding))
+    first = content.index("{}")  # of the bytes, which is no UTF-8
+    if language in ("pl", "tr"):
+        first += next(place for place, letter in enumerate(text) if not letter.isascii())
+    message = f"{name} is not UTF-8 (see byte {first}), and its encoding is not known (language: {language}); save it"
+    with pytest.raises(UserError, match=re.escape(message)):
+        registry.read_split(data, "train", options(), language)
+    write(data / "train" / name, content.format(text))
+    (row,) = registry.read_split(data, "train", options(), language).utterances
+    assert row.text_raw == text
+
+
+def test_binary_file_is_no_text_in_any_language(data):
+    write_audio(data / "train/a.wav")
+    write(data / "train/a.txt", b"PK\0\0\xff")
+    assert reasons(registry.read_split(data, "train", options(), "ko")) == ["not-text"]
+
+
 def test_unknown_speakers_warn_once(data):
     for name in ("a", "b"):
         write_audio(data / f"train/{name}.wav")
@@ -238,7 +271,7 @@ def test_folders_that_name_no_speaker(data, file, speaker, known):
 
 
 def test_spellings_of_one_name_are_one_speaker(data):
-    names = {"train": ["Kid0", " KID0 ", "kid1"], "test": ["kid0", "Kid 1", "kid  1"]}
+    names = {"train": ["Kid0", " KID0 ", "kid1"], "test": ["\u200bkid0\ufeff", "Kid 1", "kid  1"]}
     for split, speakers_of_split in names.items():
         rows = []
         for number, name in enumerate(speakers_of_split):

@@ -201,6 +201,20 @@ def test_byte_order_mark_and_dos_line_ends(data):
     assert (row.id, row.text_raw, row.speaker) == ("u1", "HELLO YOU", "anna")
 
 
+def test_byte_order_marks_in_a_table_that_was_joined_of_several(data):
+    for name in ("u1", "u2"):
+        write_audio(data / f"train/{name}.wav")
+    tables = {"text": "HELLO", "utt2spk": "anna", "wav_scp": "{}.wav"}
+    joined = {}
+    for name, value in tables.items():
+        joined[name] = "".join(f"\ufeff{id} {value.format(id)}\n" for id in ("u1", "u2"))
+    write_kaldi(data / "train", **joined)
+    assert [(row.id, row.text_raw, row.speaker) for row in read(data).utterances] == [
+        ("u1", "HELLO", "anna"),
+        ("u2", "HELLO", "anna"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("stated", "expected"), [("u1 1.5\n", 1.5), ("u1 long\n", None), ("u1 inf\n", None), ("", None)]
 )

@@ -47,7 +47,7 @@ def read(path: Path, recording: Path, settings: Params) -> list[Line]:
     UserError
         The file cannot be read, or has no lines of this recording.
     """
-    reading = SplitContents("transcript", settings.preprocess)
+    reading = SplitContents("transcript", settings.preprocess, settings.language)
     readers = {".txt": _text_lines, ".cha": _chat_lines}
     read_lines = readers.get(path.suffix.lower(), _table_lines)
     place = os.path.relpath(path, "data")  # stages/corpus names files relative to data/ in its messages
