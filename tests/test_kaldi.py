@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.common.errors import UserError
 from stages.corpus.formats import registry, wav_scp
+from stages.corpus.rows import speaker_names
 from stages.corpus.rows.utterance import SplitContents
 from tests.support.corpora import options, write, write_audio
 
@@ -182,6 +184,40 @@ def test_age_or_grade(data, tables, age, months):
     reading = read(data)
     assert [(row.age, row.age_months) for row in reading.utterances] == [(age, months)]
     assert not reading.warnings
+
+
+def test_ids_of_utterances_are_no_speakers(data):
+    """As Kaldi's documentation says to write utt2spk where speakers are not known."""
+    for name in ("r1", "r2"):
+        write_audio(data / f"train/{name}.wav", 3)
+    ids = ("r1-1", "r1-2", "r2-1")
+    write_kaldi(
+        data / "train",
+        text="".join(f"{id} HELLO\n" for id in ids),
+        wav_scp="r1 r1.wav\nr2 r2.wav\n",
+        segments="r1-1 r1 0 1\nr1-2 r1 1 2\nr2-1 r2 0 1\n",
+        utt2spk="".join(f"{id} {id}\n" for id in ids),
+        spk2age="r1-1 6\n",
+    )
+    found = read(data)
+    assert [(row.speaker, row.speaker_known) for row in found.utterances] == [
+        ("r1", False),
+        ("r1", False),
+        ("r2", False),
+    ]
+    assert found.utterances[0].age_months == 72
+    message = "utt2spk has each utterance's id as its speaker, which in Kaldi means that speakers are not known"
+    assert found.warnings[message] == ["train/utt2spk"]
+    with pytest.raises(UserError, match=r"names no speaker of its 2 recordings.* not the ids of the utterances"):
+        speaker_names.check_known({"train": found}, is_allowed=False)
+
+
+@pytest.mark.parametrize("utt2spk", ["u1 u1\nu2 anna\n", "u1 u1\n"])
+def test_speaker_who_is_called_like_an_utterance(data, utt2spk):
+    for name in ("u1", "u2"):
+        write_audio(data / f"train/{name}.wav")
+    write_kaldi(data / "train", text="u1 HELLO\nu2 YOU\n", wav_scp="u1 u1.wav\nu2 u2.wav\n", utt2spk=utt2spk)
+    assert (read(data).utterances[0].speaker, read(data).utterances[0].speaker_known) == ("u1", True)
 
 
 def test_two_entries_for_one_id_are_told(data):

@@ -60,6 +60,7 @@ class Directory:
     files: Files
     tables: dict[str, dict[str, str]]  # each file's lines by their first word; {} where there is no such file
     channel_names: dict[str, int]  # the channel, counted from 1, by the name that segments has for it
+    names_speakers: bool  # whether utt2spk says who speaks
 
     def shown(self, name: str) -> str:
         """The path of one of its files as messages show it."""
@@ -69,7 +70,13 @@ class Directory:
 def _read_directory(folder: Path, files: Files, reading: SplitContents) -> None:
     """Add the utterances of one Kaldi directory."""
     tables = {name: _table(folder / name, files, reading) for name in TABLES}
-    directory = Directory(folder, files, tables, _channel_names(tables["segments"]))
+    names_speakers = _names_speakers(tables["utt2spk"])
+    directory = Directory(folder, files, tables, _channel_names(tables["segments"]), names_speakers)
+    if tables["utt2spk"] and not names_speakers:
+        reading.warn(
+            "utt2spk has each utterance's id as its speaker, which in Kaldi means that speakers are not known",
+            directory.shown("utt2spk"),
+        )
     # Many segments have the same recording.
     audio_of = functools.cache(functools.partial(_audio, directory=directory, reading=reading))
     place = directory.shown("text")
@@ -117,15 +124,16 @@ def _utterance(
     audio, piped_channel = audio_of(recording)
     speaker = tables["utt2spk"].get(id, "")
     age = age_of({"age": tables["spk2age"].get(speaker), "grade": tables["spk2grade"].get(speaker)})
-    if not speaker:
+    is_known = bool(speaker) and directory.names_speakers
+    if not is_known:
         reading.warn_unknown_speaker(place)
     return Utterance(
         id=id,
         audio=audio,
         source=directory.files.shown(audio),
         text_raw=text,
-        speaker=speaker or recording,
-        speaker_known=bool(speaker),
+        speaker=speaker if is_known else recording,
+        speaker_known=is_known,
         start=start,
         end=end,
         age=age or None,
@@ -138,6 +146,15 @@ def _utterance(
         channel=channel or piped_channel,
         stated_seconds=_stated_seconds(recording, tables),
     )
+
+
+def _names_speakers(utt2spk: dict[str, str]) -> bool:
+    """Whether some utterance has another speaker than its own id.
+
+    Kaldi's documentation says to write the ids of utterances where nothing is known about the speakers. A single
+    utterance may be called like its speaker.
+    """
+    return len(utt2spk) == 1 or any(speaker != id for id, speaker in utt2spk.items())
 
 
 def _channel_names(segments: dict[str, str]) -> dict[str, int]:

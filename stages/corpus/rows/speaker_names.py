@@ -149,7 +149,7 @@ def _where_to_name(reading: SplitContents) -> str:
         advice.append(f"Columns that are not used: {files}.")
         advice.append("Name the column of speakers in preprocess.columns.speaker, or add one.")
     if "kaldi" in formats:
-        advice.append("Kaldi directories name speakers in utt2spk.")
+        advice.append("Kaldi directories name speakers in utt2spk (names, not the ids of the utterances).")
     if "lhotse" in formats:
         advice.append("Supervisions of lhotse name speakers in speaker.")
     if formats - {*COLUMN_FORMATS, "kaldi", "lhotse"}:
