@@ -9,7 +9,7 @@ from stages.corpus.formats import registry
 from stages.corpus.rows import dev_split, speaker_names, speakers
 from stages.corpus.rows.utterance import SplitContents
 from tests.support.containers import encoded, write_tar
-from tests.support.corpora import options, write, write_audio, write_table
+from tests.support.corpora import options, textgrid, write, write_audio, write_table
 
 SENTENCE = "all 2 recordings of data/{} are in a folder named {}, which is taken for the speaker's name; if they are"
 
@@ -46,12 +46,48 @@ def test_evaluation_set_in_one_folder_is_a_warning(tmp_path):
 
 def test_folders_of_one_name_in_several_folders(tmp_path):
     folders = ["anna/session1", "ben/wav/session1", "ben/session2", "carl", "carl/wav", "wav/carl"]
-    found = readings(tmp_path / "data", {"train": folders, "test": ["dora/session3", "emil/session4"]})
+    found = readings(tmp_path / "data", {"train": folders, "test": ["grade3/dora", "grade3/emil"]})
     speaker_names.warn_of_folders(found)
     assert not found["test"].warnings
-    (message,) = found["train"].warnings
+    (message,) = [text for text in found["train"].warnings if "named like visits" not in text]
     start = "2 folders of data/train are named session1 (anna/session1, ben/session1) and read as one speaker's"
     assert message.startswith(start)
+
+
+VISITS = [
+    ["anna/visit1", "anna/visit2"],
+    ["anna/Session_01", "ben/session 2b"],
+    ["anna/wav/2024-05-31", "anna/20240607/wav"],
+    ["week1", "week2"],
+]
+
+
+@pytest.mark.parametrize("format", ["txt", "TextGrid"])
+@pytest.mark.parametrize("folders", VISITS)
+def test_folders_of_visits_that_are_read_as_speakers(tmp_path, folders, format):
+    for folder in folders:
+        write_audio(tmp_path / "data/train" / folder / "a.wav", 3)
+        content = "yes" if format == "txt" else textgrid({"CHI": [(0, 1, "yes")], "SIB": [(1, 2, "no")]}, 3)
+        write(tmp_path / "data/train" / folder / f"a.{format}", content)
+    found = registry.read_split(tmp_path / "data", "train", options())
+    names = [folder.replace("/wav", "") for folder in sorted(folders)]
+    assert speaker_names.visits(found).startswith(
+        f"2 folder(s) of data/train that are named like visits are read as speakers ({', '.join(names)})"
+    )
+
+
+@pytest.mark.parametrize(
+    "folders", [["anna", "ben"], ["grade3/anna", "grade3/ben"], ["visit1/anna", "visit2/anna"], ["Tapea", "Dayton"]]
+)
+def test_folders_of_children_are_no_visits(tmp_path, folders):
+    found = readings(tmp_path / "data", {"train": folders, "test": ["dora"]})
+    assert speaker_names.visits(found["train"]) == ""
+
+
+def test_folders_of_visits_beside_a_column_of_speakers(tmp_path):
+    write_audio(tmp_path / "data/train/visit1/1.wav")
+    write_table(tmp_path / "data/train", [{"file_name": "visit1/1.wav", "text": "hi", "speaker": "anna"}])
+    assert speaker_names.visits(registry.read_split(tmp_path / "data", "train", options())) == ""
 
 
 def test_speaker_that_a_table_names_is_none(tmp_path):

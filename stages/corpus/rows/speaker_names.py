@@ -1,5 +1,6 @@
 """Which names are one speaker's, which folders are no speaker's, and what to do where the corpus names no speaker."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from stages.corpus.rows.utterance import SplitContents, Utterance
 SPEAKER_COLUMNS = tuple(
     "speaker speaker_id speaker_name speaker_code spk spk_id spkr spkr_id client_id child_id participant_id subject_id"
     " student_id user_id kid_id child_name participant subject student child kid user".split()
+)
+
+# Names of folders that say when somebody was recorded, and not who: visit1, Session_02, week 3, 2024-05-31.
+VISIT = re.compile(
+    r"(?:visit|session|sess?|sitting|day|week|month|wave|tape|date|recording|rec)s?(?:[\W_]*[0-9]+[a-z]?)?"
+    r"|(?:19|20)[0-9]{2}[\W_]?[0-9]{2}[\W_]?[0-9]{2}",
+    re.IGNORECASE,
 )
 
 SHOWN = 10  # names in a message
@@ -122,14 +130,35 @@ def repeated_folders(reading: SplitContents) -> list[str]:
     return sentences
 
 
+def visits(reading: SplitContents) -> str:
+    """A sentence where folders that were taken for speakers are named like visits; else "".
+
+    As anna/visit1 and anna/visit2, one child counts as two, and may be in two splits.
+    """
+    names: dict[str, None] = {}  # in the order of the utterances
+    for row in reading.utterances:
+        folders = without_kinds(row.source.replace("::", "/").split("/")[1:-1])
+        if not folders or not VISIT.fullmatch(folders[-1]) or _is_named(row, reading):
+            continue
+        of_session = "-".join(folders)
+        if row.speaker in (folders[-1], of_session) or row.speaker.startswith(f"{of_session}-"):
+            names["/".join(folders)] = None
+    if not names:
+        return ""
+    shown = ", ".join(list(names)[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return (
+        f"{len(names)} folder(s) of data/{reading.split} that are named like visits are read as speakers ({shown}). A"
+        " child with several visits then counts as several children, who may be in train, dev and test; if there are"
+        " such children, keep all files of a child in one folder with the child's name"
+    )
+
+
 def warn_of_folders(readings: dict[str, SplitContents]) -> None:
     """Warn where folders that were taken for speakers may be something else."""
     for reading in readings.values():
-        sentence = one_folder(reading)
-        if sentence:
-            reading.warn(sentence, reading.utterances[0].source)
-        for sentence in repeated_folders(reading):
-            reading.warn(sentence, reading.utterances[0].source)
+        for sentence in (one_folder(reading), visits(reading), *repeated_folders(reading)):
+            if sentence:
+                reading.warn(sentence, reading.utterances[0].source)
 
 
 def _where_to_name(reading: SplitContents) -> str:
