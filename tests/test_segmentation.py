@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from stages.corpus.rows import utterance_ids
 from stages.corpus.rows.utterance import SplitContents, Utterance, Word
 from stages.cutting import segmentation
-from tests.support.corpora import reading, utterance
+from stages.records.shards import ShardWriter
+from tests.support.corpora import noise, reading, utterance, write_clip
 
 AUDIO = Path("a.wav")
 
@@ -38,6 +40,19 @@ def test_cut_at_the_largest_gap():
     ]
     assert [row.text_raw for row in found.utterances] == ["one two", "three four"]
     assert found.spans[AUDIO] == [(0.5, 4), (6, 9.5)]  # so that context of one piece does not reach into the next
+
+
+@pytest.mark.parametrize("suffix", ["", "-2", "-1000"])  # as utterance_ids.make_unique adds them
+def test_pieces_of_utterances_with_long_ids_fit_into_a_shard(tmp_path, suffix):
+    ids = [f"{utterance_ids.safe_id('a long title, ' * 9 + name)}{suffix}" for name in ("one", "two")]
+    many = tuple(Word(n, n + 0.5, f"w{n}") for n in range(120))
+    names = []
+    with ShardWriter(tmp_path / "shards", 1) as writer:
+        for id in ids:
+            found = split(spoken(" ".join(word.text for word in many), 0, 120, words=many, id=id), 1)
+            names += [write_clip(writer, noise(0.1), id=row.id, text=row.text).id for row in found.utterances]
+    assert len(set(names)) == 240
+    assert {name.rpartition("-part")[2] for name in names} == {str(number) for number in range(1, 121)}
 
 
 def test_text_of_punctuation_only_is_not_split():

@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from stages.common.params import Preprocess
 from stages.corpus.markup import cleaning
+from stages.corpus.rows import utterance_ids
 from stages.corpus.rows.utterance import SplitContents, Utterance, Word
 from stages.cutting.timeline import SpeechTimeline
 from stages.records import spacing
@@ -45,7 +46,7 @@ def _pieces(row: Utterance, reading: SplitContents) -> list[Utterance]:
     pieces = []
     for number, group in enumerate(_split(words, reading.options.max_seconds), start=1):
         piece = _piece(row, words[group.start : group.stop], texts[group.start : group.stop], reading.language)
-        pieces.append(replace(piece, id=f"{row.id}-part{number}"))
+        pieces.append(replace(piece, id=utterance_ids.part_id(row.id, number)))
     return pieces
 
 

@@ -8,6 +8,8 @@ from itertools import count
 from stages.corpus.rows.utterance import SplitContents, Utterance
 
 MAX_LENGTH = 80  # characters that are taken over; plain tar headers hold 100 bytes, and a hash and a suffix follow
+LONGEST = 95  # characters of an id with everything that follows, before .flac or .json
+HASH = 8  # characters
 
 
 def make_unique(reading: SplitContents) -> None:
@@ -47,4 +49,16 @@ def safe_id(id: str) -> str:
     safe = re.sub(r"[^A-Za-z0-9_-]+", "_", id)[:MAX_LENGTH]
     if safe and safe == id:
         return safe
-    return f"{safe}-{hashlib.sha256(id.encode()).hexdigest()[:8]}"
+    return f"{safe}-{_hash(id)}"
+
+
+def part_id(id: str, number: int) -> str:
+    """The id of a part of an utterance: anna-1-part2; of a long id, a hash takes the place of its end."""
+    end = f"-part{number}"
+    if len(id) + len(end) > LONGEST:
+        id = f"{id[: LONGEST - len(end) - HASH - 1]}-{_hash(id)}"
+    return id + end
+
+
+def _hash(id: str) -> str:
+    return hashlib.sha256(id.encode()).hexdigest()[:HASH]
