@@ -10,6 +10,7 @@ sounds.jsonl has hashes of the sound of all clips and of their recordings.
 """
 
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from itertools import chain, groupby
@@ -93,10 +94,8 @@ def check_readable(readings: dict[str, SplitContents]) -> None:
 def clean_transcripts(reading: SplitContents, language: str) -> None:
     """Set the text of every utterance; refuse those whose text is damaged, has no words, or is not what is heard."""
     options = reading.options
-    raw = [(row.text_raw, row.markup) for row in reading.utterances]
-    cleaned = cleaning.clean_all(raw, options.style, options.letter_case, options.markup, language)
     usable = []
-    for row, result in zip(reading.utterances, cleaned, strict=True):
+    for row, result in zip(reading.utterances, cleaned_texts(reading, language), strict=True):
         place = f"{row.file}:{row.line}" if row.line else row.file
         for mark, meaning in result.readings:
             reading.warn(f"a misspelled mark, read as {meaning}", f"{place} {mark}")
@@ -119,6 +118,25 @@ def clean_transcripts(reading: SplitContents, language: str) -> None:
         else:
             usable.append(replace(row, text=result.text))
     reading.utterances = usable
+
+
+def cleaned_texts(reading: SplitContents, language: str) -> list[cleaning.Cleaned]:
+    """The cleaned text of each utterance.
+
+    Whether texts are IN CAPITALS is found for each format: beside a larger corpus in lower case, a smaller one in
+    capitals would stay so.
+    """
+    options = reading.options
+    by_format: dict[str, list[int]] = defaultdict(list)  # places in reading.utterances
+    for place, row in enumerate(reading.utterances):
+        by_format[row.format].append(place)
+    cleaned: dict[int, cleaning.Cleaned] = {}
+    for places in by_format.values():
+        rows = [reading.utterances[place] for place in places]
+        raw = [(row.text_raw, row.markup) for row in rows]
+        texts = cleaning.clean_all(raw, options.style, options.letter_case, options.markup, language)
+        cleaned.update(zip(places, texts, strict=True))
+    return [cleaned[place] for place in range(len(reading.utterances))]
 
 
 def pack(reading: SplitContents, pool: workers.Pool, contents: leaks.Contents) -> list[Clip]:

@@ -219,6 +219,18 @@ def test_capitals_are_lowered(project):
     assert (clip.text, clip.text_raw) == ("we call it bear", "WE CALL IT\u00a0BEAR")
 
 
+def test_capitals_are_lowered_beside_a_larger_corpus_in_lower_case(project):
+    write_corpus(project / "data", SPEAKERS, utterances=5)
+    write_audio(project / "data/train/emil/1.wav")
+    write(project / "data/train/emil/1.txt", "MY NAME IS EMIL")  # one of 16 utterances, in a format of its own
+    write_audio(project / "data/train/more/2.wav", seed=1000)
+    write_table(project / "data/train/more", [{"file_name": "2.wav", "text": "Anna said NO", "speaker": "emil"}])
+    preprocess.main()
+    texts = {clip.source: clip.text for clip in [*clips("train").values(), *clips("dev").values()]}
+    assert texts["train/emil/1.wav"] == "my name is emil"
+    assert texts["train/more/2.wav"] == "Anna said NO"
+
+
 def test_dev_folder_is_used(project):
     write_corpus(project / "data", {"train": ["anna"], "dev": ["ben"], "test": ["dora"]})
     preprocess.main()

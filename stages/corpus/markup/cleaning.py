@@ -9,7 +9,7 @@ from stages.corpus.markup.tokens import Kind, Token
 from stages.corpus.rows import invisible
 from stages.records import letter_case, spacing
 
-CAPITALS = 0.9  # share of capitals among the letters above which a split counts as transcribed IN CAPITALS
+CAPITALS = 0.9  # share of capitals among the letters above which texts count as transcribed IN CAPITALS
 
 STRAIGHT = str.maketrans(
     {"\u2018": "'", "\u2019": "'", "\u201b": "'", "\u2032": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"'}
@@ -35,13 +35,13 @@ class Cleaned:
 def clean_all(
     texts: Iterable[tuple[str, str]], style: str, case: str, own_markup: dict[str, str], language: str = "en"
 ) -> list[Cleaned]:
-    """Clean the transcripts of one split.
+    """Clean the transcripts of one split, or of one format in it.
 
     Parameters
     ----------
     texts : raw transcripts, each with its convention of markup: plain, ogi or chat
     style : verbatim, or fluent: without fillers and broken-off words
-    case : preprocess.letter_case: keep, lower, or auto: lower-case a split transcribed in capitals, which tell nothing
+    case : preprocess.letter_case: keep, lower, or auto: lower-case them if they are in capitals, which tell nothing
         about names and sentence starts, and which Whisper would spell letter by letter
     own_markup : preprocess.markup, marks with the names of their kinds
     language : whose rules of lower-casing and of spaces between words hold
