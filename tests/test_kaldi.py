@@ -220,6 +220,36 @@ def test_speaker_who_is_called_like_an_utterance(data, utt2spk):
     assert (read(data).utterances[0].speaker, read(data).utterances[0].speaker_known) == ("u1", True)
 
 
+def test_two_texts_of_one_utterance_are_refused(data):
+    for name in ("u1", "u2"):
+        write_audio(data / f"train/{name}.wav")
+    write_kaldi(
+        data / "train",
+        text="u1 HELLO\nu2 YES\nu1 HELLO YOU\nu2 YES\n",
+        wav_scp="u1 u1.wav\nu2 u2.wav\n",
+        utt2spk="u1 anna\nu2 anna\n",
+    )
+    found = read(data)
+    assert [(row.id, row.text_raw) for row in found.utterances] == [("u2", "YES")]
+    assert [(row.id, row.line, row.reason) for row in found.refusals] == [
+        ("u1", 1, "ambiguous-text"),
+        ("u1", 3, "ambiguous-text"),
+        ("u2", 4, "duplicate"),
+    ]
+    assert found.refusals[0].detail == "u1 has 2 different texts; keep the right line"
+    assert data / "train/u1.wav" in found.named  # so that it does not count as without a transcript
+
+
+def test_segment_with_two_texts_is_speech_all_the_same(data):
+    write_audio(data / "train/rec.wav", 3)
+    segments, speakers = "u1 rec 0 1\nu2 rec 1 2\n", "u1 anna\nu2 anna\n"
+    text = "u1 HELLO\nu1 HELLO YOU\nu2 YES\n"
+    write_kaldi(data / "train", wav_scp="rec rec.wav\n", text=text, segments=segments, utt2spk=speakers)
+    found = read(data)
+    assert [row.id for row in found.utterances] == ["u2"]
+    assert sorted(found.spans[data / "train/rec.wav"]) == [(0.0, 1.0), (1.0, 2.0)]
+
+
 def test_two_entries_for_one_id_are_told(data):
     write_audio(data / "train/u1.wav")
     write_kaldi(data / "train", utt2spk="u1 anna\nu1 anna\nu1 ben\n")

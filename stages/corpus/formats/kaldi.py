@@ -10,6 +10,7 @@ wav.scp may hold commands, see stages/corpus/formats/wav_scp.py.
 import contextlib
 import functools
 import math
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,16 +81,22 @@ def _read_directory(folder: Path, files: Files, reading: SplitContents) -> None:
     # Many segments have the same recording.
     audio_of = functools.cache(functools.partial(_audio, directory=directory, reading=reading))
     place = directory.shown("text")
-    transcribed = set()
-    for line, id, text in _lines(folder / "text", files, reading):
-        transcribed.add(id)
+    texts: dict[str, set[str]] = defaultdict(set)  # by the utterance's id
+    lines = _lines(folder / "text", files, reading)
+    for _, id, text in lines:
+        texts[id].add(text)
+    for line, id, text in lines:
         try:
-            reading.add(_utterance(id, text, line, directory, audio_of, reading))
+            row = _utterance(id, text, line, directory, audio_of, reading)
+            if len(texts[id]) > 1:
+                raise Refused("ambiguous-text", f"{id} has {len(texts[id])} different texts; keep the right line")
+            reading.add(row)
         except Refused as refused:
             reading.refuse(id, place, line, refused.reason, refused.detail)
     for id in tables["segments"]:
-        if id not in transcribed:
+        if id not in texts:
             reading.warn("a segment without text", f"{directory.shown('segments')} ({id})")
+        if len(texts[id]) != 1:  # it is in no utterance, and somebody speaks in it
             _mark_speech(id, directory, audio_of, reading)
 
 
@@ -210,8 +217,8 @@ def _stated_seconds(recording: str, tables: dict[str, dict[str, str]]) -> Second
 
 
 def _mark_speech(id: str, directory: Directory, audio_of: AudioOf, reading: SplitContents) -> None:
-    """Mark that somebody speaks in a segment that has no text."""
-    with contextlib.suppress(Refused):  # it has no text: there is no utterance to refuse
+    """Mark that somebody speaks in a segment that is no utterance: it has no text, or several."""
+    with contextlib.suppress(Refused):  # there is no utterance to refuse
         recording, start, end, _ = _segment(id, directory)
         if start is not None:
             reading.mark_speech(audio_of(recording)[0], start, end)
