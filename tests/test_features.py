@@ -35,6 +35,17 @@ def test_padding_to_the_window_is_what_the_stock_extractor_does():
     np.testing.assert_allclose(padded[:, -1], padded.max() - 2.0, atol=1e-5)  # the floor that silence lies on
 
 
+@pytest.mark.parametrize("level", [3e-3, 1e-3, 3e-4])
+def test_padding_of_a_soft_clip_is_what_the_stock_extractor_does(level):
+    """The extractor cuts off at 1e-10, which soft clips reach before the floor that lies 8 decades under their peak."""
+    audio = 10 * level * noise(2.0)  # its standard deviation is `level`
+    expected = stock(audio)
+    assert expected.min() == -1.5
+    padded = features.pad_to(features.log_mel(EXTRACTOR, audio, 0.5), 1000)
+    np.testing.assert_allclose(padded, expected, atol=1e-5)
+    assert padded[:, -1].tolist() == [-1.5] * 80
+
+
 def test_a_recording_longer_than_the_window_is_not_cut():
     assert features.log_mel(EXTRACTOR, noise(12.0), 0.5).shape == (80, 1200)
 
