@@ -1,6 +1,8 @@
 """fetch_base from a folder and from the hub, through the real client against a server on this machine."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -59,6 +61,26 @@ def test_wrong_id_or_revision(checkpoint, workspace, source, message):
 def test_no_hub(workspace):
     with pytest.raises(UserError, match=r"cannot fetch 'kids/whisper-tiny' .*dvc pull models/base"):
         fetch_base.fetch(f"{NAME}@{COMMIT}", Path("models/base"))
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "message"),
+    [
+        (errno.ENOSPC, OSError, "No space left on device"),  # exit_on_user_error says that the disk is full
+        (errno.EACCES, UserError, r"'kids/whisper-tiny' cannot be stored: x/y: Permission denied; make the folder"),
+    ],
+)
+def test_trouble_of_this_machine_is_not_put_down_to_the_network(
+    checkpoint, workspace, monkeypatch, number, kind, message
+):
+    def fail(*_, **__):
+        raise OSError(number, os.strerror(number), "x/y")
+
+    monkeypatch.setattr(hub, "snapshot_download", fail)
+    for load in (lambda: hub.cached(NAME, COMMIT), lambda: hub.download(NAME, COMMIT, Path("models/base"))):
+        with serving(checkpoint, NAME), pytest.raises(kind, match=message) as raised:
+            load()
+        assert "network" not in str(raised.value)
 
 
 def test_bit_flipped_on_the_way(checkpoint, workspace):

@@ -1,5 +1,6 @@
 """Checkpoints at a second place: whole or not at all, and never the end of a training."""
 
+import errno
 import json
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from s3fs import S3FileSystem
 
 from stages.common.errors import UserError
-from stages.runtime import checkpoints
+from stages.runtime import checkpoints, failures
 from stages.runtime import mirror as mirrors
 from stages.runtime.mirror import Mirror
 from tests.support import s3_server
@@ -212,6 +213,20 @@ def test_unreachable_place_is_told_at_the_start(other, monkeypatch):
         UserError, match=r"runtime.checkpoint_mirror: memory://bucket/train_lora/abc .*no route to host"
     ):
         mirror.fetch(other)
+
+
+def test_full_disk_of_this_machine_is_not_put_down_to_the_place(local, other, monkeypatch):
+    send("memory://bucket/full", checkpoint(local, 5))
+
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(MemoryFileSystem, "get_file", fail)
+    with (
+        pytest.raises(UserError, match=r"train_lora: the disk is full .*make room on the disk of"),
+        failures.explain_early_end("train_lora", "", lambda: ""),
+    ):
+        Mirror("memory://bucket/full", "train_lora/abc").fetch(other)
 
 
 @pytest.mark.parametrize("url", ["gopher://bucket", "abfs://bucket"])

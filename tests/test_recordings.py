@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from huggingface_hub import constants
 
 from stages.common import params as parameters
 from stages.common.errors import UserError
@@ -228,6 +229,19 @@ def test_hub_model_is_downloaded_once_and_found_without_a_network(workspace):
         assert fetched
     sources.load_checkpoint(f"kids/cached@{COMMIT}")
     with pytest.raises(UserError, match="cannot fetch 'kids/other'"):
+        sources.load_checkpoint("kids/other")
+
+
+@pytest.mark.parametrize("is_offline_mode", [True, False])
+@pytest.mark.parametrize("revision", ["", "@main", f"@{COMMIT}"])
+def test_hub_model_is_found_in_the_cache_however_it_was_named(workspace, monkeypatch, is_offline_mode, revision):
+    """Machines of a cluster often have no network, and HF_HUB_OFFLINE=1 keeps the client from waiting for one."""
+    name = f"kids/model{len(revision)}-{is_offline_mode}"
+    with serving(Path("tiny"), name):
+        sources.load_checkpoint(name + revision)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", is_offline_mode)
+    assert sources.find(name + revision).name == COMMIT
+    with pytest.raises(UserError, match=r"cannot fetch 'kids/other' .*check the network, or name a folder with"):
         sources.load_checkpoint("kids/other")
 
 

@@ -13,11 +13,12 @@ from huggingface_hub.errors import (  # HTTPError: of whichever HTTP library thi
     HFValidationError,
     HTTPError,
     LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 
-from stages.common.errors import UserError, first_lines
+from stages.common.errors import DISK_ERRORS, UserError, first_lines
 from stages.common.files import sha256
 
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -46,7 +47,8 @@ def download(name: str, revision: str | None, target: Path) -> str:
     UserError
         There is no such model or commit, no access, no network, or a file is damaged. The message names which.
     """
-    with _translate_errors(name, revision):
+    advice = "run 'dvc pull models/base' if it has been pushed, or set base_model to a local folder"
+    with _translate_errors(name, revision, advice):
         listing = HfApi().model_info(name, revision=revision, files_metadata=True)
         snapshot_download(name, revision=listing.sha, allow_patterns=list(WANTED), local_dir=target)
     shutil.rmtree(target / ".cache", ignore_errors=True)  # of the client; it has timestamps
@@ -61,22 +63,28 @@ def cached(name: str, revision: str | None) -> Path:
     -------
     The folder; its name is the commit hash.
     """
-    with _translate_errors(name, revision):
+    with _translate_errors(name, revision, "name a folder with the model instead"):
         try:
             listing = HfApi().model_info(name, revision=revision, files_metadata=True)
-        except HTTPError as error:
+        except (HTTPError, OfflineModeIsEnabled) as error:  # the latter with HF_HUB_OFFLINE=1
             try:
                 return Path(snapshot_download(name, revision=revision, local_files_only=True))
             except LocalEntryNotFoundError:
                 raise error from None
-        folder = Path(snapshot_download(name, revision=listing.sha, allow_patterns=list(WANTED)))
+        # Not revision=listing.sha: the cache would not know which commit the branch is at, and not find it offline.
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(WANTED)))
     _check_digests(listing, folder)
     return folder
 
 
 @contextmanager
-def _translate_errors(name: str, revision: str | None) -> Iterator[None]:
-    """Turn the client's errors into a UserError."""
+def _translate_errors(name: str, revision: str | None, advice: str) -> Iterator[None]:
+    """Turn the client's errors into a UserError; that the disk is full stays an OSError.
+
+    Parameters
+    ----------
+    advice : what to do where the hub cannot be reached
+    """
     try:
         yield
     except GatedRepoError:
@@ -87,10 +95,16 @@ def _translate_errors(name: str, revision: str | None) -> Iterator[None]:
         raise UserError(f"the hub has no model {name!r}, or it is private (log in with: hf auth login)") from None
     except RevisionNotFoundError:
         raise UserError(f"model {name!r} has no commit {revision!r} on the hub") from None
-    except (HTTPError, LocalEntryNotFoundError, OSError) as error:
+    except PermissionError as error:
         raise UserError(
-            f"cannot fetch {name!r} from the model hub ({first_lines(error)}); check the network, or run 'dvc pull "
-            "models/base' if it has been pushed, or set base_model to a local folder"
+            f"{name!r} cannot be stored: {error.filename}: {error.strerror}; make the folder writable (HF_HOME says "
+            "where the hub's client keeps models)"
+        ) from None
+    except (HTTPError, LocalEntryNotFoundError, OSError) as error:
+        if getattr(error, "errno", None) in DISK_ERRORS:
+            raise
+        raise UserError(
+            f"cannot fetch {name!r} from the model hub ({first_lines(error)}); check the network, or {advice}"
         ) from None
 
 

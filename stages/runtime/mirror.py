@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from fsspec.core import url_to_fs
 
-from stages.common.errors import UserError, first_lines
+from stages.common.errors import DISK_ERRORS, UserError, first_lines
 from stages.runtime import checkpoints
 
 # By default, S3 clients retry for minutes; here the next checkpoint is the next try.
@@ -51,6 +51,8 @@ class Mirror:
         ------
         UserError
             The URL cannot be reached, or a file there would be written outside of `folder`.
+        OSError
+            The disk of this machine is full.
         """
         try:
             for name in self._names():
@@ -59,6 +61,8 @@ class Mirror:
         except UserError:
             raise
         except Exception as error:  # every kind of storage has its own errors, without a common class
+            if getattr(error, "errno", None) in DISK_ERRORS:
+                raise
             raise UserError(
                 f"runtime.checkpoint_mirror: {self.url} cannot be read ({first_lines(error)}); check the network and "
                 "the credentials, or set it to null"
