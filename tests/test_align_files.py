@@ -239,6 +239,28 @@ def test_folder_of_recordings(capsys):
 
 
 @pytest.mark.parametrize(
+    ("recording", "text"), [("a.wav", "a.TXT"), ("a.WAV", "a.Cha"), ("caf\u00e9.wav", "cafe\u0301.txt")]
+)
+def test_transcript_is_found_however_its_name_is_written(recording, text):
+    write_audio(Path("x") / recording)
+    write(Path("x") / text, "one\n")
+    expected = [(Path("x") / recording, Path("x") / text)]
+    assert pairs.pairs(Path("x"), None) == pairs.pairs(Path("x") / recording, None) == expected
+
+
+@pytest.mark.parametrize("recording", ["x", "x/a.wav"])
+def test_one_of_several_transcripts_is_not_guessed(recording):
+    """Beside the transcript there may be notes, or what a program has recognised."""
+    write_audio(Path("x/a.wav"))
+    for name in ("a.cha", "a.txt", "a.json"):
+        write(Path("x") / name, "one\n")
+    message = r"x/a\.wav has several transcripts beside it: a\.cha, a\.json, a\.txt; name the recording and one of"
+    with pytest.raises(UserError, match=message):
+        pairs.pairs(Path(recording), None)
+    assert pairs.pairs(Path("x/a.wav"), Path("x/a.cha")) == [(Path("x/a.wav"), Path("x/a.cha"))]
+
+
+@pytest.mark.parametrize(
     ("recording", "text", "message"),
     [
         ("none.wav", None, r"none\.wav is not a file"),

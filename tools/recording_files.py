@@ -2,13 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from stages.corpus.rows.files import RECORDING_SUFFIXES
+from stages.corpus.rows.files import RECORDING_SUFFIXES, nfc
 from stages.cutting import audio, pcm
 
 
@@ -20,6 +20,21 @@ def recordings_in(folder: Path) -> list[Path]:
         if file.suffix.lower() in RECORDING_SUFFIXES and not is_hidden and file.is_file():
             recordings.append(file)
     return recordings
+
+
+def beside(recording: Path, suffixes: Container[str]) -> list[Path]:
+    """The files with a recording's name in its folder that have one of some extensions, upper or lower case.
+
+    Parameters
+    ----------
+    suffixes : in lower case
+    """
+    paths = []
+    for path in sorted(recording.parent.iterdir()):
+        has_name = nfc(path.stem) == nfc(recording.stem)  # macOS may write a letter and its accent apart
+        if has_name and path.suffix.lower() in suffixes and path.is_file():
+            paths.append(path)
+    return paths
 
 
 def read(path: Path, channel: str) -> np.ndarray:

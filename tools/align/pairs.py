@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from stages.common.errors import UserError
+from tools import recording_files
 from tools.align import transcript, writers
-from tools.recording_files import recordings_in
 from tools.transcribe.targets import check_folder
 
 
@@ -19,7 +19,7 @@ def pairs(recording: Path, transcript_path: Path | None) -> list[tuple[Path, Pat
     Raises
     ------
     UserError
-        A file is missing, or a folder holds no recording with a transcript.
+        A file is missing, a folder holds no recording with a transcript, or a recording has several transcripts.
     """
     if recording.is_dir():
         if transcript_path:
@@ -27,7 +27,7 @@ def pairs(recording: Path, transcript_path: Path | None) -> list[tuple[Path, Pat
                 f"{recording} is a folder; leave out {transcript_path}: transcripts are read beside its recordings"
             )
         with_transcript = []
-        for path in recordings_in(recording):
+        for path in recording_files.recordings_in(recording):
             text = _beside(path)
             if text:
                 with_transcript.append((path, text))
@@ -50,12 +50,15 @@ def pairs(recording: Path, transcript_path: Path | None) -> list[tuple[Path, Pat
 
 
 def _beside(recording: Path) -> Path | None:
-    """The transcript with the recording's name in its folder; None if there is none."""
-    for suffix in transcript.SUFFIXES:
-        path = recording.with_suffix(suffix)
-        if path.is_file():
-            return path
-    return None
+    """The transcript with the recording's name in its folder; None if there is none, UserError if there are several."""
+    paths = recording_files.beside(recording, transcript.SUFFIXES)
+    if len(paths) > 1:
+        names = ", ".join(path.name for path in paths)
+        raise UserError(
+            f"{recording} has several transcripts beside it: {names}; name the recording and one of them, or move the "
+            "others away"
+        )
+    return paths[0] if paths else None
 
 
 def targets(files: list[tuple[Path, Path]], form: str, output: Path | None) -> list[Path]:

@@ -23,6 +23,7 @@ from stages.corpus.rows.files import nfc
 from stages.corpus.rows.session import Session, Turn
 from stages.corpus.rows.utterance import Refused, SplitContents, check_times
 from stages.records.units import SAMPLE_RATE, Seconds
+from tools import recording_files
 
 NEAR: Seconds = 0.25  # a border is moved by up to this much to the quietest moment
 LONGEST_GAP: Seconds = 1.0  # a pause between turns that is longer belongs to nobody
@@ -77,7 +78,7 @@ PARSERS = {
     ".vtt": subtitles.sessions,
     ".srt": subtitles.sessions,
 }
-CAPTIONS = (".vtt", ".srt")  # not looked for beside a recording: this program writes such files itself
+CAPTIONS = {".vtt", ".srt"}  # not looked for beside a recording: this program writes such files itself
 
 
 def beside(recording: Path) -> Path | None:
@@ -88,13 +89,9 @@ def beside(recording: Path) -> Path | None:
     UserError
         There are several.
     """
-    paths = []
-    for path in recording.parent.iterdir():
-        suffix = path.suffix.lower()
-        if suffix in PARSERS and suffix not in CAPTIONS and nfc(path.stem) == nfc(recording.stem) and path.is_file():
-            paths.append(path)
+    paths = recording_files.beside(recording, PARSERS.keys() - CAPTIONS)
     if len(paths) > 1:
-        names = ", ".join(sorted(path.name for path in paths))
+        names = ", ".join(path.name for path in paths)
         raise UserError(f"{recording} has several annotations beside it: {names}; name one: --speakers FILE")
     return paths[0] if paths else None
 
