@@ -314,6 +314,23 @@ def test_journal_cut_off_anywhere_goes_on_after_its_last_whole_row(tmp_path):
         assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("damage", [b"\0" * 60, b"\0\0\n", b'{"id": "1"}\n', b"[]\n", b'{"id": "\xff"}\n', b"\n"])
+@pytest.mark.parametrize("after", [0, 1])
+def test_journal_with_a_damaged_row_goes_on_before_it(tmp_path, capsys, damage, after):
+    """A machine without power may leave zeros in place of the last rows."""
+    path, rows = tmp_path / "journal.jsonl", transcripts()
+    with Journal(path) as journal:
+        journal.append(rows)
+    whole, lines = path.read_bytes(), path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[: len(lines) - after], damage, *lines[len(lines) - after :]]))
+    with Journal(path) as journal:
+        assert journal.rows == rows[: len(rows) - after]
+        journal.append(rows[len(rows) - after :])
+    assert path.read_bytes() == whole
+    is_row = damage.endswith(b"\n") or after
+    assert (f"damaged from line {len(rows) - after + 1} on" in capsys.readouterr().out) == bool(is_row)
+
+
 @pytest.mark.parametrize("line", ["{", '{"id": "1"}', "[]"])
 def test_broken_transcript_is_named(tmp_path, line):
     path = tmp_path / "base.jsonl"

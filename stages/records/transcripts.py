@@ -44,15 +44,26 @@ def _line(content: dict) -> str:
 
 
 class Journal:
-    """A file to which transcripts are appended as they are made; after a kill, its complete rows are read again."""
+    """A file to which transcripts are appended as they are made; after a kill, its complete rows are read again.
+
+    Rows from the first damaged one on are cut off: a machine that loses its power may leave zeros in place of the last.
+    """
 
     def __init__(self, path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "a+b")  # noqa: SIM115 (closed in __exit__)
         self._file.seek(0)
-        *lines, incomplete = self._file.read().split(b"\n")
-        self._file.truncate(self._file.tell() - len(incomplete))
-        self.rows = [Transcript(**json.loads(line)) for line in lines]
+        *lines, _ = self._file.read().split(b"\n")  # the last one is incomplete, or empty
+        self.rows: list[Transcript] = []
+        size = 0
+        for number, line in enumerate(lines, start=1):
+            try:
+                self.rows.append(Transcript(**json.loads(line)))
+            except (ValueError, TypeError):
+                print(f"{path} is damaged from line {number} on; what follows is decoded again")
+                break
+            size += len(line) + 1
+        self._file.truncate(size)
 
     def __enter__(self) -> "Journal":
         return self
