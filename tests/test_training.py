@@ -1,6 +1,7 @@
 """Batches, gradients and whole training runs, on a tiny model and clips of noise."""
 
 import contextlib
+import importlib.metadata
 import json
 import resource
 import shutil
@@ -89,6 +90,18 @@ def test_a_run_does_not_remove_the_table_that_another_is_writing(workspace, tmp_
         first, second = table(0.5), others[0].result()
     assert first["length"][:] != second["length"][:]
     assert [path.is_dir() for path in (tmp_path / "cache" / "dev").iterdir()] == [True]  # the first is of no more use
+
+
+def test_features_of_another_version_of_transformers_are_not_used_again(workspace, tmp_path, monkeypatch):
+    def table_name() -> str:
+        clips(Path("processed_data/dev"), tmp_path / "cache")
+        (table,) = (path for path in (tmp_path / "cache" / "dev").iterdir() if path.is_dir())
+        return table.name
+
+    name = table_name()
+    assert table_name() == name
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "99")
+    assert table_name() != name
 
 
 @pytest.fixture
@@ -308,7 +321,7 @@ def test_folder_is_kept_for_one_run(workspace):
     folder = checkpoints.run_folder("train_lora", [1], [])
     with (
         checkpoints.exclusive_lock(folder),
-        pytest.raises(UserError, match="is already running"),
+        pytest.raises(UserError, match=r"^train_lora: the same, .* is already running and has locked .*train_lora/"),
         checkpoints.exclusive_lock(folder),
     ):
         pass

@@ -1,6 +1,7 @@
 """A table on disk with the features and tokens of a split's clips, memory-mapped, computed once for all trainings."""
 
 import hashlib
+import importlib.metadata
 import json
 import shutil
 import sys
@@ -98,7 +99,7 @@ def _cause_of(error: DatasetGenerationError, folder: Path, usable: list[tuple[Cl
 
 def _fingerprint(inputs: list) -> str:
     """Digest of everything that decides the table: its inputs, and the code that computes it."""
-    content = json.dumps(inputs, sort_keys=True)
+    content = json.dumps([importlib.metadata.version("transformers"), *inputs], sort_keys=True)
     for path in (__file__, features.__file__):
         content += Path(path).read_text(encoding="utf-8")
     return hashlib.sha256(content.encode()).hexdigest()[:16]
