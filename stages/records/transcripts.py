@@ -8,6 +8,9 @@ from pathlib import Path
 
 from stages.common.errors import UserError
 
+ASCII_CHARACTERS = 128
+FIRST_CJK = 0x2E80  # code point from which on Unicode has mostly Chinese, Japanese and Korean characters
+
 
 @dataclass(frozen=True)
 class Transcript:
@@ -23,9 +26,26 @@ class Transcript:
 
 
 def compression_ratio(text: str) -> float:
-    """How many times shorter zlib makes a text, as in openai/whisper; 0 for an empty text."""
-    data = text.encode()
+    """How many times shorter zlib makes a text; 0 for an empty text.
+
+    Of Latin letters without accents, as in openai/whisper. Letters of other alphabets count as one byte, too. In UTF-8,
+    they are two or three bytes that begin alike, so that any long text of Tamil or Burmese would seem to repeat itself.
+    """
+    data = text.encode() if text.isascii() else _letters_as_bytes(text)
     return len(data) / len(zlib.compress(data))
+
+
+def _letters_as_bytes(text: str) -> bytes:
+    """A byte for each character of an alphabet, and UTF-8 for Chinese, Japanese and Korean characters."""
+    numbers: dict[str, int] = {}  # of the characters beside ASCII, in the order in which they first occur
+    data = bytearray()
+    for character in text:
+        if character.isascii() or ord(character) >= FIRST_CJK:
+            data += character.encode()
+            continue
+        number = ASCII_CHARACTERS + numbers.setdefault(character, len(numbers))
+        data += bytes([number]) if number < 256 else character.encode()
+    return bytes(data)
 
 
 def write_transcripts(path: Path, transcripts: Iterable[Transcript]) -> None:
