@@ -1,5 +1,6 @@
 """What the doctor finds on this machine; what it finds on a remote is in test_remote_faults.py."""
 
+import errno
 import json
 import os
 import shutil
@@ -116,6 +117,18 @@ def test_corpus_without_a_test_set(workspace, settings):
 def test_pointers_instead_of_recordings(workspace, settings):
     write(Path("data/train/b.wav"), LFS_POINTER + b"v1\noid sha256:1\nsize 5\n")
     assert "1 files of data/ are Git LFS pointers, such as data/train/b.wav" in as_text(corpus.findings(settings))
+
+
+def test_recording_that_may_not_be_read(workspace, settings, monkeypatch):
+    def refuse(path, *arguments):
+        if path == Path("data/train/a.wav"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return open(path, *arguments)
+
+    monkeypatch.setattr(corpus, "open", refuse, raising=False)
+    findings = as_text(corpus.findings(settings))
+    assert "problem: 1 files of data/ cannot be read, such as data/train/a.wav -> give yourself the right" in findings
+    assert "ok: data/: 2 files in test, train" in findings
 
 
 def test_speakers_that_the_last_run_did_not_know(workspace, settings):

@@ -180,6 +180,24 @@ def test_folder_of_recordings(workspace):
     }
 
 
+@pytest.mark.parametrize(
+    ("files", "output", "there"),
+    [("a", "a", "a/one.srt"), ("a/one.wav", "a/k/..", "a/one.srt"), ("a", "a", "a/k/1.srt")],
+)
+def test_transcript_beside_a_recording_is_not_replaced(workspace, monkeypatch, files, output, there):
+    """Subtitles with the recording's name beside it may be what a person has written."""
+    write_audio(Path("a/k/1.wav"))
+    write(Path(there), "1\n")
+    with pytest.raises(SystemExit) as exit:
+        run(monkeypatch, files, "--checkpoint", "tiny", "--format", "srt", "--output", output)
+    assert "is there already, and beside its recording it may be somebody's transcript" in str(exit.value)
+    assert Path(there).read_text() == "1\n"
+    chosen = targets.targets([Path(files)], "srt", Path("out"))
+    for target in chosen.values():
+        write(target, "of an earlier run")
+    assert targets.targets([Path(files)], "srt", Path("out")) == chosen  # a folder of its own is written again
+
+
 def test_file_name_that_is_not_utf8(workspace, monkeypatch, capfd):
     Path("a/one.wav").rename(os.fsdecode(b"a/caf\xe9.wav"))
     run(monkeypatch, "a", "--checkpoint", "tiny", "--format", "json")

@@ -30,7 +30,12 @@ def findings(settings: Params) -> Iterator[Finding]:
     if missing:
         return
     files = [path for path in DATA.rglob("*") if path.is_file()]
-    pointers = [path for path in files if _is_pointer(path)]
+    starts = {path: _start(path) for path in files}
+    unreadable = [path for path, start in starts.items() if start is None]
+    if unreadable:
+        text = f"{len(unreadable)} files of data/ cannot be read, such as {unreadable[0]}"
+        yield Finding("problem", text, "give yourself the right to read them (chmod -R u+rX data), or copy them again")
+    pointers = [path for path, start in starts.items() if start == LFS_POINTER]
     if pointers:
         text = f"{len(pointers)} files of data/ are Git LFS pointers, such as {pointers[0]}"
         yield Finding("problem", text, "git lfs pull, in the repository that the corpus comes from")
@@ -71,6 +76,10 @@ def _unread() -> Iterator[Finding]:
         yield Finding("problem", str(error))
 
 
-def _is_pointer(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return file.read(len(LFS_POINTER)) == LFS_POINTER
+def _start(path: Path) -> bytes | None:
+    """Return the first bytes of a file; None where it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(LFS_POINTER))
+    except OSError:
+        return None

@@ -22,8 +22,8 @@ def targets(files: Sequence[Path], form: str, output: Path | None) -> dict[Path,
     Raises
     ------
     UserError
-        A file is missing, a folder holds no recording, two files would be written to the same place, or `output` cannot
-        be a folder.
+        A file is missing, a folder holds no recording, two files would be written to the same place, a file is there
+        already beside its recording, or `output` cannot be a folder.
     """
     relative: dict[Path, Path] = {}  # where in `output` the file of each recording is written, without extension
     for path in files:
@@ -45,6 +45,11 @@ def targets(files: Sequence[Path], form: str, output: Path | None) -> dict[Path,
             raise UserError(
                 f"{written_from[target]} and {recording} would both be written to {target}; use two commands and "
                 "folders"
+            )
+        if target.exists() and target.parent.samefile(recording.parent):
+            raise UserError(
+                f"--output {output}: {target} is there already, and beside its recording it may be somebody's "
+                "transcript; name another folder, or move it away"
             )
         written_from[target] = recording
     return {recording: target for target, recording in written_from.items()}
