@@ -282,6 +282,6 @@ def test_recording_with_a_wrong_annotation_is_refused_and_the_others_are_not(mon
     write_audio(Path("b.wav"), 9.0)
     write(Path("a.rttm"), RTTM)
     write(Path("b.rttm"), RTTM)
-    with pytest.raises(UserError, match=r"1 of 2 recordings could not be read:\na.wav: a.rttm has a turn at 3.4 s"):
+    with pytest.raises(UserError, match=r"could not be transcribed:\na.wav: a.rttm has a turn at 3.4 s"):
         transcribed(monkeypatch, capsys, ["a.wav", "b.wav"], Options(speakers="auto"))
     assert capsys.readouterr().out == "b.wav\nhm\nAnna: hm\nMum: hm\nhm\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from huggingface_hub import constants
 
 from stages.common import params as parameters
@@ -134,7 +135,7 @@ def test_one_bad_recording_does_not_keep_the_others_from_it(workspace, settings,
     Path("a/empty.wav").write_bytes(b"")
     names = ("bad.wav", "empty.wav", "one.wav", "long.flac")
     chosen = targets.targets([Path(f"a/{name}") for name in names], "text", Path("out"))
-    message = r"2 of 4 recordings could not be read:\na/bad.wav: libsndfile.*\na/empty.wav: the file is empty"
+    message = r"2 of 4 recordings could not be transcribed:\na/bad.wav: libsndfile.*\na/empty.wav: the file is empty"
     with pytest.raises(UserError, match=message):
         recordings.transcribe(chosen, "tiny", settings, Options())
     assert len(list(Path("out").iterdir())) == 2
@@ -178,6 +179,21 @@ def test_folder_of_recordings(workspace):
         Path("a/long.flac"): Path("out/long.json"),
         Path("a/one.wav"): Path("out/one.json"),
     }
+
+
+@pytest.mark.parametrize("error", [MemoryError("Unable to allocate 1.3 GiB"), torch.OutOfMemoryError("CUDA is full")])
+def test_recording_that_memory_does_not_suffice_for_is_named(workspace, settings, monkeypatch, error):
+    def segments(decoder, samples, *_):
+        if len(samples) > 20 * SAMPLE_RATE:
+            raise error
+        return []
+
+    monkeypatch.setattr(spoken_segments, "transcribe", segments)
+    chosen = targets.targets([Path("a/long.flac"), Path("a/one.wav")], "text", Path("out"))
+    message = rf"1 of 2 recordings .*:\na/long\.flac: out of memory \({error}\)\. Lower transcribe\.batch_seconds"
+    with pytest.raises(UserError, match=message):
+        recordings.transcribe(chosen, "tiny", settings, Options())
+    assert [path.name for path in Path("out").iterdir()] == ["one.txt"]
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
-from stages.common.errors import UserError
+from stages.common.errors import UserError, first_lines
 from stages.common.params import Params
 from stages.corpus.rows.files import nfc
 from stages.cutting import audio
-from stages.decoding import spoken_segments, token_limits, transcription, voice
+from stages.decoding import evaluation_sets, spoken_segments, token_limits, transcription, voice
 from stages.decoding.transcription import Decoder
 from stages.records.units import SAMPLE_RATE, Seconds
 from tools import recording_files, sources
@@ -27,7 +28,7 @@ from tools.transcribe.speakers import SpeakerTurn
 def transcribe(
     targets: dict[Path, Path | None], checkpoint: str, settings: Params, options: Options, base: str | None = None
 ) -> None:
-    """Transcribe recordings one after the other; those that cannot be read are reported at the end.
+    """Transcribe recordings one after the other; those that cannot be transcribed are reported at the end.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def transcribe(
     Raises
     ------
     UserError
-        At the end: names the recordings that could not be read.
+        At the end: names the recordings that could not be transcribed.
     """
     _, write = captions.FORMATS[options.form]
     if not options.everything:
@@ -55,6 +56,9 @@ def transcribe(
         except UserError as error:
             failed.append(f"{file}: {error}")
             continue
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            failed.append(f"{file}: out of memory ({first_lines(error)}). {evaluation_sets.memory_advice(settings)}")
+            continue
         cut += sum(token_limits.may_lack_speech(caption.segment.hypothesis) for caption in of_file)
         without_times += sum(caption.words is None for caption in of_file)
         content = write(nfc(file.name), of_file, decoder.language)
@@ -66,7 +70,7 @@ def transcribe(
             sys.stdout.write(content)
     _warn(cut, without_times if options.words else 0, decoder)
     if failed:
-        raise UserError("\n".join([f"{len(failed)} of {len(targets)} recordings could not be read:", *failed]))
+        raise UserError("\n".join([f"{len(failed)} of {len(targets)} recordings could not be transcribed:", *failed]))
 
 
 def _warn(cut: int, without_times: int, decoder: Decoder) -> None:
