@@ -321,7 +321,7 @@ def test_folder_is_kept_for_one_run(workspace):
     folder = checkpoints.run_folder("train_lora", [1], [])
     with (
         checkpoints.exclusive_lock(folder),
-        pytest.raises(UserError, match=r"^train_lora: the same, .* is already running and has locked .*train_lora/"),
+        pytest.raises(UserError, match=r"^train_lora is already running .* and has locked .*train_lora/"),
         checkpoints.exclusive_lock(folder),
     ):
         pass

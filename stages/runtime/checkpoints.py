@@ -67,8 +67,8 @@ def exclusive_lock(folder: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise UserError(
-            f"{folder.parent.name}: the same, with the same parameters and data, is already running and has locked "
-            f"{folder}; wait for it, or change a parameter"
+            f"{folder.parent.name} is already running with the same parameters and data, and has locked {folder}; "
+            "wait for it, or change a parameter"
         ) from None
 
 
