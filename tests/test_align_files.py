@@ -249,15 +249,24 @@ def test_transcript_is_found_however_its_name_is_written(recording, text):
 
 
 @pytest.mark.parametrize("recording", ["x", "x/a.wav"])
-def test_one_of_several_transcripts_is_not_guessed(recording):
+@pytest.mark.parametrize("names", [("a.cha", "a.txt"), ("a.csv", "a.json")])
+def test_one_of_several_transcripts_is_not_guessed(recording, names):
     """Beside the transcript there may be notes, or what a program has recognised."""
     write_audio(Path("x/a.wav"))
-    for name in ("a.cha", "a.txt", "a.json"):
+    for name in names:
         write(Path("x") / name, "one\n")
-    message = r"x/a\.wav has several transcripts beside it: a\.cha, a\.json, a\.txt; name the recording and one of"
+    message = rf"x/a\.wav has several transcripts beside it: {', '.join(names)}; name the recording and one of"
     with pytest.raises(UserError, match=message):
         pairs.pairs(Path(recording), None)
-    assert pairs.pairs(Path("x/a.wav"), Path("x/a.cha")) == [(Path("x/a.wav"), Path("x/a.cha"))]
+    assert pairs.pairs(Path("x/a.wav"), Path("x", names[0])) == [(Path("x/a.wav"), Path("x", names[0]))]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.cha"])
+def test_table_beside_a_transcript_describes_the_recording(name):
+    write_audio(Path("x/a.wav"))
+    for beside in (name, "a.json", "a.csv"):
+        write(Path("x") / beside, "one\n")
+    assert pairs.pairs(Path("x"), None) == [(Path("x/a.wav"), Path("x") / name)]
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,11 @@ def pairs(recording: Path, transcript_path: Path | None) -> list[tuple[Path, Pat
 
 
 def _beside(recording: Path) -> Path | None:
-    """The transcript with the recording's name in its folder; None if there is none, UserError if there are several."""
-    paths = recording_files.beside(recording, transcript.SUFFIXES)
+    """The transcript with the recording's name in its folder; None if there is none, UserError if there are several.
+
+    Tables count only where there is no text or CHAT: beside these, they often describe the recording.
+    """
+    paths = recording_files.beside(recording, transcript.TEXTS) or recording_files.beside(recording, transcript.TABLES)
     if len(paths) > 1:
         names = ", ".join(path.name for path in paths)
         raise UserError(

@@ -21,8 +21,9 @@ from stages.corpus.rows.layout import known_names, layout_of
 from stages.corpus.rows.table_rows import read_tables
 from stages.corpus.rows.utterance import Refused, SplitContents
 
+TEXTS = (".txt", ".cha")
 TABLES = (".csv", ".tsv", ".xlsx", ".jsonl", ".json")
-SUFFIXES = (".txt", ".cha", *TABLES)
+SUFFIXES = (*TEXTS, *TABLES)
 
 
 @dataclass(frozen=True)
