@@ -12,7 +12,7 @@ repro: .venv/$(REQUIREMENTS) ## set up and run the pipeline
 test: .venv/requirements-dev.txt ## set up and run the tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n 2 --dist loadfile
 
-check: lint ## under a minute: check style, and run the tests that do not start processes or train
+check: lint ## about a minute: check style, and run the tests that do not start processes or train
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m pytest -n 2 --dist loadfile -m "not slow"
 
 lint: .venv/requirements-dev.txt ## check style
