@@ -244,3 +244,27 @@ def test_table_with_ids_of_recordings_is_no_manifest(data, column):
     reading = read(data)
     assert [(row.id, row.start, row.end, row.format) for row in reading.utterances] == [("u1", 1.0, 1.5, "table")]
     assert not reading.refusals
+
+
+@pytest.mark.parametrize("kind", ["supervisions", "cuts"])
+def test_own_ids_are_no_speakers(data, kind):
+    """As Kaldi directories write it where speakers are not known, and manifests made from them."""
+    write_manifest(data / "train/recordings.jsonl", recording())
+    first, second = supervision(speaker="s1"), supervision(id="s2", start=4.0, speaker="s2")
+    rows = [first, second] if kind == "supervisions" else [cut(first, second)]
+    write_manifest(data / f"train/{kind}.jsonl", *rows)
+    reading = read(data)
+    assert [(row.speaker, row.speaker_known) for row in reading.utterances] == [("wav-r1", False)] * 2
+    message = "each supervision has its own id as its speaker, so speakers count as not known"
+    assert reading.warnings[message] == [f"train/{kind}.jsonl"]
+    assert "unknown speakers are one per recording" in reading.warnings
+
+
+@pytest.mark.parametrize("others", [[], [{"id": "s2", "start": 4.0, "speaker": "anna"}]])
+def test_a_supervision_may_be_called_like_its_speaker(data, others):
+    write_manifest(data / "train/recordings.jsonl", recording())
+    rows = [supervision(speaker="s1"), *(supervision(**other) for other in others)]
+    write_manifest(data / "train/supervisions.jsonl", *rows)
+    reading = read(data)
+    assert all(row.speaker_known for row in reading.utterances)
+    assert not reading.warnings

@@ -143,6 +143,12 @@ def test_table_with_the_same_name(data, name):
     assert not found.warnings
 
 
+@pytest.mark.parametrize("name", ["u1.wav", "u1.WAV"])
+def test_table_names_one_of_two_recordings_that_differ_in_capitals(data, name):
+    write_table(data / "train", [{"file_name": name, "text": "hello", "speaker": "anna"}])
+    assert sources(read(data, "u1.wav", "u1.WAV")) == [f"train/{name}"]
+
+
 @pytest.mark.parametrize(
     "name",
     [r"C:\kids\u1.wav", "/home/me/kids/u1.wav", "file:///home/me/kids/u1.wav", "s3://bucket/kids/u1.wav", "C:/kids/u1"],
@@ -165,6 +171,7 @@ def test_table_with_absolute_paths(data, name):
         ("s3://bucket/u2.wav", ("u1.wav",), "missing-audio", "/bucket/u2.wav is not in data/"),
         ("../../u1.wav", ("u1.wav",), "outside-data", "write paths relative"),
         ("u1.mp3", ("u1.wav", "u1.flac"), "ambiguous-audio", "u1.mp3 fits 2 files"),
+        ("u1.Wav", ("u1.wav", "u1.WAV"), "ambiguous-audio", "it fits train/u1.WAV and train/u1.wav; keep one"),
         ("u1.eaf", ("u1.wav",), "missing-audio", "did you mean train/u1.wav?"),
     ],
 )

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stages.common.errors import UserError, first_lines
-from stages.corpus.formats.lhotse_rows import Manifests, add_cut, add_supervision
+from stages.corpus.formats.lhotse_rows import Manifests, add_cut, add_supervision, unname_own_ids
 from stages.corpus.rows.columns import columns_named
 from stages.corpus.rows.files import Files
 from stages.corpus.rows.layout import KNOWN
@@ -47,12 +47,16 @@ def read(paths: list[Path], files: Files, reading: SplitContents) -> None:
     for path in by_kind[FEATURES]:
         reading.warn("features of lhotse, passed over: clips are made from recordings", files.shown(path))
     for path in files_of_split(by_kind[CUTS], files, reading, first_word=False):
+        first = len(reading.utterances)
         for line, row in _rows(path, files, reading):
             add_cut(row, path, line, manifests)
+        unname_own_ids(reading, first, path, files)
     manifests.end_cuts()
     for path in files_of_split(by_kind[SUPERVISIONS], files, reading, first_word=False):
+        first = len(reading.utterances)
         for line, row in _rows(path, files, reading):
             add_supervision(row, path, line, manifests)
+        unname_own_ids(reading, first, path, files)
 
 
 def _kind(path: Path) -> str:

@@ -1,7 +1,7 @@
 """Read the utterances of lhotse's supervisions and cuts, and find the recordings that they are parts of."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stages.corpus.rows.ages import UNKNOWN, age_in_months
@@ -115,6 +115,27 @@ def add_cut(row: dict, path: Path, line: int, manifests: Manifests) -> None:
                 _add(supervision, start, sound, path, line, manifests)
         except Refused as refused:
             reading.refuse(id, place, line, refused.reason, refused.detail)
+
+
+def unname_own_ids(reading: SplitContents, first: int, path: Path, files: Files) -> None:
+    """Make speakers unknown where each supervision of a manifest has its own id as its speaker.
+
+    Kaldi's documentation says to write that where speakers are not known, and manifests are often made from Kaldi
+    directories. A single supervision may be called like its speaker.
+
+    Parameters
+    ----------
+    first : index of the manifest's first utterance in reading.utterances
+    """
+    rows = reading.utterances[first:]
+    if len(rows) < 2 or any(row.speaker != row.id for row in rows):
+        return
+    reading.warn(
+        "each supervision has its own id as its speaker, so speakers count as not known", files.shown(path)
+    )
+    for index, row in enumerate(rows, start=first):
+        reading.warn_unknown_speaker(f"{row.file}:{row.line}")
+        reading.utterances[index] = replace(row, speaker=files.named(row.audio), speaker_known=False)
 
 
 def _find(recording: dict, channel: object, manifest: Path, files: Files) -> ChannelFile:

@@ -60,11 +60,11 @@ class Files:
         self._ends = PathEnds(lambda path: key(self.shown(path)))
         self._stem_ends = PathEnds(lambda path: posixpath.splitext(self.shown(path).lower())[0])
         self._by_suffix: dict[str, list[Path]] = defaultdict(list)
-        self._by_key: dict[str, Path] = {}
+        self._by_key: dict[str, list[Path]] = defaultdict(list)
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         for path in self.paths:
             self._by_suffix[path.suffix.lower()].append(path)
-            self._by_key[key(self.shown(path))] = path
+            self._by_key[key(self.shown(path))].append(path)
             self._by_name[key(path.name)].append(path)
         self.recordings = [path for path in self.paths if path.suffix.lower() in RECORDING_SUFFIXES]
         self._by_stem: dict[tuple[str, str], list[Path]] = defaultdict(list)  # folder and stem
@@ -168,10 +168,17 @@ class Files:
         return self._by_end(key(str(wanted)))
 
     def _inside(self, relative: str) -> Path | None:
-        """The file with this path relative to data/, in this split or another folder of data/; None without one."""
-        path = self._by_key.get(key(relative))
-        if path:
-            return path
+        """The file with this path relative to data/, in this split or another folder of data/; None without one.
+
+        Raises
+        ------
+        Refused
+            ambiguous-audio: several, such as a.wav and a.WAV, of which none is called exactly so.
+        """
+        paths = self._by_key.get(key(relative), [])
+        exact = [path for path in paths if self.shown(path) == nfc(relative)]
+        if paths:
+            return only_one(exact or paths, self)
         path = self.data / relative
         # Unlike Path.is_file, os.path.isfile does not raise for strings that cannot be a path.
         return path if os.path.isfile(path) and listing.is_inside(path, self.data) else None
