@@ -140,6 +140,16 @@ def test_what_cannot_be_aligned_is_named(workspace, monkeypatch, name, content, 
     assert sorted(Path("sessions").glob("*TextGrid*")) == []
 
 
+def test_recording_that_memory_does_not_suffice_for_is_named(workspace, monkeypatch):
+    def fail(*arguments):
+        raise MemoryError("Unable to allocate 1.3 GiB")
+
+    monkeypatch.setattr(recordings, "align", fail)
+    with pytest.raises(SystemExit) as exit:
+        run(monkeypatch, "sessions/a.wav")
+    assert "sessions/a.wav: out of memory (Unable to allocate 1.3 GiB). Lower transcribe." in str(exit.value)
+
+
 @pytest.fixture(scope="module")
 def decoder() -> transcription.Decoder:
     return transcription.prepare(sources.load_checkpoint(str(SAMPLE)), parameters.load(PARAMS))

@@ -41,6 +41,18 @@ def make_decoder(folder, audio_context: str, **changes) -> transcription.Decoder
     return transcription.prepare(model.load_checkpoint(folder), params.Params.model_validate(settings))
 
 
+@pytest.mark.parametrize(
+    ("language", "multilingual", "warns"), [("en", False, False), ("en", True, False), ("es", False, True)]
+)
+def test_english_only_checkpoint_of_another_language(tmp_path, capsys, language, multilingual, warns):
+    tiny_checkpoint(tmp_path / "tiny")
+    settings = params.load(ROOT / "params.yaml").model_copy(update={"language": language})
+    checkpoint = model.load_checkpoint(tmp_path / "tiny")
+    checkpoint.model.generation_config.is_multilingual = multilingual
+    transcription.prepare(checkpoint, settings, torch.device("cpu"), "fp32")
+    assert ("warning: the checkpoint knows English only" in capsys.readouterr().err) == warns  # not in a text
+
+
 @pytest.fixture(scope="module", params=["window", "utterance"])
 def decoder(request, tmp_path_factory) -> transcription.Decoder:
     return make_decoder(tmp_path_factory.mktemp("model") / "tiny", request.param)

@@ -11,6 +11,7 @@ import pytest
 from stages import evaluate
 from stages.common import params
 from stages.common.errors import UserError
+from stages.decoding import splits
 from stages.records import light_normaliser, speaker_share
 from stages.records.error_unit import CHARACTERS
 from stages.records.seen_texts import TrainedTexts
@@ -354,3 +355,15 @@ def test_any_checkpoint_is_decoded_from_the_hub_or_a_folder(checkpoint, tmp_path
         rows = score.decode(checkpoint, params.load(ROOT / "params.yaml"))
     assert {(row.split, row.id) for row in rows} == {("test", "clip0"), ("test", "clip1")}
     assert (COMMIT in capsys.readouterr().err) == (checkpoint != "local")
+
+
+def test_score_without_enough_memory_says_what_to_lower(tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.chdir(tmp_path)
+    tiny_checkpoint(Path("local"))
+    write_split(Path("processed_data/evaluation/test"), 2, seed=1)
+    monkeypatch.setattr(splits, "transcribe_batches", fail)
+    with pytest.raises(UserError, match=r"^out of memory \(.*\)\. Lower transcribe\.batch_seconds, now 120"):
+        score.decode("local", params.load(ROOT / "params.yaml"))

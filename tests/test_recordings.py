@@ -181,7 +181,14 @@ def test_folder_of_recordings(workspace):
     }
 
 
-@pytest.mark.parametrize("error", [MemoryError("Unable to allocate 1.3 GiB"), torch.OutOfMemoryError("CUDA is full")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 1.3 GiB"),
+        torch.OutOfMemoryError("CUDA is full"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
 def test_recording_that_memory_does_not_suffice_for_is_named(workspace, settings, monkeypatch, error):
     def segments(decoder, samples, *_):
         if len(samples) > 20 * SAMPLE_RATE:

@@ -51,7 +51,8 @@ def unknown_in_training(settings: params.Params) -> int:
 
 def decode(checkpoint: str, settings: params.Params, base: str | None = None) -> list[Transcript]:
     """Transcribe all evaluation sets with a checkpoint or adapter: a folder, or a model of the hub."""
-    from stages.decoding import splits, token_limits, transcription
+    from stages.decoding import evaluation_sets, splits, token_limits, transcription
+    from stages.runtime import failures
     from tools import sources
 
     decoder = transcription.prepare(sources.load_checkpoint(checkpoint, base), settings)
@@ -61,8 +62,9 @@ def decode(checkpoint: str, settings: params.Params, base: str | None = None) ->
         needs = token_limits.needs_of(folder.name, clips, decoder)
         token_limits.warn_of_references(needs, decoder)
         by_id = {}
-        for rows in splits.transcribe_split(decoder, folder, clips):
-            by_id |= {row.id: row for row in rows}
+        with failures.explain_out_of_memory(evaluation_sets.memory_advice(settings)):
+            for rows in splits.transcribe_split(decoder, folder, clips):
+                by_id |= {row.id: row for row in rows}
         rows = [by_id[clip.id] for clip in clips]
         token_limits.warn_of_cut_transcripts(needs, rows, decoder)
         transcripts += rows

@@ -1,6 +1,7 @@
 """Transcribe clips in batches of similar length: the base at its full window, a tuned model as it was trained."""
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from stages.decoding import batching, generation
 from stages.records.units import SAMPLE_RATE, Seconds
 from stages.runtime import devices
 from stages.whisper import dtypes, features
-from stages.whisper.model import Checkpoint, prompt_tokens, set_language
+from stages.whisper.model import Checkpoint, is_multilingual, prompt_tokens, set_language
 
 EXTRA_TOKENS = 16  # beyond tokens_per_second: even a short clip may hold a sentence
 DIGITS = 4  # of log-probabilities
@@ -73,6 +74,12 @@ def prepare(
     device = device or devices.choose_device(settings.runtime.device)
     model = checkpoint.model.to(device)
     set_language(model, settings.language)
+    if settings.language != "en" and not is_multilingual(model):
+        print(
+            f"warning: the checkpoint knows English only, and params.yaml says language {settings.language!r}: unless "
+            "it was trained on that language, it writes English words for what it hears",
+            file=sys.stderr,
+        )
     prompt = prompt_tokens(model, settings.language)
     precision = precision or dtypes.choose_precision(settings.transcribe.precision, device, learning=False)
     max_tokens = model.config.max_target_positions - len(prompt)

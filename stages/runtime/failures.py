@@ -31,23 +31,42 @@ def explain_early_end(stage: str, memory_advice: str, describe_progress: Callabl
         yield
     except KeyboardInterrupt:
         raise UserError(f"{stage}: interrupted. {describe_progress()} Run the same command to resume.") from None
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise _out_of_memory(stage, memory_advice, describe_progress, error) from None
-    except (OSError, RuntimeError, SafetensorError) as error:
+    except (MemoryError, OSError, RuntimeError, SafetensorError) as error:
         if getattr(error, "errno", None) in DISK_ERRORS or _mentions(error, DISK_MESSAGES):
             raise UserError(
                 f"{stage}: the disk is full ({first_lines(error)}); make room on the disk of {checkpoints.root()} and "
                 f"of this folder, then run again. {describe_progress()}"
             ) from None
-        if _mentions(error, MEMORY_MESSAGES):
-            raise _out_of_memory(stage, memory_advice, describe_progress, error) from None
+        if is_out_of_memory(error):
+            raise UserError(f"{stage}: {_out_of_memory(error, memory_advice)} {describe_progress()}") from None
         raise
     except ProcessEndedError as error:
         raise UserError(f"{stage}: {error}. {describe_progress()} Run the same command to resume.") from None
 
 
-def _out_of_memory(stage: str, memory_advice: str, describe_progress: Callable[[], str], error: Exception) -> UserError:
-    return UserError(f"{stage}: out of memory ({first_lines(error)}). {memory_advice} {describe_progress()}")
+@contextmanager
+def explain_out_of_memory(memory_advice: str) -> Iterator[None]:
+    """Turn running out of memory into a UserError, in work that saves nothing until its end.
+
+    Parameters
+    ----------
+    memory_advice : as for `explain_early_end`
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise UserError(_out_of_memory(error, memory_advice)) from None
+        raise
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out, that of the machine or of a GPU."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or _mentions(error, MEMORY_MESSAGES)
+
+
+def _out_of_memory(error: Exception, memory_advice: str) -> str:
+    return f"out of memory ({first_lines(error)}). {memory_advice}"
 
 
 def _mentions(error: Exception, messages: tuple[str, ...]) -> bool:

@@ -9,8 +9,9 @@ from tqdm import tqdm
 from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.cutting import audio
-from stages.decoding import transcription, voice
+from stages.decoding import evaluation_sets, transcription, voice
 from stages.records.units import SAMPLE_RATE
+from stages.runtime import failures
 from stages.wer import normalisers
 from tools import recording_files, sources
 from tools.align import transcript, writers
@@ -47,7 +48,8 @@ def align_all(
         try:
             lines = transcript.read(text, recording, settings)
             samples = recording_files.read(recording, settings.preprocess.channel)
-            alignment = align(decoder, samples, lines, normalise)
+            with failures.explain_out_of_memory(evaluation_sets.memory_advice(settings)):
+                alignment = align(decoder, samples, lines, normalise)
             _check_found(alignment, recording, text)
             aligned = Aligned(alignment, recording, len(samples) / SAMPLE_RATE, text)
             recording_files.write_whole(path, partial(write, aligned=aligned))

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
-from stages.common.errors import UserError, first_lines
+from stages.common.errors import UserError
 from stages.common.params import Params
 from stages.corpus.rows.files import nfc
 from stages.cutting import audio
 from stages.decoding import evaluation_sets, spoken_segments, token_limits, transcription, voice
 from stages.decoding.transcription import Decoder
 from stages.records.units import SAMPLE_RATE, Seconds
+from stages.runtime import failures
 from tools import recording_files, sources
 from tools.transcribe import captions, speakers, words
 from tools.transcribe.captions import Caption, Word
@@ -49,15 +49,13 @@ def transcribe(
     without_times = 0  # segments of which no word times are known
     for file, target in tqdm(targets.items(), unit="file", disable=len(targets) == 1):
         try:
-            of_file = captions_of(file, decoder, settings, options)
+            with failures.explain_out_of_memory(evaluation_sets.memory_advice(settings)):
+                of_file = captions_of(file, decoder, settings, options)
         except audio.AudioError as error:
             failed.append(f"{file}: {error.detail}")
             continue
         except UserError as error:
             failed.append(f"{file}: {error}")
-            continue
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            failed.append(f"{file}: out of memory ({first_lines(error)}). {evaluation_sets.memory_advice(settings)}")
             continue
         cut += sum(token_limits.may_lack_speech(caption.segment.hypothesis) for caption in of_file)
         without_times += sum(caption.words is None for caption in of_file)

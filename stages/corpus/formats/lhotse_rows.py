@@ -130,9 +130,7 @@ def unname_own_ids(reading: SplitContents, first: int, path: Path, files: Files)
     rows = reading.utterances[first:]
     if len(rows) < 2 or any(row.speaker != row.id for row in rows):
         return
-    reading.warn(
-        "each supervision has its own id as its speaker, so speakers count as not known", files.shown(path)
-    )
+    reading.warn("each supervision has its own id as its speaker, so speakers count as not known", files.shown(path))
     for index, row in enumerate(rows, start=first):
         reading.warn_unknown_speaker(f"{row.file}:{row.line}")
         reading.utterances[index] = replace(row, speaker=files.named(row.audio), speaker_known=False)
