@@ -191,6 +191,17 @@ def test_other_limits_decode_nothing_again(workspace, monkeypatch):
         label.main()
 
 
+def test_options_that_do_not_count_for_a_teacher_change_nothing(workspace, monkeypatch):
+    label.main()
+    expected = written()
+    monkeypatch.setattr(transcription, "decode_batch", None)
+    values = yaml.safe_load(Path("params.yaml").read_text())
+    values["transcribe"] |= {"temperature": 0.7, "speech_only": True, "retry_doubtful": True}
+    Path("params.yaml").write_text(yaml.safe_dump(values))
+    label.main()
+    assert written() == expected
+
+
 def test_off_writes_no_clips_and_starts_without_torch(workspace):
     values = yaml.safe_load(Path("params.yaml").read_text())
     values["pseudo_labels"]["share"] = 0.0

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stages.common.params import Transcribe
 from stages.decoding import evaluation_sets
+from stages.labelling import teacher
 from stages.records import paths
 from stages.records.strategies import STRATEGIES
 from stages.training import loop
@@ -166,6 +168,12 @@ def test_names_and_outputs():
     names = "check_params fetch_base preprocess label transcribe evaluate report"
     assert {*names.split(), *TRAINING_STAGES} == STAGES.keys()
     assert "metrics/wer.json" in STAGES["evaluate"]["metrics"][0]
+
+
+def test_labels_depend_on_the_options_of_decoding_that_a_teacher_uses():
+    used = Transcribe.model_fields.keys() - teacher.FIXED
+    params = [name for name in STAGES["label"]["params"] if name.startswith("transcribe")]
+    assert params == sorted(f"transcribe.{name}" for name in used)
 
 
 def test_what_needs_an_accelerator_is_kept_by_dvc_whole():

@@ -107,7 +107,7 @@ def _work_folder(chosen: list[Candidate], recordings: dict[str, Path], folder: P
     options = settings.preprocess
     relevant = [
         settings.language,
-        settings.transcribe.model_dump(),
+        settings.transcribe.model_dump(exclude=set(teacher.FIXED)),
         dtypes.choose_precision(settings.transcribe.precision, device, learning=False),
         [options.channel, options.min_seconds, options.max_seconds],
         [recording.source for recording in chosen],

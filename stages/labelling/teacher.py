@@ -16,6 +16,8 @@ from stages.whisper.model import ADAPTER_FILE
 
 KEY = "pseudo_labels.teacher"
 STAGE = "label"
+# Options of transcribe that do not count for a teacher: it takes the likeliest tokens of the speech that was found.
+FIXED = {"temperature": 0.0, "speech_only": False, "retry_doubtful": False}
 # Of the second decoding, in which tokens are drawn: a word that the teacher guessed comes out differently.
 SECOND_TEMPERATURE = 0.4
 
@@ -80,7 +82,7 @@ def prepare(folder: Path, settings: Params) -> Decoder:
     except UserError as error:
         raise UserError(f"{KEY} {settings.pseudo_labels.teacher}: {error}") from None
     decoder = transcription.prepare(checkpoint, settings)
-    return replace(decoder, settings=decoder.settings.model_copy(update={"temperature": 0.0}))
+    return replace(decoder, settings=decoder.settings.model_copy(update=FIXED))
 
 
 def drawing(decoder: Decoder) -> Decoder:
