@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from stages.decoding.transcription import Decoder, Hypothesis
-from stages.records.transcripts import compression_ratio
+from stages.records.transcripts import HIGHEST_COMPRESSION, compression_ratio
 
 # As in openai/whisper.
 TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
 LOWEST_LOG_PROBABILITY = -1.0
-HIGHEST_COMPRESSION = 2.4
 
 Decode = Callable[[Decoder, list[int]], list[Hypothesis]]  # of texts, by number
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stages.common.errors import UserError
 
+HIGHEST_COMPRESSION = 2.4  # a text whose compression_ratio is higher repeats itself; as in openai/whisper
 ASCII_CHARACTERS = 128
 FIRST_CJK = 0x2E80  # code point from which on Unicode has mostly Chinese, Japanese and Korean characters
 

@@ -27,8 +27,7 @@ HEADLINE_SET = "test"
 # Of each model and set in wer.json; the last one only where speakers are unknown.
 HEADLINE_FIGURES = ("wer", "wer_low", "wer_high", "cer", unknown_speakers.UNKNOWN)
 PAIRED = "paired"  # the comparisons' key in scores.json, beside the models
-RUNAWAY_RATIO = 2.0  # a hypothesis with more words than so many times the reference's is a runaway,
-RUNAWAY_COMPRESSION = 2.4  # and one that zlib shrinks by more, since it repeats itself: Whisper's own threshold
+RUNAWAY_RATIO = 2.0  # a hypothesis with more words than so many times the reference's is a runaway
 # The filter of Fan et al. 2024 (arXiv:2406.10507) and others, who apply it to test data too.
 LITERATURE_WORDS = 3  # at least
 LITERATURE_BASE_WER = 0.5  # at most
@@ -223,7 +222,7 @@ def _empty(results: SetResults) -> int:
 def _runaway(results: SetResults) -> int:
     """Number of utterances whose hypothesis is far longer than the reference, or repeats itself."""
     longer = results.errors.hypothesis_words > RUNAWAY_RATIO * np.maximum(results.errors.words, 1)
-    repeating = [row.compression_ratio > RUNAWAY_COMPRESSION for row in results.transcripts]
+    repeating = [row.compression_ratio > transcripts.HIGHEST_COMPRESSION for row in results.transcripts]
     return int(np.count_nonzero(longer | np.array(repeating)))
 
 
