@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 
+SPAWNED = "from multiprocessing.spawn import "  # begins what multiprocessing's `spawn` gives its processes to run
 MODULES = ("stages", "tools", "experiments", "accelerate", "dvc", "pytest")  # those that the server runs
 # Variables that the libraries, or Python itself, read when they are started: with others, Python is started anew. Not
 # CUDA_VISIBLE_DEVICES, which is read at the first use of a GPU; the server uses none.
@@ -34,6 +35,18 @@ def inherited() -> dict:
     return {"variables": variables, "limits": limits, "umask": mask, "name_spaces": name_spaces}
 
 
+def other_files() -> list[int]:
+    """The numbers of the open files that this process inherited, without the standard streams."""
+    numbers = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                numbers.append(int(name))
+        except OSError:  # that of the list itself
+            pass
+    return numbers
+
+
 def main(python: str, address: str, servers: dict) -> None:
     """Run the command of sys.argv in a fork of the server, or with a Python of its own, and end as it ends.
 
@@ -49,14 +62,20 @@ def main(python: str, address: str, servers: dict) -> None:
     if arguments[:1] == ["-u"]:  # as torchrun starts its processes
         os.environ["PYTHONUNBUFFERED"] = "1"
         arguments = arguments[1:]
-    is_served = len(arguments) > 1 and arguments[0] == "-m" and arguments[1].split(".")[0] in MODULES
+    if arguments[:1] == ["-B"] and "PYTHONDONTWRITEBYTECODE" in os.environ:  # which multiprocessing makes of it
+        arguments = arguments[1:]
+    is_module = len(arguments) > 1 and arguments[0] == "-m" and arguments[1].split(".")[0] in MODULES
+    is_served = is_module or (len(arguments) > 1 and arguments[0] == "-c" and arguments[1].startswith(SPAWNED))
     if not is_served or inherited() != servers:
         os.execv(python, [python, *arguments])  # noqa: S606
+    files = [0, 1, 2, *other_files()]
     server = socket.socket(socket.AF_UNIX)
     server.connect(address)
-    request = json.dumps([arguments[1:], os.getcwd(), dict(os.environ)]).encode()
-    socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])
+    request = json.dumps([arguments, os.getcwd(), dict(os.environ), files]).encode()
+    socket.send_fds(server, [len(request).to_bytes(8, "big")], files)
     server.sendall(request)
+    for number in files[3:]:  # else its other end would not see that the command has closed it
+        os.close(number)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: server.sendall(bytes([number])))
     status = int(server.recv(16) or b"1")

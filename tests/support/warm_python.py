@@ -11,8 +11,10 @@ Python anew.
 """
 
 import atexit
+import fcntl
 import gc
 import json
+import multiprocessing
 import os
 import runpy
 import select
@@ -30,6 +32,7 @@ from typing import NoReturn
 
 import numpy
 
+MOST_FILES = 64  # that a process can hand over
 LIBRARIES = (  # that stages/, tools/ and DVC import; not pygit2, which reads HOME when it is imported
     "accelerate",
     "aiobotocore.session",
@@ -82,7 +85,7 @@ def folder() -> Path:
 
 
 def serve(address: str) -> list[str]:
-    """Fork for each request; returns the module and its arguments in the process that shall run them."""
+    """Fork for each request; returns Python's arguments in the process that shall do what they say."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(64)
@@ -105,28 +108,37 @@ def serve(address: str) -> list[str]:
 def become(connection: socket.socket, python: str) -> list[str]:
     """Take over streams, environment and folder of the asker, in a process of their own that this one waits for."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    header, streams, _, _ = socket.recv_fds(connection, 8, 3)
+    header, files, _, _ = socket.recv_fds(connection, 8, MOST_FILES)
     size, request = int.from_bytes(header, "big"), b""
     while len(request) < size:
         request += connection.recv(size - len(request))
-    arguments, current_folder, environment = json.loads(request)
+    arguments, current_folder, environment, numbers = json.loads(request)
     process = os.fork()
     if process:
         wait_for(process, connection)
     connection.close()
-    for number, stream in enumerate(streams):
-        os.dup2(stream, number)
-        os.close(stream)
+    take_over(files, numbers)
     os.chdir(current_folder)
     os.environ.clear()
     os.environ.update(environment)
     sys.stdout.reconfigure(write_through=bool(environment.get("PYTHONUNBUFFERED")))
     sys.executable = python  # what it starts in its turn (dvc, accelerate) is forked as well
+    multiprocessing.set_executable(python)
     numpy.random.seed()  # else each process would draw the same numbers
     own_folder = str(Path(__file__).parent)
     added = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:] = [current_folder, *added, *(path for path in sys.path if path and path != own_folder)]
     return arguments
+
+
+def take_over(files: list[int], numbers: list[int]) -> None:
+    """Give received files the numbers that they have in the process that sent them."""
+    moved = [fcntl.fcntl(file, fcntl.F_DUPFD, 1000) for file in files]  # away from the numbers of the others
+    for file in files:
+        os.close(file)
+    for file, number in zip(moved, numbers, strict=True):
+        os.dup2(file, number)
+        os.close(file)
 
 
 def wait_for(process: int, connection: socket.socket) -> NoReturn:
@@ -145,10 +157,15 @@ def wait_for(process: int, connection: socket.socket) -> NoReturn:
     os._exit(0)
 
 
-def run(module: str) -> int:
-    """Do what `python -m module` does, and return its exit status."""
+def run(arguments: list[str]) -> int:
+    """Do what `python -m module arguments` or `python -c text arguments` does, and return its exit status."""
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        if arguments[0] == "-c":
+            sys.argv = ["-c", *arguments[2:]]
+            exec(arguments[1], {"__name__": "__main__"})  # noqa: S102 (of multiprocessing)
+        else:
+            sys.argv = arguments[1:]
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
     except SystemExit as error:
         if isinstance(error.code, str):
             print(error.code, file=sys.stderr)
@@ -169,5 +186,4 @@ def end(status: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.argv = serve(sys.argv[1])
-    end(run(sys.argv[0]))
+    end(run(serve(sys.argv[1])))
