@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 
 from stages.common import params
+from stages.common.errors import exit_on_user_error
 from stages.decoding import transcription
 from stages.records import paths
 from stages.wer import normalisers
@@ -69,6 +70,7 @@ def texts_of_others(truths: dict[Path, list[dict]], session: Path) -> list[str]:
     return texts
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="of bench.sessions")

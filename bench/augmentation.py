@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench import sample_runs
 from bench.sample_runs import Run
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.records.paths import TUNED
 
@@ -30,6 +31,7 @@ AUGMENTATIONS = {
 HEADER = ("strategy", "augmentation", "WER % by seed", "mean", "minus none", "95 % interval")
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, required=True, help="folder for the runs; it is not deleted")

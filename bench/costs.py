@@ -24,6 +24,7 @@ from praatio.data_classes.interval_tier import IntervalTier
 from praatio.data_classes.textgrid import Textgrid
 
 from stages.common import params
+from stages.common.errors import exit_on_user_error
 from stages.corpus.formats import registry
 from stages.records import light_normaliser
 from stages.records.paths import MODELS
@@ -50,6 +51,7 @@ DVC_CONFIG = """
 """
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="print a last line of JSON")

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from bench.train import device_type
 from bench.transcribe import convert, stock_pipeline
 from stages.common import params
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.records import paths, shards
 from stages.records.shards import Clip
@@ -41,6 +42,7 @@ FASTER_OPTIONS = {
 DECODERS = ("pipeline", *FASTER_OPTIONS)
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path, metavar="FOLDER", help="a checkpoint or an export")

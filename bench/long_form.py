@@ -33,6 +33,7 @@ from bench import noise
 from bench.decoders import faster_model
 from bench.train import device_type
 from stages.common import params
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.decoding import spoken_segments, transcription
 from stages.decoding.transcription import Decoder
@@ -156,6 +157,7 @@ def measure(way: Way, folder: Path, quiet: dict[str, np.ndarray], normalise: Cal
     return counts
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="of bench.sessions")

@@ -34,6 +34,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from bench.train import TOKENS_PER_SECOND
 from stages.common import params
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.records.paths import TUNED
 from stages.records.units import FRAMES_PER_SECOND, Seconds
@@ -80,6 +81,7 @@ class Kept(NamedTuple):
         return Kept(self.always + times * other.always, self.a_minute + times * other.a_minute)
 
 
+@exit_on_user_error
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.split("\n")[0]).parse_args()
     rows = [("model", "strategy", *COLUMNS)]

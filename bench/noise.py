@@ -18,6 +18,7 @@ import numpy as np
 from numpy.random import Generator
 
 from stages.common import params
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.cutting import audio
 from stages.decoding import spoken_segments, transcription
@@ -175,6 +176,7 @@ def count(decoder: Decoder, samples: np.ndarray, everything: bool, normalise: Ca
     return words, doubtful
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", metavar="MODEL", help="a checkpoint or an adapter")

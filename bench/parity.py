@@ -14,12 +14,14 @@ from pathlib import Path
 
 from bench import sample_runs
 from bench.sample_runs import Run
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.records.paths import TUNED
 
 HEADER = ("strategy", "recipe", "decoded", "WER % by seed", "mean", "minus stock", "95 % interval")
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, required=True, help="folder for the runs; it is not deleted")

@@ -26,6 +26,7 @@ import soundfile
 import yaml
 
 from bench import row_process
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.records.units import SAMPLE_RATE, Seconds
 
@@ -38,6 +39,7 @@ DISTINCT = 8
 HEADER = ("clips", "hours", "ours s", "lhotse s", "ours h/min", "lhotse h/min", "ours MB", "lhotse MB", "ratio")
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clips", type=int, nargs="+", default=[1000, 10_000, 100_000])

@@ -30,6 +30,7 @@ from bench.preprocess import (
     write_params,
     write_wav,
 )
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.cutting import audio
 from stages.cutting.resampling import Resampler
@@ -40,6 +41,7 @@ STUDIO_RATE = 48_000  # Hz
 HEADER = ("input", "workers", "hours", "seconds", "CPU s", "CPU s/hour", "decode %", "resample %", "encode %")
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clips", type=int, default=2000)

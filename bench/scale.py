@@ -32,6 +32,7 @@ from pathlib import Path
 
 from bench import row_process
 from stages.common import params
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.records import paths, shards
 from stages.records.shards import Clip
@@ -56,6 +57,7 @@ SHARD_CLIPS, CLIP_BYTES = 100, 40_000
 HEADER = ("step", "clips", "seconds", "s / 1000 clips", "peak MB", "exponent")
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS, help="numbers of clips")

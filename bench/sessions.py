@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from stages.common.errors import exit_on_user_error
 from stages.decoding import voice
 from stages.records import shards
 from stages.records.shards import Clip
@@ -146,6 +147,7 @@ def write_session(path: Path, session: Session, noise_decibels: float, random: n
     path.with_suffix(".json").write_text(json.dumps(truth, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="is made; holds the sessions")

@@ -21,6 +21,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from bench import noise
 from bench.train import device_type
 from stages.common import params
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.records.units import SAMPLE_RATE
 from stages.whisper import model
@@ -101,6 +102,7 @@ def write_freely(network, states: BaseModelOutput, prompt: list[int]) -> list[in
     return tokens
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="of bench.sessions")

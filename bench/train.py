@@ -40,6 +40,7 @@ from tqdm import tqdm
 from transformers import TrainerCallback
 
 from bench import row_process
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.records.paths import TUNED
 from stages.records.strategies import STRATEGIES
@@ -67,6 +68,7 @@ FLOP_CLIPS = 4  # number of clips of a stock batch whose operations are counted;
 HEADER = ("clips", "strategy", "recipe", "utt/s", "ratio", "clips/step", "first s", "peak MB", "waiting %", "floor %")
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clips", type=int, help="training clips; default: 96 on a CPU, 2048 on a GPU")

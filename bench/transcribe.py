@@ -36,6 +36,7 @@ from tqdm import tqdm
 from bench import row_process
 from bench.train import MEANS, device_type, durations, machine, matrix_rates
 from stages.common import params
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.decoding import batching, transcription
 from stages.records.units import SAMPLE_RATE
@@ -62,6 +63,7 @@ HEADER = ("recipe", "window", "precision", "clips/s", "ratio", "peak MB")
 Transcriber = Callable[[list[np.ndarray]], list[str]]
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument(

@@ -15,6 +15,7 @@ import numpy as np
 
 from bench.sessions import speech_borders
 from stages.common import params
+from stages.common.errors import exit_on_user_error
 from stages.common.text_table import aligned
 from stages.decoding import transcription, voice
 from stages.decoding.spoken_segments import SpokenSegment
@@ -64,6 +65,7 @@ def errors(decoder: Decoder, folder: Path, pair: tuple[Clip, Clip], pause: Secon
     return timed[number - 1].end - end, timed[number].start - (end + pause)
 
 
+@exit_on_user_error
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("split", type=Path)

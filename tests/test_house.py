@@ -107,3 +107,15 @@ patch.setattr(D, "_x", 1)
         "stages.b._y",
         "thing._x",
     ]
+
+
+def test_commands_end_in_one_line_after_a_users_mistake():
+    """And not in a traceback: the decorator of their main sees to that."""
+    undecorated = []
+    for folder in ("bench", "corpora", "experiments", "stages", "tools"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.parse(path.read_text()).body:
+                is_main = isinstance(node, ast.FunctionDef) and node.name == "main"
+                if is_main and "exit_on_user_error" not in map(ast.unparse, node.decorator_list):
+                    undecorated.append(name_of(path))
+    assert undecorated == []
