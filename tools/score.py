@@ -15,7 +15,9 @@ from tools import checkpoint_names
 
 @exit_on_user_error
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.score", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help=checkpoint_names.CHECKPOINT_HELP)
     parser.add_argument("--base", help=checkpoint_names.BASE_HELP)
     arguments = parser.parse_args()
