@@ -1,4 +1,4 @@
-"""What a user asks tools.transcribe for."""
+"""The options of the command line of python -m tools.transcribe."""
 
 from dataclasses import dataclass
 from pathlib import Path
