@@ -1,4 +1,4 @@
-"""Damaged annotation files: whatever is in them, a reader may raise nothing but its documented errors."""
+"""Damaged annotation files. Whatever they contain, the module that reads them may raise only its documented errors."""
 
 import tempfile
 from pathlib import Path
@@ -22,7 +22,7 @@ PIECES = ("*", "@", "%", "\t", "\n", "\x15", ":", "-->", '"', "<", ">", "&x;", "
 
 
 def read_damaged(format: ModuleType, name: str, content: bytes) -> None:
-    """Read it as a file of a session format. Raises what is not documented."""
+    """Read it as a file of a session format; errors that are not documented are raised."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)

@@ -54,13 +54,13 @@ class S3Server:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """While its objects are changed behind its back: running, it remembers which there are."""
+        """Stop it while a test changes its files: while it runs, it remembers which objects there are."""
         self.kill()
         yield
         self.start()
 
     def kill(self) -> None:
-        """As a crash would: nothing is finished."""
+        """End it as a crash would, without finishing transfers."""
         self._process.send_signal(signal.SIGKILL)
         self._process.communicate()
 

@@ -12,15 +12,16 @@ import sys
 
 SPAWNED = "from multiprocessing.spawn import "  # begins what multiprocessing's `spawn` gives its processes to run
 MODULES = ("stages", "tools", "experiments", "accelerate", "dvc", "pytest")  # those that the server runs
-# Variables that the libraries, or Python itself, read when they are started: with others, Python is started anew. Not
-# CUDA_VISIBLE_DEVICES, which is read at the first use of a GPU; the server uses none.
+# Variables that the libraries, or Python itself, read at their start: if they differ from the server's, Python is
+# started anew. CUDA_VISIBLE_DEVICES is not one of them: it is read at the first use of a GPU, and the server uses none.
 READ_AT_START = ("HF_", "MKL_", "OMP_", "PYTHON", "TORCH_", "TRANSFORMERS_")
-# Of those, what the server handles itself, and what torchrun sets and its processes read when they join one another.
+# Variables with such names that may differ: the server sets the first two, and torchrun's processes read the last one
+# only when they connect to each other.
 HANDLED = ("PYTHONPATH", "PYTHONUNBUFFERED", "TORCH_NCCL_ASYNC_ERROR_HANDLING")
 
 
 def inherited() -> dict:
-    """What a process gets from its parent and cannot take over from another: compared with the server's."""
+    """What a process inherits and a fork of the server cannot take over, to be compared with what the server has."""
     variables = {}
     for name, value in os.environ.items():
         if name.startswith(READ_AT_START) and name not in HANDLED:
@@ -42,7 +43,7 @@ def other_files() -> list[int]:
         try:
             if int(name) > 2 and os.get_inheritable(int(name)):
                 numbers.append(int(name))
-        except OSError:  # that of the list itself
+        except OSError:  # of the folder /proc/self/fd itself, which is closed by now
             pass
     return numbers
 
@@ -62,7 +63,7 @@ def main(python: str, address: str, servers: dict) -> None:
     if arguments[:1] == ["-u"]:  # as torchrun starts its processes
         os.environ["PYTHONUNBUFFERED"] = "1"
         arguments = arguments[1:]
-    if arguments[:1] == ["-B"] and "PYTHONDONTWRITEBYTECODE" in os.environ:  # which multiprocessing makes of it
+    if arguments[:1] == ["-B"] and "PYTHONDONTWRITEBYTECODE" in os.environ:  # multiprocessing passes it as -B
         arguments = arguments[1:]
     is_module = len(arguments) > 1 and arguments[0] == "-m" and arguments[1].split(".")[0] in MODULES
     is_served = is_module or (len(arguments) > 1 and arguments[0] == "-c" and arguments[1].startswith(SPAWNED))
@@ -74,13 +75,13 @@ def main(python: str, address: str, servers: dict) -> None:
     request = json.dumps([arguments, os.getcwd(), dict(os.environ), files]).encode()
     socket.send_fds(server, [len(request).to_bytes(8, "big")], files)
     server.sendall(request)
-    for number in files[3:]:  # else its other end would not see that the command has closed it
+    for number in files[3:]:  # otherwise a pipe would stay open after the command has closed it
         os.close(number)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: server.sendall(bytes([number])))
     status = int(server.recv(16) or b"1")
     if status < 0:
-        if -status != signal.SIGKILL:  # which has no handler to take back
+        if -status != signal.SIGKILL:  # SIGKILL cannot have a handler
             signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     sys.exit(status)

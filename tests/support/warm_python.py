@@ -85,7 +85,7 @@ def folder() -> Path:
 
 
 def serve(address: str) -> list[str]:
-    """Fork for each request; returns Python's arguments in the process that shall do what they say."""
+    """Fork a process for each request; returns only in that process, with the arguments of the command to run."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(64)
@@ -93,7 +93,7 @@ def serve(address: str) -> list[str]:
         import_module(name)
     gc.collect()
     gc.freeze()  # else each fork's garbage collection would go through, and copy, all that is imported
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the waiters
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no parent waits for the processes of `wait_for`
     print("ready", flush=True)
     while True:
         if sys.stdin.fileno() in select.select([listener, sys.stdin], [], [])[0]:
@@ -106,7 +106,10 @@ def serve(address: str) -> list[str]:
 
 
 def become(connection: socket.socket, python: str) -> list[str]:
-    """Take over streams, environment and folder of the asker, in a process of their own that this one waits for."""
+    """Fork a process that takes over streams, environment and folder of the client; this process waits for its end.
+
+    The client is the process that runs warm_program.py.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     header, files, _, _ = socket.recv_fds(connection, 8, MOST_FILES)
     size, request = int.from_bytes(header, "big"), b""
@@ -122,7 +125,7 @@ def become(connection: socket.socket, python: str) -> list[str]:
     os.environ.clear()
     os.environ.update(environment)
     sys.stdout.reconfigure(write_through=bool(environment.get("PYTHONUNBUFFERED")))
-    sys.executable = python  # what it starts in its turn (dvc, accelerate) is forked as well
+    sys.executable = python  # so that what it starts (dvc, accelerate) is forked as well
     multiprocessing.set_executable(python)
     numpy.random.seed()  # else each process would draw the same numbers
     own_folder = str(Path(__file__).parent)
@@ -142,7 +145,7 @@ def take_over(files: list[int], numbers: list[int]) -> None:
 
 
 def wait_for(process: int, connection: socket.socket) -> NoReturn:
-    """Send the process what signals the asker gets, kill it when the asker is gone, and answer its exit status."""
+    """Pass on the client's signals, kill the process when the client is gone, and send the client its exit status."""
     ended = os.pidfd_open(process)
     while ended not in select.select([ended, connection], [], [])[0]:
         received = connection.recv(1)
@@ -152,7 +155,7 @@ def wait_for(process: int, connection: socket.socket) -> NoReturn:
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     try:
         connection.sendall(str(status).encode())
-    except BrokenPipeError:  # the asker is gone
+    except BrokenPipeError:  # the client is gone
         pass
     os._exit(0)
 
@@ -170,7 +173,7 @@ def run(arguments: list[str]) -> int:
         if isinstance(error.code, str):
             print(error.code, file=sys.stderr)
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    except BaseException:  # as Python itself ends then
+    except BaseException:  # Python itself prints the traceback and ends with 1
         traceback.print_exc()
         return 1
     return 0

@@ -104,15 +104,14 @@ def texts(ready: Decoder, split: Path, clips: Sequence[Clip]) -> list[str]:
 
 
 def compare(
-    export: str, audio_context: str, clips: Sequence[Clip], source: list[str], answers: list[str], rule: Normaliser
+    export: str, audio_context: str, clips: Sequence[Clip], source: list[str], hypotheses: list[str], rule: Normaliser
 ) -> Comparison:
     """Count the word errors of source and export, and the words that differ between them.
 
     Parameters
     ----------
     export, audio_context : see Comparison
-    source : hypotheses of the source, one per clip
-    answers : hypotheses of the export, one per clip
+    source, hypotheses : texts that the source and the export wrote, one per clip
 
     Raises
     ------
@@ -120,7 +119,7 @@ def compare(
         The references of the clips have no word.
     """
     references = [clip.text for clip in clips]
-    of_source, of_export = align(references, source, rule), align(references, answers, rule)
+    of_source, of_export = align(references, source, rule), align(references, hypotheses, rule)
     if not of_source.words.sum():
         raise UserError("the clips of the check hold no word; raise --clips")
     return Comparison(
@@ -130,7 +129,7 @@ def compare(
         words=int(of_source.words.sum()),
         source_errors=int(of_source.errors.sum()),
         errors=int(of_export.errors.sum()),
-        differing=int(align(source, answers, rule).errors.sum()),
+        differing=int(align(source, hypotheses, rule).errors.sum()),
     )
 
 

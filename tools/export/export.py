@@ -131,16 +131,16 @@ def write_forms(options: Options, settings: params.Params, source: Checkpoint, f
     save(merged(source), source, transformers, MODELS[options.name])
     exported = model.load_checkpoint(transformers)
     for context in contexts:
-        answers = comparison.texts(comparison.decoder(exported, settings, context), split, clips)
-        compared = comparison.compare("transformers", context, clips, before[context], answers, rule)
+        hypotheses = comparison.texts(comparison.decoder(exported, settings, context), split, clips)
+        compared = comparison.compare("transformers", context, clips, before[context], hypotheses, rule)
         comparison.check(compared, same_weights=True, unit=unit)
         yield compared
     if options.quantization:
         converted = folder / "ctranslate2"
         ctranslate2_model.convert(transformers, converted, options.quantization)
         exact = comparison.decoder(exported, settings, FULL_WINDOW)
-        answers = ctranslate2_model.transcribe(converted, exact, settings.language, split, clips)
-        compared = comparison.compare("ctranslate2", FULL_WINDOW, clips, before[FULL_WINDOW], answers, rule)
+        hypotheses = ctranslate2_model.transcribe(converted, exact, settings.language, split, clips)
+        compared = comparison.compare("ctranslate2", FULL_WINDOW, clips, before[FULL_WINDOW], hypotheses, rule)
         comparison.check(compared, options.quantization == EXACT, unit)
         yield compared
 
