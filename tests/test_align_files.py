@@ -354,12 +354,13 @@ def test_written_lines_are_read_back(form):
     ]
     assert not reading.refusals
     assert all(row.speaker_known for row in reading.utterances)
-    assert set(reading.left_out) == {"no speech: notes"}
+    assert set(reading.left_out) == {"no speech: confidence", "no speech: notes"}
 
 
 @pytest.mark.parametrize("form", ["textgrid", "elan"])
 @pytest.mark.parametrize(
-    "name", ["notes", "Notes", "Task", "Words", 'Anna "Bo"', "Anna\nBo", " Anna", "\xc9lo\xefse", "O'Neill <x> & y"]
+    "name",
+    ["notes", "Confidence", "Task", "Words", 'Anna "Bo"', "Anna\nBo", " Anna", "\xc9lo\xefse", "O'Neill <x> & y"],
 )
 def test_speakers_of_any_name_are_kept(form, name):
     reading = written(form, Alignment([placed(1, name, "one", 1.0, 2.0), placed(2, "Cy", "two", 3.0, 4.0)], []))
@@ -388,7 +389,14 @@ def test_notes():
         (2.0, 3.125, "not found: line 3 not there; speech without text"),
         (9.8, 10.0, "not found: line 6 nor there"),
     ]
-    assert list(tiers(ALIGNMENT, 10.0)) == ["Anna", "Ben Ali", "notes"]
+
+
+def test_confidence_of_each_line_that_was_found():
+    rows = tiers(ALIGNMENT, 10.0)
+    assert list(rows) == ["Anna", "Ben Ali", "confidence", "notes"]
+    lines = sorted((start, end) for name in ("Anna", "Ben Ali") for start, end, _ in rows[name])
+    assert [(start, end) for start, end, _ in rows["confidence"]] == lines
+    assert rows["confidence"][1] == (1.25, 2.0, "0.1")
 
 
 def test_notes_at_the_end_and_between_neighbours_have_a_length():

@@ -1,7 +1,8 @@
 """Write an alignment as a Praat TextGrid, an ELAN file, a CHAT file with times, or JSON.
 
-There is one tier for each speaker, and a tier `notes` with what a person has to look at: lines that were not found,
-lines whose place is doubtful, and speech for which there is no line. preprocess takes no text from `notes`.
+There is one tier for each speaker, a tier `confidence` with that of each line, and a tier `notes` with what a person
+has to look at: lines that were not found, lines whose place is doubtful, and speech for which there is no line.
+preprocess takes no text from `confidence` and `notes`.
 """
 
 import json
@@ -21,7 +22,7 @@ from tools.align.alignment import Alignment, Placed
 from tools.align.transcript import Line
 
 DOUBTFUL = 0.2  # lines of lower confidence are named as doubtful
-NOTES = "notes"
+CONFIDENCE, NOTES = "confidence", "notes"  # tiers
 NO_SPEAKER = "speaker"  # the tier of lines without a speaker
 SHORTEST_NOTE: Seconds = 0.1  # shorter notes are made so long, so that they can be clicked
 MILLISECONDS = 1000  # in a second
@@ -41,12 +42,18 @@ class Aligned:
 
 
 def tiers(alignment: Alignment, seconds: Seconds) -> dict[str, list[tuple[Seconds, Seconds, str]]]:
-    """The tiers by name: (start, end, text) of each speaker's lines, and of the notes, in order, without overlaps."""
+    """The tiers by name: (start, end, text) of each speaker's lines, of their confidence, and of the notes, in order.
+
+    Within a tier, nothing overlaps.
+    """
     rows: dict[str, list[tuple[Seconds, Seconds, str]]] = {}
+    confidence = []
     for placed in alignment.placed:
         if placed.start is not None:
             name = tier_name(placed.line.speaker)
             rows.setdefault(name, []).append((placed.start, placed.end, one_row(placed.line.text)))
+            confidence.append((placed.start, placed.end, str(placed.confidence)))
+    rows[CONFIDENCE] = confidence
     rows[NOTES] = notes(alignment, seconds)
     return rows
 
@@ -125,7 +132,7 @@ def write_elan(path: Path, aligned: Aligned) -> None:
     slots = annotations = 0
     for speaker, rows in tiers(aligned.alignment, aligned.seconds).items():
         tier = ElementTree.SubElement(root, "TIER", TIER_ID=speaker, LINGUISTIC_TYPE_REF="utterance")
-        if speaker != NOTES:
+        if speaker not in (CONFIDENCE, NOTES):
             tier.set("PARTICIPANT", speaker)
         for start, end, text in rows:
             for time in (start, end):

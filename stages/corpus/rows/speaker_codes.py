@@ -37,7 +37,7 @@ coding tocode to_code on_off on_or_off onoff onoroff addressee adressee xds vcm 
 breaks tones tobi pitch intonation prosody stress syllable syllables vowel vowels misc miscellaneous
 translation translations free_translation literal_translation ft lt gloss glosses glossing morph morphs morphemes pos
 ipa phon phons phonetic phonetics phonology phonemes phones gesture gestures gaze action actions activity activities
-task oln olf tvn tvf non nof overlap ee electronic context metadata participant_info
+task oln olf tvn tvf non nof overlap ee electronic context metadata participant_info confidence
 """
 
 
