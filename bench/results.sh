@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What docs/results.md has of the official halves, with the data/ and params.yaml that it names: scores of the three
-# models, two more seeds (each with other dev speakers), shares of the training speakers, and decoders of other projects.
-# That is 12 trainings, 6 of each strategy: about half a day on two CPU cores. If it is killed, run it again: it resumes.
+# models, two more seeds (each with other dev speakers), shares of the training speakers (each trained for as many steps), and
+# decoders of other projects. That is 12 trainings, 6 of each strategy: about half a day on two CPU cores. If it is killed,
+# run it again: it resumes. The page's other tables are not made here.
 # Needs pip install -r requirements-extra.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
