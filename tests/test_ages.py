@@ -98,7 +98,7 @@ def test_unknown_age(text):
         "\u0668",
     ],
 )
-def test_unreadable_age_is_told(text):
+def test_unreadable_age_is_reported(text):
     found = reading()
     assert age_in_months(text, "file:3", found) is None
     assert dict(found.warnings) == {"an age that could not be read, left unknown": ["file:3"]}

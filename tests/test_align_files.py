@@ -108,7 +108,7 @@ def test_text_without_speakers(encoding):
     assert rows("a.txt", content.encode(encoding)) == [(1, "", "un caf\xe9"), (3, "", "Look: a bird"), (4, "", "trois")]
 
 
-def test_oddities_of_a_file_are_told(capsys):
+def test_oddities_of_a_file_are_reported(capsys):
     rows("a.txt", "caf\xe9\n".encode("cp1252"))
     rows("a.csv", "file;text\na.wav;one\n")
     rows("a.cha", CHAT)

@@ -258,7 +258,7 @@ def test_clips_of_the_check_are_spread_and_fit_in_the_window():
         (lambda: shutil.rmtree("processed_data/evaluation/test"), [], "manifest.jsonl is missing"),
     ],
 )
-def test_mistakes_are_told(workspace, monkeypatch, harm, arguments, message):
+def test_mistakes_are_reported(workspace, monkeypatch, harm, arguments, message):
     harm()
     with pytest.raises(SystemExit, match=message):
         run(monkeypatch, "lora", *arguments)
@@ -551,7 +551,7 @@ def test_repository_as_visible_as_nobody_asked_for(workspace, monkeypatch, login
 
 
 @pytest.mark.parametrize("token", [None, "hf_of-somebody-else"])
-def test_not_logged_in_is_told_before_the_work(workspace, monkeypatch, tmp_path, token):
+def test_not_logged_in_is_reported_before_the_work(workspace, monkeypatch, tmp_path, token):
     monkeypatch.setattr(model, "load_checkpoint", None)
     if token:
         monkeypatch.setenv("HF_TOKEN", token)
@@ -559,13 +559,13 @@ def test_not_logged_in_is_told_before_the_work(workspace, monkeypatch, tmp_path,
         run(monkeypatch, "lora", "--push-to-hub", NAME)
 
 
-def test_no_network_is_told_before_the_work(workspace, monkeypatch, login):
+def test_no_network_is_reported_before_the_work(workspace, monkeypatch, login):
     monkeypatch.setattr(model, "load_checkpoint", None)
     with pytest.raises(SystemExit, match="cannot reach the model hub"):
         run(monkeypatch, "lora", "--push-to-hub", NAME)
 
 
-def test_what_the_hub_refuses_is_told_and_the_export_stays(workspace, monkeypatch, login, tmp_path):
+def test_what_the_hub_refuses_is_reported_and_the_export_stays(workspace, monkeypatch, login, tmp_path):
     with receiving(tmp_path / "hub", NAME) as received:
         with pytest.raises(SystemExit, match="this login may not write to others/model"):
             run(monkeypatch, "lora", "--push-to-hub", "others/model")

@@ -250,7 +250,7 @@ def test_segment_with_two_texts_is_speech_all_the_same(data):
     assert sorted(found.spans[data / "train/rec.wav"]) == [(0.0, 1.0), (1.0, 2.0)]
 
 
-def test_two_entries_for_one_id_are_told(data):
+def test_two_entries_for_one_id_are_reported(data):
     write_audio(data / "train/u1.wav")
     write_kaldi(data / "train", utt2spk="u1 anna\nu1 anna\nu1 ben\n")
     reading = read(data)

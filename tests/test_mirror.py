@@ -202,7 +202,7 @@ def test_a_request_as_the_sender_ends_is_sent_at_once(local, monkeypatch):
     assert sent == ["checkpoint-5", "checkpoint-10"]
 
 
-def test_unreachable_place_is_told_at_the_start(other, monkeypatch):
+def test_unreachable_place_is_reported_at_the_start(other, monkeypatch):
     mirror = Mirror("memory://bucket", "train_lora/abc")
 
     def fail(*_, **__):
@@ -230,6 +230,6 @@ def test_full_disk_of_this_machine_is_not_put_down_to_the_place(local, other, mo
 
 
 @pytest.mark.parametrize("url", ["gopher://bucket", "abfs://bucket"])
-def test_unknown_kinds_are_told(url):
+def test_unknown_kinds_are_reported(url):
     with pytest.raises(UserError, match=r"runtime\.checkpoint_mirror"):
         Mirror(url, "train_lora/abc")

@@ -223,7 +223,7 @@ def test_going_back_trains_nothing_again(repository):
         ("runtime.device=tpu", "runtime.device: expected 'auto', 'cpu', 'cuda' or 'mps', got 'tpu'"),
     ],
 )
-def test_mistyped_override_is_exit_on_user_error(repository, override, message):
+def test_mistyped_override_ends_in_one_line(repository, override, message):
     output = call(repository, "dvc", "exp", "run", "-S", override, expect=255)
     assert message in output
     assert "Traceback" not in output

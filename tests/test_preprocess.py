@@ -247,7 +247,7 @@ def test_dev_folder_is_used(project):
         ({"train": ["anna", "ben"], "test": ["ben"]}, "data/train and data/test share 1 speaker(s): ben"),
     ],
 )
-def test_mistakes_are_told(project, speakers, message):
+def test_mistakes_are_reported(project, speakers, message):
     write_corpus(project / "data", speakers)
     assert message in stopped()
     assert not list(project.rglob("manifest.jsonl"))
@@ -410,7 +410,7 @@ def test_ages_of_the_speaker_list_leave_adults_out(project, capsys):
     assert {clip.speaker for clip in clips("adult").values()} == {"gail", "hal"}
 
 
-def test_video_without_its_package_is_told_before_anything_is_written(project, monkeypatch):
+def test_video_without_its_package_is_reported_before_anything_is_written(project, monkeypatch):
     write_corpus(project / "data", SPEAKERS)
     write(project / "data/train/anna/film.M4A", b"anything")
     write(project / "data/train/anna/film.txt", "hello")

@@ -160,7 +160,7 @@ def test_one_bad_recording_does_not_keep_the_others_from_it(workspace, settings,
         ("a/one.wav --checkpoint a/one.wav", "a/one.wav is not a folder"),
     ],
 )
-def test_mistakes_are_told_before_anything_is_decoded(workspace, monkeypatch, capsys, arguments, message):
+def test_mistakes_are_reported_before_anything_is_decoded(workspace, monkeypatch, capsys, arguments, message):
     write_audio(Path("b/one.flac"))
     Path("empty").mkdir()
     Path("models/other").mkdir(parents=True)

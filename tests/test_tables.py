@@ -816,7 +816,7 @@ def test_own_column_names(data):
     assert (row.text_raw, row.speaker, row.age_months) == ("hallo", "anna", 72)
 
 
-def test_table_without_text_is_told(data):
+def test_table_without_text_is_reported(data):
     write_audio(data / "train/a.wav")
     write(data / "train/list.jsonl", '{"audio_path": "a.wav", "age_bucket": "unknown"}\n')
     write(data / "train/questionnaire.csv", "child,answer\n1,yes\n")

@@ -409,7 +409,7 @@ def test_other_errors_are_not_taken_for_lack_of_memory(workspace, monkeypatch):
         run("train_lora", settings())
 
 
-def test_full_disk_is_told_and_the_last_good_checkpoint_kept(workspace, monkeypatch):
+def test_full_disk_is_reported_and_the_last_good_checkpoint_kept(workspace, monkeypatch):
     """The limit on a file's size makes the system refuse the second checkpoint's bytes as a full disk would."""
     save = Seq2SeqTrainer._save_checkpoint
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
