@@ -169,7 +169,8 @@ def main() -> None:
     normalise = normalisers.load(paths.BASE_FOLDER, settings.language)["whisper"]
     quiet = dict(noise.recordings(noise.kinds([]), arguments.noise))
     rows = []
-    for model in arguments.models:
+    for folder in arguments.models:
+        model = folder / "transformers" if (folder / "transformers").is_dir() else folder
         decoder = transcription.prepare(sources.load_checkpoint(str(model)), settings)
         for name in arguments.ways:
             with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
@@ -179,7 +180,7 @@ def main() -> None:
                     way = faster_way(faster_model(model, Path(scratch)), settings.language, name == "faster-vad")
                 else:
                     way = our_way(decoder, name == "everything")
-                rows.append((str(model), name, *cells(measure(way, arguments.folder, quiet, normalise))))
+                rows.append((str(folder), name, *cells(measure(way, arguments.folder, quiet, normalise))))
             print(" ".join(rows[-1]), flush=True)  # at once, so that these figures are seen if the run is stopped
     print(aligned([HEADER, *rows], names=2))
 

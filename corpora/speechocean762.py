@@ -4,7 +4,8 @@
 
 writes data/: `train` has the children of the training half, `test` the children of the test half, and `adult` the
 adults of the test half. The adults of the training half are left out, or are in `replay` with --replay: speech for
-train.replay_share.
+train.replay_share. With --transcripts-of 0.25, only a quarter of the training children have transcripts, and the others
+recordings alone, for pseudo_labels.
 
 Speakers        250, of whom 125 are in each half and none in both; 20 sentences each. Training half: 58 children (6-15
                 years) and 67 adults (19-37). Test half: 64 children (6-15) and 61 adults (19-43). None is 16 to 18.
@@ -25,6 +26,8 @@ Known irregularities
 """
 
 import argparse
+import csv
+import io
 import posixpath
 import re
 from collections import Counter, defaultdict
@@ -35,6 +38,7 @@ from pathlib import Path
 from corpora.common import checks, output, source
 from stages.common.errors import UserError, exit_on_user_error
 from stages.common.text_table import aligned
+from stages.records import speaker_share
 from stages.records.units import Seconds
 
 TOP_FOLDERS = ("WAVE", "train", "test")
@@ -73,6 +77,8 @@ Children are younger than 18. {adults}
 # Each folder of data/: the half of the corpus that it is taken from, and the group of its speakers.
 SETS = {"train": ("train", "children"), "test": ("test", "children"), "adult": ("test", "adults")}
 REPLAY = {"replay": ("train", "adults")}  # only if it is asked for
+UNTRANSCRIBED = "untranscribed.csv"
+SEED = 1  # of the choice of children with transcripts
 HALVES = {"train": "training half", "test": "test half"}
 
 
@@ -141,10 +147,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("source", type=Path, nargs="?", help="speechocean762.tar.gz, or its unpacked folder")
     parser.add_argument("--output", type=Path, default=DATA, help=f"folder to write; default: {DATA}")
     parser.add_argument("--replay", action="store_true", help="write the adults of the training half to replay")
+    parser.add_argument(
+        "--transcripts-of",
+        type=_share,
+        default=1.0,
+        metavar="SHARE",
+        help="share of the training children, over 0, whose texts are written; default: 1",
+    )
     options = parser.parse_args(arguments)
     if options.source is None:
         raise UserError(NO_SOURCE)
-    sets = convert(options.source, options.output, with_replay=options.replay)
+    sets = convert(options.source, options.output, with_replay=options.replay, transcripts_of=options.transcripts_of)
     rows = [("set", "speakers", "ages", "utterances", "minutes")]
     for name, utterances in sets.items():
         rows.append(_figures(name, utterances))
@@ -154,14 +167,26 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"The pipeline reads {DATA}/ in its own folder: first move {options.output} there.")
 
 
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not over 0 and up to 1")
+    return share
+
+
 def convert(
-    path: Path, folder: Path, distributed: dict[str, Half] = DISTRIBUTED, with_replay: bool = False
+    path: Path,
+    folder: Path,
+    distributed: dict[str, Half] = DISTRIBUTED,
+    with_replay: bool = False,
+    transcripts_of: float = 1.0,
 ) -> dict[str, list[Utterance]]:
     """Write the corpus at `path` (folder or archive) to `folder`, and return the utterances of each set.
 
     Parameters
     ----------
     with_replay : whether the adults of the training half are written, too
+    transcripts_of : share of the training children whose texts are written
 
     Raises
     ------
@@ -183,9 +208,15 @@ def convert(
             set_of_recording[utterance.recording] = name
     with output.complete_folder(folder, sum(map(contents.sizes.get, set_of_recording))) as incomplete:
         write_recordings(path, set_of_recording, incomplete)
+        speakers = {row.speaker for row in sets["train"]}
+        transcribed = speaker_share.choose(speakers, transcripts_of, SEED)
         for name, utterances in sets.items():
-            write_tables(utterances, incomplete / name)
-        write_card(sets, contents, incomplete / "README.md")
+            hidden = [row for row in utterances if name == "train" and row.speaker not in transcribed]
+            shown = [row for row in utterances if name != "train" or row.speaker in transcribed]
+            write_tables(shown, incomplete / name)
+            if hidden:
+                write_untranscribed(hidden, incomplete / name / UNTRANSCRIBED)
+        write_card(sets, contents, len(speakers - transcribed), incomplete / "README.md")
     return sets
 
 
@@ -334,12 +365,31 @@ def write_tables(utterances: list[Utterance], folder: Path) -> None:
     output.write_table(folder / "spk2gender", genders)
 
 
-def write_card(sets: dict[str, list[Utterance]], contents: Contents, path: Path) -> None:
-    """Write the README.md of data/."""
+def write_untranscribed(utterances: list[Utterance], path: Path) -> None:
+    """Write a table of recordings and their speakers, in which no text is known."""
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    writer.writerow(("file_name", "speaker", "age", "gender", "text"))
+    for row in utterances:
+        writer.writerow((row.recording, row.speaker, row.age, row.gender, ""))
+    output.write_file(path, rows.getvalue().encode())
+
+
+def write_card(sets: dict[str, list[Utterance]], contents: Contents, hidden: int, path: Path) -> None:
+    """Write the README.md of data/.
+
+    Parameters
+    ----------
+    hidden : number of the training children without transcripts
+    """
     adults = len({utterance.speaker for utterance in utterances_of("train", "adults", contents)})
     sentence = f"The {adults} adults of the training half are left out."
     if "replay" in sets:
         sentence = f"The {adults} adults of the training half are in `replay`, for `train.replay_share`."
+    if hidden:
+        sentence += (
+            f" Of the children in `train`, {hidden} have no transcripts: `train/{UNTRANSCRIBED}` has their recordings."
+        )
     rows = []
     for name, utterances in sets.items():
         half, group = (SETS | REPLAY)[name]

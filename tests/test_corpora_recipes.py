@@ -122,6 +122,35 @@ def test_adults_of_the_training_half_are_replayed_if_asked_for(distributed, tmp_
     }
 
 
+def test_share_of_the_training_children_with_transcripts(distributed, tmp_path):
+    convert(distributed, tmp_path / "all", DISTRIBUTED)
+    convert(distributed, tmp_path / "data", DISTRIBUTED, transcripts_of=0.5)
+    everything, files = contents(tmp_path / "all"), contents(tmp_path / "data")
+    others = {name for name in everything if not name.startswith("train/") or name.endswith(".WAV")} - {"README.md"}
+    assert {name: files[name] for name in others} == {name: everything[name] for name in others}
+    assert "Of the children in `train`, 1 have no transcripts: `train/untranscribed.csv`" in files["README.md"].decode()
+    reading = registry.read(tmp_path / "data", options())["train"]
+    transcribed = [row for row in reading.utterances if row.text_raw]
+    (shown,) = {row.speaker for row in transcribed}
+    (hidden,) = {"0001", "0005"} - {shown}
+    assert sorted(row.text_raw for row in transcribed) == ["WORD 0", "WORD 1"]
+    rows = reading.untranscribed_recordings
+    assert [(row.speaker, row.speaker_known, row.age_months, row.reason) for row in rows] == [
+        (hidden, True, 12 * SPEAKERS[hidden][1], None)
+    ] * UTTERANCES
+    assert {row.source for row in rows} == {
+        f"train/WAVE/SPEAKER{hidden}/{hidden}0000{n}.WAV" for n in range(UTTERANCES)
+    }
+    assert not reading.refusals
+
+
+@pytest.mark.parametrize("share", ["0", "1.5", "-1", "nan", "x"])
+def test_share_that_cannot_be(share, capsys):
+    with pytest.raises(SystemExit):
+        speechocean762.main(["corpus", "--transcripts-of", share])
+    assert "--transcripts-of" in capsys.readouterr().err
+
+
 def test_recordings_are_unchanged_copies(distributed, tmp_path):
     convert(distributed, tmp_path / "data", DISTRIBUTED)
     recordings = {name: content for name, content in contents(tmp_path / "data").items() if name.endswith(".WAV")}
@@ -329,7 +358,7 @@ def test_no_argument_says_where_the_corpus_is():
 
 
 def test_command_prints_sets_and_what_to_type_next(distributed, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(convert, "__defaults__", (DISTRIBUTED, False))
+    monkeypatch.setattr(convert, "__defaults__", (DISTRIBUTED, False, 1.0))
     monkeypatch.chdir(tmp_path)
     speechocean762.main([str(pack(distributed, tmp_path / "speechocean762.tar.gz"))])
     refusal = capsys.readouterr().out
