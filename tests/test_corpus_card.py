@@ -30,16 +30,17 @@ def test_card(tmp_path, monkeypatch):
     card = json.loads(text)
     assert card["train"] == {
         **{"clips": 2, "hours": 1.0, "speakers": 2, "left_out": 3, "untranscribed_recordings": 2},
-        "refused": {"silence": 1},
-        "flagged": {"overlap": 1},
-        "age": {
-            "06y": {"clips": 1, "hours": 0.5, "speakers": 1},
-            "unknown": {"clips": 1, "hours": 0.5, "speakers": 1},
-        },
-        "source": {
-            "table": {"clips": 1, "hours": 0.5, "speakers": 1},
-            "chat": {"clips": 1, "hours": 0.5, "speakers": 1},
-        },
+        "refused": 1,
+        "refused_by_reason": [{"reason": "silence", "utterances": 1}],
+        "flagged": [{"flag": "overlap", "clips": 1}],
+        "by_age": [
+            {"age": "06y", "clips": 1, "hours": 0.5, "speakers": 1},
+            {"age": "unknown", "clips": 1, "hours": 0.5, "speakers": 1},
+        ],
+        "by_source": [
+            {"source": "chat", "clips": 1, "hours": 0.5, "speakers": 1},
+            {"source": "table", "clips": 1, "hours": 0.5, "speakers": 1},
+        ],
     }
     assert "Mary" not in text
     assert "anna" not in text

@@ -132,11 +132,11 @@ def test_recording_that_may_not_be_read(workspace, settings, monkeypatch):
 
 
 def test_speakers_that_the_last_run_did_not_know(workspace, settings):
-    card = {"clips": 3, "hours": 0.1, "speakers": 3, "flagged": {}}
+    card = {"clips": 3, "hours": 0.1, "speakers": 3, "flagged": []}
     path = Path("metrics/corpus.json")
     write(path, json.dumps({"train": card, "test": card}))
     assert "unknown" not in as_text(corpus.findings(settings))
-    write(path, json.dumps({"train": card, "test": {**card, "flagged": {"unknown-speaker": 2}}}))
+    write(path, json.dumps({"train": card, "test": {**card, "flagged": [{"flag": "unknown-speaker", "clips": 2}]}}))
     text = as_text(corpus.findings(settings))
     assert "warning: metrics/corpus.json, of the last run: Speakers are unknown in test (2 of 3 utterances)." in text
     assert "intervals are over recordings, and too narrow if a child has several recordings" in text

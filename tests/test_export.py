@@ -445,7 +445,7 @@ def test_card_of_unknown_speakers(workspace, settings):
     assert model_card.SEPARATE_SPEAKERS in card(settings)[1]
     assert "unknown" not in card(settings)[1]
     corpus = json.loads(paths.CORPUS_FILE.read_text())
-    corpus["train"]["flagged"] = {"unknown-speaker": 99}
+    corpus["train"]["flagged"] = [{"flag": "unknown-speaker", "clips": 99}]
     paths.CORPUS_FILE.write_text(json.dumps(corpus))
     rows = [("a b c d", "a b x x", "a b c x", "a b c d")] * 12
     clips = [replace(clip(str(number), f"s{number}"), flags=["unknown-speaker"]) for number in range(12)]

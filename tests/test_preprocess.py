@@ -80,7 +80,7 @@ def test_corpus_without_speakers(project, capsys):
     card = json.loads(paths.CORPUS_FILE.read_text())
     for split in ("train", "dev", "test"):
         assert [clip.flags for clip in clips(split).values()] == [["unknown-speaker"]]
-        assert card[split]["flagged"] == {"unknown-speaker": 1}
+        assert card[split]["flagged"] == [{"flag": "unknown-speaker", "clips": 1}]
 
 
 def test_corpus_with_some_speakers(project):
@@ -96,9 +96,9 @@ def test_corpus_with_some_speakers(project):
     }
     card = json.loads(paths.CORPUS_FILE.read_text())
     assert {split: amounts["flagged"] for split, amounts in card.items()} == {
-        "train": {},
-        "dev": {},
-        "test": {"unknown-speaker": 2},
+        "train": [],
+        "dev": [],
+        "test": [{"flag": "unknown-speaker", "clips": 2}],
     }
 
 

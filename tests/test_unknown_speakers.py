@@ -162,9 +162,10 @@ def test_known_test_speakers_and_unknown_training_speakers():
 
 
 def test_card_of_the_corpus():
-    known = {"clips": 5, "hours": 0.1, "speakers": 2, "refused": {}, "left_out": 0, "flagged": {"clipped": 1}}
-    unknown = {**known, "flagged": {UNKNOWN_SPEAKER: 5}}
-    some = {**known, "flagged": {UNKNOWN_SPEAKER: 2}}
+    known = {"clips": 5, "hours": 0.1, "speakers": 2, "refused": 0, "left_out": 0, "flagged": []}
+    known["flagged"] = [{"flag": "clipped", "clips": 1}]
+    unknown = {**known, "flagged": [{"flag": "clipped", "clips": 1}, {"flag": UNKNOWN_SPEAKER, "clips": 5}]}
+    some = {**known, "flagged": [{"flag": UNKNOWN_SPEAKER, "clips": 2}]}
     assert unknown_speakers.splits_sentence({"train": known, "test": known}) is None
     sentence = unknown_speakers.splits_sentence({"train": unknown, "dev": known, "test": some})
     assert sentence.startswith("Speakers are unknown in train (5 of 5 utterances), test (2 of 5 utterances). Each")
@@ -226,8 +227,8 @@ def forget_speakers(prepared, monkeypatch):
             folder, flags = paths.split_folder(split), [UNKNOWN_SPEAKER] if split in splits else []
             clips = [replace(row, flags=flags) for row in read_manifest(folder)]
             write_manifest(folder, clips)
-            flagged = {UNKNOWN_SPEAKER: len(clips)} if flags else {}
-            card[split] = {"clips": len(clips), "hours": 0.1, "speakers": 2, "refused": {}, "left_out": 0}
+            flagged = [{"flag": UNKNOWN_SPEAKER, "clips": len(clips)}] if flags else []
+            card[split] = {"clips": len(clips), "hours": 0.1, "speakers": 2, "refused": 0, "left_out": 0}
             card[split]["flagged"] = flagged
         paths.CORPUS_FILE.write_text(json.dumps(card))
 

@@ -20,6 +20,9 @@ BINS = 30  # of the durations
 def write(clips: dict[str, list[Clip]], readings: dict[str, SplitContents], language: str) -> None:
     """Write both files. Only numbers, and no name of a person, tier or file: the card is kept in git.
 
+    A split's totals are numbers, which `dvc metrics` shows. What they consist of is in lists of rows, which it passes
+    over: there are about a hundred, and they would come before the scores in `dvc metrics diff`.
+
     `seen_texts` of an evaluation set is the number of its utterances whose text is in the train split. All of that
     split counts, also if train.data_share is less than 1; dev does not count, as its texts are not trained on.
     """
@@ -39,13 +42,22 @@ def _of_split(clips: list[Clip], reading: SplitContents) -> dict:
     for clip in clips:
         flags.update(clip.flags)
     return _amount(clips) | {
-        "refused": dict(Counter(row.reason for row in reading.refusals)),
+        "refused": len(reading.refusals),
         "left_out": reading.left_out.total(),
         "untranscribed_recordings": reading.untranscribed,
-        "flagged": dict(flags),
-        "age": _amounts_by(_age_group_of, clips),
-        "source": _amounts_by(attrgetter("format"), clips),
+        "refused_by_reason": _rows("reason", "utterances", Counter(row.reason for row in reading.refusals)),
+        "flagged": _rows("flag", "clips", flags),
+        "by_age": _amount_rows("age", _amounts_by(_age_group_of, clips)),
+        "by_source": _amount_rows("source", _amounts_by(attrgetter("format"), clips)),
     }
+
+
+def _rows(name: str, counted: str, counts: Counter[str]) -> list[dict]:
+    return [{name: key, counted: count} for key, count in sorted(counts.items())]
+
+
+def _amount_rows(name: str, amounts: dict[str, dict]) -> list[dict]:
+    return [{name: key, **amount} for key, amount in sorted(amounts.items())]
 
 
 def _amount(clips: list[Clip]) -> dict:

@@ -94,8 +94,7 @@ def corpus_row(split: str, card: dict) -> tuple[str, ...]:
     """The cells under CORPUS_HEADINGS of a split of corpus.json."""
     hours = f"{card['hours']:.2f}"
     speakers = unknown_speakers.card_cell(card)
-    refused = sum(card["refused"].values())
-    return split, str(card["clips"]), hours, speakers, str(refused), str(card["left_out"])
+    return split, str(card["clips"]), hours, speakers, str(card["refused"]), str(card["left_out"])
 
 
 def pseudo_labels_sentence(figures: dict) -> str:

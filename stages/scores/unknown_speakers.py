@@ -49,7 +49,7 @@ def card_cell(card: dict) -> str:
 
 def unknown_in_card(card: dict) -> int:
     """How many utterances of a split of corpus.json have an unknown speaker."""
-    return card.get("flagged", {}).get(UNKNOWN_SPEAKER, 0)
+    return sum(row["clips"] for row in card.get("flagged", []) if row["flag"] == UNKNOWN_SPEAKER)
 
 
 def splits_sentence(corpus: dict) -> str | None:

@@ -36,7 +36,7 @@ def write_report_inputs(root: Path) -> Path:
     (root / "params.yaml").write_text((ROOT / "params.yaml").read_text())
     for path in paths.CURVES.values():
         (root / path).write_text(CURVE)
-    card = {"clips": 6, "hours": 0.1, "speakers": 2, "refused": {"silence": 1}, "left_out": 3}
+    card = {"clips": 6, "hours": 0.1, "speakers": 2, "refused": 1, "left_out": 3}
     (root / "metrics" / "corpus.json").write_text(json.dumps({"test": card}))
     (root / "metrics" / "labels.json").write_text(json.dumps(outputs.Account().figures()))
     cost = {"training_seconds": 125.0, "trained_parameters": 1000, "trained_share": 0.01, "peak_memory_mb": 9000}

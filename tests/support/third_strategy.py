@@ -64,7 +64,7 @@ def test_it_is_scored(capsys):
 def test_the_report_shows_it():
     for name in ("lora", "selective"):
         shutil.copyfile(paths.CURVES["full"], paths.CURVES[name])
-    card = {"clips": 4, "hours": 0.1, "speakers": 2, "refused": {}, "left_out": 0}
+    card = {"clips": 4, "hours": 0.1, "speakers": 2, "refused": 0, "left_out": 0}
     splits = ", ".join(f'"{name}": {card}'.replace("'", '"') for name in ("train", "dev", "test"))
     paths.CORPUS_FILE.write_text(f"{{{splits}}}")
     paths.LABELS_FILE.write_text(json.dumps(outputs.Account().figures()))
