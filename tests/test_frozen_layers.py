@@ -78,6 +78,23 @@ def test_what_is_learnt_is_the_same(workspace, capsys, options):
         torch.testing.assert_close(cached_weights[name], weight, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("layers", "kept"), [(("all", "all"), 0), ((1, "all"), 1), ((0, 1), 2)])
+def test_lora_in_the_top_layers_learns_the_same(workspace, capsys, layers, kept):
+    curves, adapters = [], []
+    for is_cached in (False, True):
+        values = chosen(is_cached).model_dump()
+        values["train_lora"] |= {"encoder_layers": layers[0], "decoder_layers": layers[1], "dropout": 0.0}
+        run("train_lora", params.Params.model_validate(values))
+        curves.append(np.loadtxt("metrics/train_lora.csv", delimiter=",", skiprows=1))
+        adapters.append(load_file("models/lora/adapter_model.safetensors"))
+    printed = capsys.readouterr().out
+    assert (f"the output of {kept} frozen encoder layer(s) is kept" in printed) == bool(kept)
+    assert (f"{NO_EFFECT}: no encoder layer is frozen" in printed) == (not kept)
+    np.testing.assert_allclose(curves[1], curves[0], atol=2e-5)
+    for name, weight in adapters[0].items():
+        torch.testing.assert_close(adapters[1][name], weight, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("options", [{}, {"window_share": 0.3}, {"audio_context": "window", "batch_seconds": 120.0}])
 def test_outputs_are_those_of_every_batch(workspace, monkeypatch, options):
     """Of every epoch, and of dev in several batches: the frozen layers see the padding, so it must be the same."""
@@ -156,11 +173,10 @@ def test_no_effect_with_augmentation(workspace, capsys, augment):
 
 
 @pytest.mark.parametrize("strategy", ["lora", "selective"])
-def test_nothing_is_said_where_no_layer_is_frozen(workspace, capsys, strategy):
-    """LoRA's modules are in every layer."""
+def test_no_effect_where_all_layers_learn(workspace, capsys, strategy):
     trainer = prepared_trainer(chosen(True, layers="all"), strategy)
     assert type(trainer.train_dataset) is Clips
-    assert "frozen" not in capsys.readouterr().out
+    assert f"{NO_EFFECT}: no encoder layer is frozen" in capsys.readouterr().out
 
 
 def test_no_effect_on_a_short_disk(workspace, capsys, monkeypatch):

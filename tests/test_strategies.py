@@ -35,6 +35,37 @@ def test_lora_share_of_whisper_base():
     assert all(".q_proj.lora_" in name or ".v_proj.lora_" in name for name in learning(tuned))
 
 
+@pytest.mark.parametrize(
+    ("modules", "layers", "expected"),
+    [
+        (["q_proj"], ("all", "all"), 6 + 2 * 6),  # the decoder's layers have two attentions
+        (["q_proj"], (2, 0), 2),
+        (["q_proj"], (0, "all"), 2 * 6),
+        (["q_proj", "fc1"], (1, 2), 1 + 2 * 2 + 1 + 2),
+        (["q_proj", "fc1"], (6, 6), 6 + 2 * 6 + 6 + 6),
+    ],
+)
+def test_lora_in_layers_from_the_top(modules, layers, expected):
+    encoder, decoder = layers
+    changes = {"target_modules": modules, "encoder_layers": encoder, "decoder_layers": decoder}
+    names = learning(add_lora(base_on_meta(), LORA.model_copy(update=changes)))
+    assert len(names) == 2 * expected
+    chosen = {"encoder": encoder, "decoder": decoder}
+    for stack, count in chosen.items():
+        numbers = {int(name.split(".layers.")[1].split(".")[0]) for name in names if f".{stack}.layers." in name}
+        assert numbers == set(range(0 if count == "all" else 6 - count, 6))
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [((7, 6), "train_lora.encoder_layers is 7, but the base model has 6"), ((0, 0), "adapters nowhere")],
+)
+def test_impossible_layers_of_lora(layers, message):
+    changes = dict(zip(("encoder_layers", "decoder_layers"), layers, strict=True))
+    with pytest.raises(UserError, match=message):
+        add_lora(base_on_meta(), LORA.model_copy(update=changes))
+
+
 @pytest.mark.parametrize("variant", ["dora", "rslora"])
 def test_variant_reaches_peft(variant):
     tuned = add_lora(base_on_meta(), LORA.model_copy(update={"variant": variant}))

@@ -131,6 +131,8 @@ class TrainLora(_Section):
     target_modules: Annotated[
         list[Literal["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]], Field(min_length=1)
     ]
+    encoder_layers: Layers
+    decoder_layers: Layers
 
 
 class TrainSelective(_Section):

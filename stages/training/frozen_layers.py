@@ -26,17 +26,20 @@ from stages.whisper import features, model
 
 RANDOM_OPTIONS = ("dropout", "attention_dropout", "activation_dropout", "encoder_layerdrop", "apply_spec_augment")
 GIGABYTE = 1e9
+NO_EFFECT = "runtime.cache_frozen has no effect"
 
 
 def compute_once(trainer: SpeechTrainer, settings: Params) -> None:
     """Write the output of the frozen layers to files, and let training and evaluation on dev start above them.
 
-    A killed run that resumes reads the files of the run before. Does nothing if no layer is frozen; prints why, if the
-    output cannot be used again.
+    A killed run that resumes reads the files of the run before. Prints why, if there is no such output or if it cannot
+    be used again.
     """
     whisper, folder = model.whisper_of(trainer.model), Path(trainer.args.output_dir)
     layers, width, stage = count_frozen(whisper), whisper.config.d_model, folder.parent.name
     if not layers:
+        if trainer.is_world_process_zero():
+            print(f"{stage}: {NO_EFFECT}: no encoder layer is frozen from the bottom")
         return
     clips, dev = trainer.train_dataset, trainer.eval_dataset
     padded = dev_lengths(trainer)
@@ -52,7 +55,7 @@ def compute_once(trainer: SpeechTrainer, settings: Params) -> None:
     reason = reason_against(trainer, settings, of_train.missing_bytes + of_dev.missing_bytes)
     if reason:
         if trainer.is_world_process_zero():
-            print(f"{stage}: runtime.cache_frozen has no effect: {reason}")
+            print(f"{stage}: {NO_EFFECT}: {reason}")
         return
     shared_memory.check(settings, mel_bins=width // 2)  # a position has `width` numbers, and is two frames
     print(

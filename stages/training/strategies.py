@@ -19,17 +19,62 @@ def add_lora(model: WhisperForConditionalGeneration, settings: TrainLora) -> Pef
     The config names no task type: with one, PEFT passes decoder inputs twice. The modules are one regular expression
     over full paths: a list is stored as a set, whose order in adapter_config.json changes from run to run.
     """
-    modules = "|".join(settings.target_modules)
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         use_dora=settings.variant == "dora",
         use_rslora=settings.variant == "rslora",
-        target_modules=rf".*\.({modules})",
+        target_modules=adapted_modules(model, settings),
     )
     with without_peft_warning():
         return get_peft_model(model, config)
+
+
+def adapted_modules(model: WhisperForConditionalGeneration, settings: TrainLora) -> str:
+    """A regular expression of the paths of all modules that get an adapter.
+
+    Raises
+    ------
+    UserError
+        More layers are asked for than the model has, or none at all.
+    """
+    modules = "|".join(settings.target_modules)
+    layers = top_layers(model, "train_lora", settings)
+    if settings.encoder_layers == settings.decoder_layers == ALL:
+        return rf".*\.({modules})"
+    stacks = []
+    for name, numbers in layers.items():
+        if numbers:
+            stacks.append(rf"{name}\.layers\.({'|'.join(map(str, numbers))})")
+    if not stacks:
+        raise UserError("params.yaml: train_lora puts adapters nowhere; raise encoder_layers or decoder_layers")
+    return rf".*\.({'|'.join(stacks)})\.(.*\.)?({modules})"
+
+
+def top_layers(
+    model: WhisperForConditionalGeneration, section: str, settings: TrainLora | TrainSelective
+) -> dict[str, range]:
+    """The numbers of the layers of encoder and decoder that learn: so many from the top.
+
+    Parameters
+    ----------
+    section : of params.yaml, for messages
+
+    Raises
+    ------
+    UserError
+        More layers are asked for than the model has.
+    """
+    chosen = {}
+    for name in ("encoder", "decoder"):
+        present, count = len(getattr(model.model, name).layers), getattr(settings, f"{name}_layers")
+        if count == ALL:
+            count = present
+        if count > present:
+            raise UserError(f"params.yaml: {section}.{name}_layers is {count}, but the base model has {present}")
+        chosen[name] = range(present - count, present)
+    return chosen
 
 
 def unfreeze_layers(
@@ -47,16 +92,10 @@ def unfreeze_layers(
     """
     model.requires_grad_(False)
     trainable = []
-    for name in ("encoder", "decoder"):
-        stack, count = getattr(model.model, name), getattr(settings, f"{name}_layers")
-        if count == ALL:
-            count = len(stack.layers)
-        if count > len(stack.layers):
-            raise UserError(
-                f"params.yaml: train_selective.{name}_layers is {count}, but the base model has {len(stack.layers)}"
-            )
-        if count:
-            trainable += [*stack.layers[len(stack.layers) - count :], stack.layer_norm]
+    for name, numbers in top_layers(model, "train_selective", settings).items():
+        stack = getattr(model.model, name)
+        if numbers:
+            trainable += [*stack.layers[numbers.start :], stack.layer_norm]
     if settings.token_embedding:
         trainable.append(model.model.decoder.embed_tokens)
     if not trainable:

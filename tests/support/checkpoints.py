@@ -21,7 +21,14 @@ from stages.common.params import TrainLora
 SAMPLE = Path(__file__).parent.parent.parent / "sample" / "whisper-mini"
 
 LORA = TrainLora(
-    learning_rate=0.001, rank=16, alpha=32, dropout=0.0, variant="lora", target_modules=["q_proj", "v_proj"]
+    learning_rate=0.001,
+    rank=16,
+    alpha=32,
+    dropout=0.0,
+    variant="lora",
+    target_modules=["q_proj", "v_proj"],
+    encoder_layers="all",
+    decoder_layers="all",
 )
 
 
