@@ -167,7 +167,7 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = params.load()
     normalise = normalisers.load(paths.BASE_FOLDER, settings.language)["whisper"]
-    quiet = dict(noise.recordings(noise.kinds([]), arguments.noise))
+    quiet = dict(noise.recordings(noise.kinds([]), arguments.noise)) if arguments.noise else {}
     rows = []
     for folder in arguments.models:
         model = folder / "transformers" if (folder / "transformers").is_dir() else folder
