@@ -78,9 +78,13 @@ def decoded(decoder: str, folder: Path, audio: list[np.ndarray], language: str) 
     return by_faster_whisper(folder, audio, language, FASTER_OPTIONS[decoder])
 
 
+def stock_folder(folder: Path) -> Path:
+    """The stock checkpoint of an export; a checkpoint itself."""
+    return folder / "transformers" if (folder / "transformers").is_dir() else folder
+
+
 def by_pipeline(folder: Path, audio: list[np.ndarray], language: str) -> Iterator[str]:
-    stock = folder / "transformers" if (folder / "transformers").is_dir() else folder
-    transcribe = stock_pipeline(stock, device_type(), language)
+    transcribe = stock_pipeline(stock_folder(folder), device_type(), language)
     for clip in audio:
         yield transcribe([clip])[0]
 

@@ -30,7 +30,7 @@ import numpy as np
 import soundfile
 
 from bench import noise
-from bench.decoders import faster_model
+from bench.decoders import faster_model, stock_folder
 from bench.train import device_type
 from stages.common import params
 from stages.common.errors import exit_on_user_error
@@ -170,7 +170,7 @@ def main() -> None:
     quiet = dict(noise.recordings(noise.kinds([]), arguments.noise)) if arguments.noise else {}
     rows = []
     for folder in arguments.models:
-        model = folder / "transformers" if (folder / "transformers").is_dir() else folder
+        model = stock_folder(folder)
         decoder = transcription.prepare(sources.load_checkpoint(str(model)), settings)
         for name in arguments.ways:
             with tempfile.TemporaryDirectory(prefix="bench-") as scratch:

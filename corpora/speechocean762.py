@@ -149,7 +149,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--replay", action="store_true", help="write the adults of the training half to replay")
     parser.add_argument(
         "--transcripts-of",
-        type=_share,
+        type=share,
         default=1.0,
         metavar="SHARE",
         help="share of the training children, over 0, whose texts are written; default: 1",
@@ -167,11 +167,12 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"The pipeline reads {DATA}/ in its own folder: first move {options.output} there.")
 
 
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 < share <= 1:
+def share(text: str) -> float:
+    """The value of --transcripts-of; argparse calls it by its name in messages."""
+    value = float(text)
+    if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not over 0 and up to 1")
-    return share
+    return value
 
 
 def convert(
@@ -210,12 +211,12 @@ def convert(
         write_recordings(path, set_of_recording, incomplete)
         speakers = {row.speaker for row in sets["train"]}
         transcribed = speaker_share.choose(speakers, transcripts_of, SEED)
-        for name, utterances in sets.items():
-            hidden = [row for row in utterances if name == "train" and row.speaker not in transcribed]
-            shown = [row for row in utterances if name != "train" or row.speaker in transcribed]
-            write_tables(shown, incomplete / name)
-            if hidden:
-                write_untranscribed(hidden, incomplete / name / UNTRANSCRIBED)
+        shown = sets | {"train": [row for row in sets["train"] if row.speaker in transcribed]}
+        for name, utterances in shown.items():
+            write_tables(utterances, incomplete / name)
+        hidden = [row for row in sets["train"] if row.speaker not in transcribed]
+        if hidden:
+            write_untranscribed(hidden, incomplete / "train" / UNTRANSCRIBED)
         write_card(sets, contents, len(speakers - transcribed), incomplete / "README.md")
     return sets
 

@@ -67,9 +67,8 @@ def test_dvc_shows_the_headline_on_one_screen(repository):
     rows = Counter(line.split()[0] for line in lines if line.startswith("metrics/"))
     assert rows.keys() == {"metrics/corpus.json", "metrics/labels.json", "metrics/wer.json"}
     assert rows["metrics/wer.json"] <= 24
-    assert rows["metrics/corpus.json"] <= 7 * len(
-        ("train", "dev", "test", "adult")
-    )  # also where all of the corpus changed
+    splits = ("train", "dev", "test", "adult")
+    assert rows["metrics/corpus.json"] <= 7 * len(splits)  # also where all of the corpus changed
     assert rows["metrics/labels.json"] <= 8
 
 

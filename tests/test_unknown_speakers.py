@@ -162,9 +162,9 @@ def test_known_test_speakers_and_unknown_training_speakers():
 
 
 def test_card_of_the_corpus():
-    known = {"clips": 5, "hours": 0.1, "speakers": 2, "refused": 0, "left_out": 0, "flagged": []}
-    known["flagged"] = [{"flag": "clipped", "clips": 1}]
-    unknown = {**known, "flagged": [{"flag": "clipped", "clips": 1}, {"flag": UNKNOWN_SPEAKER, "clips": 5}]}
+    clipped = {"flag": "clipped", "clips": 1}
+    known = {"clips": 5, "hours": 0.1, "speakers": 2, "refused": 0, "left_out": 0, "flagged": [clipped]}
+    unknown = {**known, "flagged": [clipped, {"flag": UNKNOWN_SPEAKER, "clips": 5}]}
     some = {**known, "flagged": [{"flag": UNKNOWN_SPEAKER, "clips": 2}]}
     assert unknown_speakers.splits_sentence({"train": known, "test": known}) is None
     sentence = unknown_speakers.splits_sentence({"train": unknown, "dev": known, "test": some})
